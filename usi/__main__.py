@@ -1,0 +1,8 @@
+"""`python -m usi`: the same as the launcher `usi.py`."""
+
+import sys
+
+from usi.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

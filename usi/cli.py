@@ -1,0 +1,178 @@
+"""The command line: arguments and environment → `Settings`; starts the chosen face; exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import string
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from usi import __version__
+from usi.config import DEFAULT_PORT, Settings
+from usi.core import errors, text
+
+KEY_VARIABLE = "USI_KEY"
+_MAX_PORT = 65_535
+_STATUSES = """\
+exit status: 0 left normally, 1 other failure, 2 wrong usage, 3 unreachable, refused or port in use,
+4 authentication or verification failed, 5 removed by the host"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise errors.UsageError(why=f"{message[:1].upper()}{message[1:]}.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="usi",
+        description="Encrypted conversations in the terminal: one hosts, the others join.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("-s", "--server", "--serveur", action="store_true", help="host")
+    add(
+        "-c", "--client", nargs="?", const="localhost", metavar="HOST[:PORT]",
+        help=f"join a host (default localhost:{DEFAULT_PORT}; [::1]:{DEFAULT_PORT} for IPv6)",
+    )  # fmt: skip
+    add("-m", "--name", "--nom", metavar="NAME", help="your name (default guest-xxxx, or host)")
+    add("-b", "--bind", metavar="ADDRESS", help="host: listen on this address only")
+    add("-p", "--port", type=int, metavar="PORT", help=f"port (default {DEFAULT_PORT}; a host takes 0 for any)")
+    add(
+        "-k", "--key", "--cle", metavar="KEY",
+        help="preset key that all must have, base64 or hexadecimal, 128/192/256 bits; `new` on a host draws one",
+    )  # fmt: skip
+    add("--key-file", metavar="FILE", help=f"read the preset key from a file (or set {KEY_VARIABLE})")
+    add("-d", "--dev", action="store_true", help="show every step of the cryptography")
+    add("--plain", action="store_true", help="no screen: lines in, lines out")
+    add("--json", action="store_true", help="as --plain, with one JSON object per event")
+    add("--stay", action="store_true", help="with --plain or --json: stay when the input ends, until a signal")
+    add("--no-color", action="store_true", help="no colours (as the variable NO_COLOR)")
+    add("--debug", action="store_true", help="show the traceback of a failure")
+    add("-v", "--version", action="version", version=f"usi {__version__}")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run USI with these arguments (default: the process's own); returns the exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(arguments)
+    except errors.UsiError as error:
+        if "--debug" in arguments:
+            raise
+        print(f"usi: {text.visible(str(error), keep_newlines=False)}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 0
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        print(f"usi: this should not have happened ({type(error).__name__}); --debug shows more.", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    settings = _settings(options)
+    if settings.hosting:
+        _use_fast_loop()
+    if options.plain or options.json:
+        from usi.ui import plain
+
+        return plain.run(settings, as_json=options.json, stay=options.stay)
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise errors.UsageError(why="The screen needs a terminal; --plain or --json does not.")
+    if options.no_color:
+        os.environ["NO_COLOR"] = "1"
+    from usi.ui.tui.app import run
+
+    return run(settings)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    if options.server == (options.client is not None):
+        raise errors.UsageError(why="Choose one: -s to host, or -c HOST to join.")
+    hosting: bool = options.server
+    if hosting:
+        address, port = options.bind, options.port
+    else:
+        if options.bind is not None:
+            raise errors.UsageError(why="-b is for a host: it says where to listen.")
+        address, port = _split_host(options.client)
+        if port is not None and options.port not in (None, port):
+            raise errors.UsageError(why=f"Two ports were given, {port} and {options.port}.")
+        port = port if port is not None else options.port
+    port = DEFAULT_PORT if port is None else port
+    if not (0 if hosting else 1) <= port <= _MAX_PORT:
+        raise errors.UsageError(why=f"{port} is not a port: it must be 1 to {_MAX_PORT}.")
+    from usi.core.crypto import new_preset_key, parse_preset_key  # not for --help, which should be quick
+
+    preset = _preset(options)
+    drawn = preset == "new"
+    if drawn:
+        if not hosting:
+            raise errors.UsageError(why="--key new is for a host: it draws the key that the others then use.")
+        preset = new_preset_key()
+    name = options.name if options.name is not None else ("host" if hosting else _guest_name())
+    return Settings(
+        hosting=hosting,
+        name=text.clean_name(name),
+        address=address,
+        port=port,
+        preset=parse_preset_key(preset) if preset is not None else None,
+        drawn_key=preset if drawn else None,
+        dev=options.dev,
+    )
+
+
+def _split_host(target: str) -> tuple[str, int | None]:
+    """`HOST`, `HOST:PORT`, `[V6]`, `[V6]:PORT` or a bare IPv6 address → host and port, None where none is given."""
+    host, port = target, ""
+    if target.startswith("["):
+        host, bracket, rest = target[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise errors.UsageError(why=f"{target} is not HOST[:PORT]; an IPv6 address stands in brackets.")
+        port = rest[1:]
+    elif target.count(":") == 1:
+        host, _, port = target.partition(":")
+    if not host or (port and not (port.isascii() and port.isdigit())) or target.endswith(":"):
+        raise errors.UsageError(why=f"{target!r} is not HOST[:PORT].")
+    return host, int(port) if port else None
+
+
+def _guest_name() -> str:
+    return "guest-" + "".join(random.choices(string.ascii_lowercase + string.digits, k=4))  # noqa: S311 (a name)
+
+
+def _preset(options: argparse.Namespace) -> str | None:
+    """The preset key as it was given, by one of the three ways."""
+    given: str | None = options.key
+    if given is not None and options.key_file is not None:
+        raise errors.UsageError(why="Give the preset key once: --key or --key-file.")
+    if options.key_file is not None:
+        path = Path(options.key_file)
+        try:
+            with path.open("rb") as file:
+                given = file.read(1024).decode("ascii", "replace").strip()
+        except OSError as error:
+            raise errors.UnreadableFile(path=path, why=(error.strerror or "error").lower()) from error
+    elif given is None:
+        given = os.environ.get(KEY_VARIABLE) or None
+    return given
+
+
+def _use_fast_loop() -> None:
+    """uvloop where the `fast` extra is installed: a host writes to many, and it halves what that costs."""
+    import asyncio
+
+    try:
+        import uvloop
+    except ImportError:
+        return
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

@@ -1,0 +1,49 @@
+"""Settings of a run, with their defaults and reasons. Frozen: what a run was started with does not change under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DEFAULT_PORT = 12800
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times in seconds, sizes in bytes."""
+
+    half_open: int = 64
+    """Handshakes under way at once: each costs a few milliseconds of computing and some kilobytes."""
+    half_open_per_address: int = 8
+    """The same for one IPv4 address or IPv6 /64, so that one machine cannot take all of them."""
+    handshake_seconds: float = 10.0
+    """From the first byte to the member's Join; a slow line needs 2, a person is not involved."""
+    connect_seconds: float = 10.0
+    """Waiting for somebody to answer at an address."""
+    heartbeat_seconds: float = 10.0
+    """Something is sent at least this often, so that silence means a cut wire."""
+    silence_seconds: float = 30.0
+    """A link that hears nothing for so long is given up: three heartbeats."""
+    queue_bytes: int = 1024 * 1024
+    """What waits for one slow reader before its link is ended."""
+    goodbye_seconds: float = 3.0
+    """For what is still to be written when a link ends."""
+    acknowledge_seconds: float = 10.0
+    """For what is still to be acknowledged when its author leaves."""
+    listed_events: int = 10_000
+    """Events that wait for a face that does not keep up."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line and the environment ask for."""
+
+    hosting: bool
+    name: str
+    address: str | None = None
+    """Where to listen (None: everywhere) or whom to join."""
+    port: int = DEFAULT_PORT
+    preset: bytes | None = field(default=None, repr=False)
+    drawn_key: str | None = field(default=None, repr=False)
+    """The preset key in base64 where this run drew it, to be shown to its person."""
+    dev: bool = False
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,161 @@
+"""Typed lines: one record per command, the parser, and the help text that is made from the records.
+
+`/name` and `!name` are the same; `//` and `!!` at the start stand for a text that starts with the mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from usi.core.errors import BadCommand, NothingToSay, TextTooLong, UnknownCommand
+from usi.core.wire import MAX_TEXT
+
+MARKS = "/!"
+
+
+@dataclass(frozen=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """/me: something done rather than said."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Nick:
+    name: str
+
+
+@dataclass(frozen=True)
+class Help:
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Users:
+    pass
+
+
+@dataclass(frozen=True)
+class Info:
+    pass
+
+
+@dataclass(frozen=True)
+class Clear:
+    pass
+
+
+@dataclass(frozen=True)
+class Quit:
+    pass
+
+
+Intent = Say | Act | Nick | Help | Users | Info | Clear | Quit
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: English name first, then its other spellings; what it takes; one line of help."""
+
+    names: tuple[str, ...]
+    takes: str
+    summary: str
+    build: Callable[[str], Intent]
+    """Makes the intent from what stands behind the name, stripped; raises `ValueError` where it does not fit."""
+
+    @property
+    def usage(self) -> str:
+        return f"/{self.names[0]} {self.takes}".rstrip()
+
+
+def _nothing(intent: Intent) -> Callable[[str], Intent]:
+    def build(rest: str) -> Intent:
+        if rest:
+            raise ValueError
+        return intent
+
+    return build
+
+
+def _something(make: Callable[[str], Intent]) -> Callable[[str], Intent]:
+    def build(rest: str) -> Intent:
+        if not rest:
+            raise ValueError
+        return make(rest)
+
+    return build
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        ("help", "aide", "?"),
+        "[COMMAND]",
+        "show the commands, or one of them",
+        lambda rest: Help(rest.lstrip(MARKS) or None),
+    ),
+    Command(("quit", "quitter", "exit"), "", "leave; on the host: stop for everyone", _nothing(Quit())),
+    Command(("clear", "cls", "effacer"), "", "clear the screen", _nothing(Clear())),
+    Command(
+        ("users", "list", "utilisateurs", "liste"),
+        "",
+        "who is here, with fingerprints",
+        _nothing(Users()),
+    ),
+    Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
+    Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),
+    Command(("nick", "pseudo"), "NAME", "change your name", _something(Nick)),
+)
+
+_BY_NAME = {name: command for command in COMMANDS for name in command.names}
+
+
+def find(name: str) -> Command:
+    """The command of that spelling, without mark and in any case; `UnknownCommand` if there is none."""
+    command = _BY_NAME.get(name.lower())
+    if command is None:
+        raise UnknownCommand(name=name)
+    return command
+
+
+def parse(line: str) -> Intent:
+    """What a typed or piped line asks for.
+
+    Raises `NothingToSay`, `TextTooLong`, `UnknownCommand` or `BadCommand`; the caller keeps the line for its author.
+    """
+    if line[:1] not in MARKS or not line:
+        return Say(checked(line))
+    if line[:1] == line[1:2]:
+        return Say(checked(line[1:]))
+    name, _, rest = line[1:].partition(" ")
+    command = find(name.strip())
+    try:
+        intent = command.build(rest.strip())
+    except ValueError:
+        raise BadCommand(usage=command.usage) from None
+    return Act(checked(intent.text)) if isinstance(intent, Act) else intent
+
+
+def checked(text: str) -> str:
+    """The text if it may be sent as one message: something visible, and at most `MAX_TEXT` bytes of UTF-8."""
+    if not text.strip():
+        raise NothingToSay
+    raw = text.encode("utf-8", "replace")  # half a surrogate pair, as a broken paste can leave, has no encoding
+    if len(raw) > MAX_TEXT:
+        raise TextTooLong(size=len(raw), limit=MAX_TEXT)
+    return raw.decode("utf-8")
+
+
+def help_text(name: str | None = None) -> str:
+    """All commands with a line each, or one with all its spellings."""
+    if name is not None:
+        command = find(name)
+        others = ", ".join(f"/{other}" for other in command.names[1:])
+        return f"{command.usage} — {command.summary} (also {others}; ! works like /)"
+    width = max(len(command.usage) for command in COMMANDS)
+    return "\n".join(f"{command.usage:<{width}}  {command.summary}" for command in COMMANDS)

@@ -1,0 +1,315 @@
+"""The one door to the crypto libraries: RSA keys, AES-OCB, the key encapsulation, key derivation.
+
+Algorithms and labels are those of `docs/PROTOCOL.md`; everything here is a public API of pycryptodome (and, for the
+same OCB bytes faster, of `cryptography` where it is installed). Whoever calls says why a nonce is fresh.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from functools import cached_property
+from typing import Protocol
+
+from Crypto.Cipher import AES
+from Crypto.Cipher import oaep as _oaep
+from Crypto.Hash import SHA256
+from Crypto.Protocol import HPKE
+from Crypto.Protocol.DH import import_x25519_public_key
+from Crypto.Protocol.KDF import HKDF
+from Crypto.PublicKey import ECC, MLKEM, RSA
+from Crypto.Random import get_random_bytes
+from Crypto.Signature import pss
+
+from usi.core.errors import BadKey
+
+try:
+    from cryptography.exceptions import InvalidTag as _InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESOCB3 as _Fast
+except ImportError:  # the `fast` extra is not installed
+    _HAVE_FAST = False
+else:
+    _HAVE_FAST = True
+
+RSA_BITS = 2048
+MODULUS_SIZE = SIGNATURE_SIZE = OAEP_SIZE = RSA_BITS // 8
+TAG_SIZE = 16
+NONCE_SIZE = 15
+KEY_SIZE = ID_SIZE = 32
+MLKEM_PUBLIC_SIZE, MLKEM_SEALED_SIZE, X25519_SIZE = 1184, 1088, 32
+_LABEL_SIZE = 32
+_EXPONENT = 65537
+
+
+class CryptoError(ValueError):
+    """A value did not open, verify or parse. Says no more than that on purpose."""
+
+
+def random_bytes(size: int) -> bytes:
+    """`size` bytes from the operating system's generator."""
+    return get_random_bytes(size)
+
+
+def labelled(label: str) -> bytes:
+    """A label padded with NUL to 32 bytes."""
+    raw = label.encode("ascii")
+    if len(raw) > _LABEL_SIZE:
+        raise ValueError(f"label too long: {label}")
+    return raw.ljust(_LABEL_SIZE, b"\0")
+
+
+def digest(label: str, *fields: bytes) -> bytes:
+    """H(label, …) of the protocol: SHA-256 of the padded label and fixed-size fields, 32 bytes."""
+    return hashlib.sha256(labelled(label) + b"".join(fields)).digest()
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def derive(secret: bytes, salt: bytes, label: str, count: int = 1) -> tuple[bytes, ...]:
+    """HKDF-SHA256 (RFC 5869): `count` independent keys of 32 bytes."""
+    keys = HKDF(secret, KEY_SIZE, salt, SHA256, num_keys=count, context=label.encode("ascii"))
+    return tuple(keys) if isinstance(keys, list) else (keys,)
+
+
+# --- RSA ---------------------------------------------------------------------------------------------------------
+
+
+class PublicKey:
+    """An RSA-2048 public key, known by its modulus (256 bytes big-endian); the exponent is 65537 by definition.
+
+    Raises `CryptoError` for a modulus that is even or not exactly 2048 bits long.
+    """
+
+    def __init__(self, modulus: bytes) -> None:
+        number = int.from_bytes(modulus, "big")
+        if len(modulus) != MODULUS_SIZE or number.bit_length() != RSA_BITS or not number % 2:
+            raise CryptoError("not an RSA-2048 modulus")
+        self.modulus = modulus
+
+    @cached_property
+    def _key(self) -> RSA.RsaKey:
+        return RSA.construct((int.from_bytes(self.modulus, "big"), _EXPONENT), consistency_check=False)
+
+    @cached_property
+    def der(self) -> bytes:
+        """Our own SubjectPublicKeyInfo encoding of this key."""
+        return self._key.export_key(format="DER")
+
+    @cached_property
+    def id(self) -> bytes:
+        """The member id: SHA-256 of `der`."""
+        return sha256(self.der)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and other.modulus == self.modulus
+
+    def __hash__(self) -> int:
+        return hash(self.modulus)
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` (256 bytes) is RSASSA-PSS with SHA-256 and a 32-byte salt over `message`."""
+        try:
+            pss.new(self._key).verify(SHA256.new(message), signature)
+        except (ValueError, TypeError):
+            return False
+        return True
+
+    def encrypt(self, secret: bytes, label: bytes) -> bytes:
+        """RSA-OAEP with SHA-256 for hash and mask; 256 bytes."""
+        return _oaep.new(self._key, hashmod=SHA256, label=label).encrypt(secret)
+
+
+class PrivateKey:
+    """An RSA-2048 key pair. Making one takes a quarter of a second or more: do it off the event loop."""
+
+    def __init__(self, key: RSA.RsaKey) -> None:
+        self._key = key
+        self.public = PublicKey(int(key.n).to_bytes(MODULUS_SIZE, "big"))
+
+    @classmethod
+    def generate(cls) -> PrivateKey:
+        return cls(RSA.generate(RSA_BITS, e=_EXPONENT))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> PrivateKey:
+        """One of our own key files; never for bytes that a peer sent."""
+        key = RSA.import_key(pem)
+        if not key.has_private() or key.size_in_bits() != RSA_BITS or key.e != _EXPONENT:
+            raise CryptoError("not an RSA-2048 private key")
+        return cls(key)
+
+    def sign(self, message: bytes) -> bytes:
+        """RSASSA-PSS, SHA-256, salt of 32 random bytes; 256 bytes."""
+        return pss.new(self._key).sign(SHA256.new(message))
+
+    def decrypt(self, sealed: bytes, label: bytes) -> bytes:
+        """Open an OAEP block of 256 bytes; `CryptoError` if it does not open."""
+        try:
+            return _oaep.new(self._key, hashmod=SHA256, label=label).decrypt(sealed)
+        except (ValueError, TypeError) as error:
+            raise CryptoError("OAEP") from error
+
+
+# --- AES-OCB -----------------------------------------------------------------------------------------------------
+
+
+class Aead(Protocol):
+    """AES-OCB3 (RFC 7253) with a 15-byte nonce and a 16-byte tag, bound to one key."""
+
+    def seal(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes: ...
+
+    def open(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+        """The plaintext, or `CryptoError`."""
+        ...
+
+
+class PortableOcb:
+    """AES-OCB by pycryptodome."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def seal(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+        cipher = AES.new(self._key, AES.MODE_OCB, nonce=nonce, mac_len=TAG_SIZE)
+        if aad:
+            cipher.update(aad)
+        sealed, tag = cipher.encrypt_and_digest(data)
+        return sealed + tag
+
+    def open(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+        if len(data) < TAG_SIZE:
+            raise CryptoError("OCB")
+        cipher = AES.new(self._key, AES.MODE_OCB, nonce=nonce, mac_len=TAG_SIZE)
+        if aad:
+            cipher.update(aad)
+        try:
+            return cipher.decrypt_and_verify(data[:-TAG_SIZE], data[-TAG_SIZE:])
+        except ValueError as error:
+            raise CryptoError("OCB") from error
+
+
+if _HAVE_FAST:
+
+    class FastOcb:
+        """AES-OCB by OpenSSL: the same bytes as `PortableOcb`, some twenty times faster for small records."""
+
+        __slots__ = ("_cipher",)
+
+        def __init__(self, key: bytes) -> None:
+            self._cipher = _Fast(key)
+
+        def seal(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+            return self._cipher.encrypt(nonce, data, aad)
+
+        def open(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+            try:
+                return self._cipher.decrypt(nonce, data, aad)
+            except (_InvalidTag, ValueError) as error:
+                raise CryptoError("OCB") from error
+
+    Ocb: type[PortableOcb] | type[FastOcb] = FastOcb
+else:
+    Ocb = PortableOcb
+
+OCB_LIBRARY = "cryptography" if _HAVE_FAST else "pycryptodome"
+
+
+# --- key encapsulation --------------------------------------------------------------------------------------------
+
+
+KEM_SEED_SIZE = 64 + 32
+
+
+class KemKeys:
+    """The receiving side of one key exchange: an ML-KEM-768 and an X25519 key (RFC 9180, FIPS 203) made from
+    `seed`, 96 fresh random bytes: 64 for ML-KEM, 32 for X25519."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._mlkem = MLKEM.construct(param_set=MLKEM.ML_KEM_768, seed=seed[:64])
+        self._x25519 = ECC.construct(curve="Curve25519", seed=seed[64:])
+        self.mlkem_public: bytes = self._mlkem.ek
+        self.x25519_public: bytes = self._x25519.public_key().export_key(format="raw")
+
+    def open(self, sealed_mlkem: bytes, sealed_x25519: bytes, info: bytes) -> bytes:
+        """The two 32-byte HPKE exports, one after the other; `CryptoError` for values that are not valid."""
+        try:
+            return _export(
+                HPKE.new(receiver_key=self._mlkem, aead_id=_EXPORT_ONLY, enc=sealed_mlkem, info=info),
+                HPKE.new(receiver_key=self._x25519, aead_id=_EXPORT_ONLY, enc=sealed_x25519, info=info),
+            )
+        except ValueError as error:
+            raise CryptoError("KEM") from error
+
+
+def encapsulate(mlkem_public: bytes, x25519_public: bytes, info: bytes) -> tuple[bytes, bytes, bytes]:
+    """The sending side: (ML-KEM ciphertext 1088, X25519 public key 32, the two exports 64)."""
+    try:
+        mlkem = HPKE.new(
+            receiver_key=MLKEM.construct(param_set=MLKEM.ML_KEM_768, ek=mlkem_public),
+            aead_id=_EXPORT_ONLY,
+            info=info,
+        )
+        x25519 = HPKE.new(
+            receiver_key=import_x25519_public_key(x25519_public), aead_id=_EXPORT_ONLY, info=info
+        )
+    except ValueError as error:
+        raise CryptoError("KEM") from error
+    return mlkem.enc, x25519.enc, _export(mlkem, x25519)
+
+
+_EXPORT_ONLY = HPKE.AEAD.EXPORT_ONLY
+
+
+def _export(*contexts: HPKE.HPKE_Cipher) -> bytes:
+    return b"".join(context.export(b"usi3 kem", KEY_SIZE) for context in contexts)
+
+
+# --- preset keys and fingerprints ---------------------------------------------------------------------------------
+
+PRESET_SIZES = (16, 24, 32)
+
+
+def parse_preset_key(text: str) -> bytes:
+    """A preset key of 128, 192 or 256 bits from hexadecimal or (padded or not, either alphabet) base64.
+
+    Hexadecimal wins where both would parse. Raises `BadKey`.
+    """
+    compact = "".join(text.split())
+    if not compact:
+        raise BadKey(why="it is empty")
+    try:
+        key = bytes.fromhex(compact.replace(":", ""))
+        if len(key) in PRESET_SIZES:
+            return key
+    except ValueError:
+        key = b""
+    try:
+        standard = compact.rstrip("=").replace("-", "+").replace("_", "/")
+        key = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        if not key:
+            raise BadKey(why="it is neither hexadecimal nor base64") from None
+    if len(key) not in PRESET_SIZES:
+        raise BadKey(why=f"it has {len(key) * 8} bits")
+    return key
+
+
+def new_preset_key() -> str:
+    """A fresh 256-bit preset key in base64."""
+    return base64.b64encode(random_bytes(KEY_SIZE)).decode("ascii")
+
+
+def link_fingerprint(client: PublicKey, host: PublicKey) -> bytes:
+    """What two people compare: SHA-256(client DER ‖ host DER), 32 bytes."""
+    return sha256(client.der + host.der)
+
+
+def grouped(fingerprint: bytes) -> str:
+    """A fingerprint as lower-case hexadecimal in groups of four digits."""
+    digits = fingerprint.hex()
+    return " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))

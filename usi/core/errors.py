@@ -1,0 +1,298 @@
+"""Everything that can go wrong, one class each.
+
+`LocalError` is ours to mend; `PeerError` is the other side's doing. A peer is told `code` and never our text. The
+docstring of a class is the sentence that the user sees: `{name}` stands for a keyword of the exception. Exit statuses
+are those of `docs/PROTOCOL.md` and `--help`.
+"""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import ClassVar
+
+
+class UsiError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, **fields: object) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+    @property
+    def template(self) -> str:
+        """The sentence with its `{fields}` open: the key under which a translation is found."""
+        return " ".join(cleandoc(self.__doc__ or self.code).split())
+
+    def __str__(self) -> str:
+        return self.template.format(**self.fields)
+
+
+class LocalError(UsiError):
+    """That could not be done."""
+
+
+class PeerError(UsiError):
+    """The other side broke the protocol."""
+
+    code = "protocol"
+    exit_status = 3
+
+
+# --- what the user typed or asked for ---------------------------------------------------------------------------
+
+
+class UsageError(LocalError):
+    """{why} Try `usi --help`."""
+
+    code = "usage"
+    exit_status = 2
+
+
+class BadName(LocalError):
+    """This name cannot be used: {why}. Choose 1 to 24 letters or digits, for example with -m alice."""
+
+    code = "bad-name"
+    exit_status = 2
+
+
+class BadKey(LocalError):
+    """This is not a preset key: {why}. A key is 128, 192 or 256 bits in hexadecimal or base64; `--key new` on a host
+    draws one."""
+
+    code = "bad-key"
+    exit_status = 2
+
+
+class UnreadableFile(LocalError):
+    """The file {path} cannot be read: {why}."""
+
+    code = "unreadable-file"
+    exit_status = 2
+
+
+class UnknownCommand(LocalError):
+    """There is no command /{name}. /help lists them; to say a text that starts with / or !, double the mark."""
+
+    code = "unknown-command"
+
+
+class BadCommand(LocalError):
+    """Usage: {usage}"""
+
+    code = "bad-command"
+
+
+class TextTooLong(LocalError):
+    """This text is too long: {size} bytes, at most {limit} fit in one message. Shorten it or send it as a file."""
+
+    code = "text-too-long"
+
+
+class NothingToSay(LocalError):
+    """There is nothing to send in an empty message."""
+
+    code = "empty"
+
+
+class NameTaken(LocalError):
+    """The name {name} is taken, or looks like one that is. Choose another with /nick."""
+
+    code = "name-taken"
+
+
+# --- reaching the other side ------------------------------------------------------------------------------------
+
+
+class PortInUse(LocalError):
+    """Port {port} is already in use on this machine. Stop the other program, or choose another port with -p."""
+
+    code = "port-in-use"
+    exit_status = 3
+
+
+class CannotListen(LocalError):
+    """Listening on {address} port {port} is not possible: {why}. Choose another address with -b or port with -p."""
+
+    code = "cannot-listen"
+    exit_status = 3
+
+
+class UnknownHost(LocalError):
+    """No host named {host} can be found. Check the spelling, or use its address."""
+
+    code = "unknown-host"
+    exit_status = 3
+
+
+class Unreachable(LocalError):
+    """Nothing answers at {host} port {port}: {why}. Check that the host is running and that its port is open."""
+
+    code = "unreachable"
+    exit_status = 3
+
+
+class NotConnected(LocalError):
+    """There is no connection to the host."""
+
+    code = "not-connected"
+    exit_status = 3
+
+
+class NotUsi(PeerError):
+    """What answers there does not speak USI. Check the address and the port."""
+
+    code = "not-usi"
+
+
+class Busy(PeerError):
+    """The host is taking in as many newcomers as it can. Try again in a moment."""
+
+    code = "busy"
+
+
+class HandshakeTimeout(PeerError):
+    """The other side did not finish the key exchange in time. Check the address, or try again."""
+
+    code = "handshake-timeout"
+
+
+class KeyNeeded(PeerError):
+    """This host asks for a preset key. Get it from the host's owner and join with --key or --key-file."""
+
+    code = "key-needed"
+    exit_status = 4
+
+
+class KeyNotWanted(PeerError):
+    """This host uses no preset key, but one was given. Join without --key, or ask the host's owner."""
+
+    code = "key-not-wanted"
+    exit_status = 4
+
+
+class WrongKey(PeerError):
+    """The preset key is not the host's, so nothing was exchanged. Compare it with the host's owner."""
+
+    code = "wrong-key"
+    exit_status = 4
+
+
+class BadHandshake(PeerError):
+    """The key exchange was altered on the way or broken at the other end, so it was stopped. Nothing was sent."""
+
+    code = "bad-handshake"
+    exit_status = 4
+
+
+class BadRecord(PeerError):
+    """Something on the way altered, dropped or repeated data, so the connection was ended. Nothing false was shown."""
+
+    code = "bad-record"
+    exit_status = 4
+
+
+class TooLong(PeerError):
+    """The other side announced {size} bytes where at most {limit} are allowed."""
+
+    code = "too-long"
+
+
+class BadMessage(PeerError):
+    """The other side sent a message that is not valid: {why}."""
+
+    code = "bad-message"
+
+
+class OutOfTurn(PeerError):
+    """The other side sent {what} when it was not its turn."""
+
+    code = "out-of-turn"
+
+
+class Cut(PeerError):
+    """The connection was cut, not closed: the other side said no goodbye."""
+
+    code = "cut"
+
+
+class Silent(PeerError):
+    """The other side was silent for {seconds} seconds."""
+
+    code = "silent"
+
+
+class TooSlow(PeerError):
+    """This connection could not keep up with the conversation, so the host ended it. Join again."""
+
+    code = "too-slow"
+
+
+class NotAcknowledged(PeerError):
+    """You left before the host confirmed this message, so it may not have arrived."""
+
+    code = "not-acknowledged"
+    exit_status = 1
+
+
+class WornOut(PeerError):
+    """This connection has carried as much as its keys may seal. Join again."""
+
+    code = "worn-out"
+
+
+class Replaced(PeerError):
+    """The same key joined again from elsewhere and took this place."""
+
+    code = "replaced"
+
+
+class HostStopped(PeerError):
+    """The host has stopped. Goodbye."""
+
+    code = "host-stopped"
+    exit_status = 0
+
+
+class Left(PeerError):
+    """The other side left."""
+
+    code = "left"
+    exit_status = 0
+
+
+class RefusedPost(PeerError):
+    """The host refused this message: {why}."""
+
+    code = "refused"
+
+
+def _by_code(base: type[PeerError]) -> dict[str, type[PeerError]]:
+    found = {base.code: base}
+    for sub in base.__subclasses__():
+        found |= _by_code(sub)
+    return found
+
+
+PEER_ERRORS: dict[str, type[PeerError]] = _by_code(PeerError)
+"""Code → class, for codes that arrive in a goodbye."""
+
+
+def from_code(code: str) -> PeerError:
+    """The exception for a code that the peer sent; an unknown code is a plain `PeerError`."""
+    return PEER_ERRORS.get(code, PeerError)(**dict.fromkeys(("size", "limit", "why", "what", "seconds"), "?"))
+
+
+# Refusals are one byte before there are keys. Unauthenticated, so they can only stop a connection.
+REFUSALS: dict[int, type[PeerError]] = {
+    1: Busy,
+    2: KeyNeeded,
+    3: KeyNotWanted,
+    4: WrongKey,
+    5: BadHandshake,
+    6: HandshakeTimeout,
+    7: HostStopped,
+}
+REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()}

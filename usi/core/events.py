@@ -1,0 +1,188 @@
+"""What a face is told: one structure per event, as `--json` prints it (docs/EVENTS in README, "--json").
+
+The field names are the JSON keys; `time` is added by whoever hands the event out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from usi.core.trace import Direction
+
+Signature = Literal["good", "bad", "missing"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=False):
+    """Base of the events. `time` is UTC."""
+
+    time: datetime
+
+
+class Listening(Event, frozen=True, tag="listening"):
+    addresses: list[str]
+    port: int
+    key_fingerprint: str
+    """SHA-256 of the host's public key, 64 hexadecimal digits."""
+    preset_fingerprint: str | None = None
+    """SHA-256 of the preset key where there is one: what every fingerprint of this host's links shows."""
+    preset_key: str | None = None
+    """The preset key itself, only where this run drew it: to be handed to those who may join."""
+
+
+class Connected(Event, frozen=True, tag="connected"):
+    host: str
+    port: int
+    name: str
+    member: str
+    fingerprint: str
+    words: list[str]
+    cipher: str
+    key_exchange: str
+    key_fingerprint: str
+    """SHA-256 of the host's public key, as its `listening` event says it."""
+
+
+class MemberJoined(Event, frozen=True, tag="member_joined"):
+    name: str
+    member: str
+    fingerprint: str | None = None
+    words: list[str] | None = None
+    """As the host's own person sees them; another member's are not known to a guest."""
+    address: str | None = None
+
+
+class MemberLeft(Event, frozen=True, tag="member_left"):
+    name: str
+    member: str
+    reason: str
+    fingerprint: str | None = None
+
+
+class MemberRenamed(Event, frozen=True, tag="member_renamed"):
+    old: str
+    name: str
+    member: str
+    mine: bool
+
+
+class Message(Event, frozen=True, tag="message", rename={"from_": "from"}):
+    id: str
+    room: str
+    from_: str
+    member: str
+    text: str
+    sent_at: datetime
+    mine: bool
+    signature: Signature
+    kind: Literal["text", "me"] = "text"
+    private: bool = False
+    history: bool = False
+    late: bool = False
+    """The author's time stamp is minutes off although this is not history: an old message, or a wrong clock."""
+    signed_as: str | None = None
+    """The name that the author signed with, where it is not the one that the host shows for this key."""
+
+
+class Delivered(Event, frozen=True, tag="delivered"):
+    """The host has it."""
+
+    id: str
+    number: int
+
+
+class Failed(Event, frozen=True, tag="failed"):
+    id: str
+    code: str
+    text: str
+    """The sentence that says why."""
+    message: str
+    """The text that was not delivered, so that nothing typed is lost."""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `Users`."""
+
+    name: str
+    member: str
+    fingerprint: str | None
+    words: list[str] | None
+    verified: bool
+    me: bool
+    host: bool
+
+
+class Users(Event, frozen=True, tag="users"):
+    members: list[Member]
+    asked: bool
+    """True as the answer to /users, False as the list on joining."""
+
+
+class Info(Event, frozen=True, tag="info"):
+    """The answer to /info. Counts are of this connection; for a host, of all its connections together."""
+
+    connection: str
+    name: str
+    cipher: str
+    key_exchange: str
+    library: str
+    fingerprint: str | None
+    words: list[str] | None
+    members: int
+    seconds: float
+    bytes_in: int
+    bytes_out: int
+    records_in: int
+    records_out: int
+
+
+class Reconnecting(Event, frozen=True, tag="reconnecting"):
+    code: str
+    text: str
+    attempt: int
+
+
+class Disconnected(Event, frozen=True, tag="disconnected"):
+    code: str
+    text: str
+    attempt: int = 0
+
+
+class Notice(Event, frozen=True, tag="notice"):
+    code: str
+    text: str
+
+
+class Error(Event, frozen=True, tag="error"):
+    code: str
+    text: str
+    message: str | None = None
+    """What was typed, where it was refused."""
+
+
+class TraceEvent(Event, frozen=True, tag="trace"):
+    step: str
+    direction: Direction
+    detail: dict[str, str | int | float | bool | None]
+    link: str
+    """Which connection: an address and port, or `content` for what is sealed inside."""
+
+
+AnyEvent = (
+    Listening
+    | Connected
+    | MemberJoined
+    | MemberLeft
+    | MemberRenamed
+    | Message
+    | Delivered
+    | Failed
+    | Users
+    | Info
+    | Disconnected
+    | Notice
+    | Error
+    | TraceEvent
+)

@@ -1,0 +1,469 @@
+"""One member of a conversation: what it knows, what it sends, what its person is told.
+
+Messages from the hub and intents of the person go in; messages to the hub and events for the face come out, by
+`take_outgoing` and `take_events`. A guest and the host's own person run this same code. Times are seconds since 1970
+(UTC), given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from usi.core import commands, events, text, wire
+from usi.core.content import RUN_SIZE, Body, ConversationKey, Opened
+from usi.core.crypto import CryptoError, PrivateKey, PublicKey, random_bytes
+from usi.core.errors import (
+    BadHandshake,
+    BadMessage,
+    NameTaken,
+    NotConnected,
+    OutOfTurn,
+    PeerError,
+    RefusedPost,
+    TextTooLong,
+)
+from usi.core.roster import Profile, Roster
+from usi.core.trace import Direction, Trace, Tracer, Value
+
+KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
+KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
+LATE = 300.0  # seconds that an author's clock may be off before a post is marked
+OUTBOX_LIMIT = 64  # posts under way before the person's next one waits
+
+NOTICES = {
+    "withheld": "{count} messages in #{room} did not arrive: the host withheld them.",
+    "withheld-from": "{count} messages of {name} in #{room} did not arrive: the host withheld them.",
+    "repeated": "The host repeated or held back a message in #{room}; it was not shown.",
+    "unreadable": "A message of {name} in #{room} could not be read: it was sealed with another key, or changed.",
+    "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
+}
+"""Sentences of the notices by code."""
+
+
+@dataclass
+class _Outgoing:
+    """A post under way: what was said, and the sealed bytes, which are sent again rather than sealed again."""
+
+    shown_id: str
+    body: Body
+    post: wire.Post
+
+
+@dataclass
+class _Room:
+    key: ConversationKey
+    name: str
+    number: int
+    """The newest number seen."""
+    n: int = 0
+    """Own posts so far."""
+    heard: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    """(author, run) → the newest signed count."""
+
+
+class Member:
+    """One person's part. `key` is the person's, `wanted_name` the name to ask for."""
+
+    def __init__(self, key: PrivateKey, wanted_name: str, *, tracer: Tracer | None = None) -> None:
+        self.name = wanted_name
+        self.id = key.public.id
+        self.roster = Roster(key.public)
+        self._key = key
+        self._trace = tracer
+        self._host_key: PublicKey | None = None
+        self._fingerprint: bytes | None = None
+        self._words: tuple[str, ...] | None = None
+        self._run = random_bytes(RUN_SIZE)
+        self._rooms: dict[bytes, _Room] = {}
+        self._current: _Room | None = None
+        self._present = False
+        self._inbox: deque[wire.Message | wire.LinkFacts] = deque()
+        self._blocked_since: float | None = None
+        self._outbox: dict[bytes, _Outgoing] = {}
+        self._outgoing: list[wire.Message] = []
+        self._events: list[events.Event] = []
+        self._now = 0.0
+
+    # --- out ---
+
+    def take_outgoing(self) -> list[wire.Message]:
+        """Messages for the hub, each returned once."""
+        taken, self._outgoing = self._outgoing, []
+        return taken
+
+    def take_events(self) -> list[events.Event]:
+        """Events for the face, each returned once."""
+        taken, self._events = self._events, []
+        return taken
+
+    @property
+    def in_flight(self) -> int:
+        """Posts that the host has not answered."""
+        return len(self._outbox)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the host's welcome and its list of members have arrived."""
+        return self._present
+
+    # --- in ---
+
+    def start(self, host_key: PublicKey | None, fingerprint: bytes | None, words: Sequence[str] | None) -> None:
+        """A link is there: ask to join. On the host, which has no link to itself, all three are None."""
+        self._host_key = host_key
+        self._fingerprint = fingerprint
+        self._words = tuple(words) if words is not None else None
+        self._outgoing.append(wire.Join(self.name))
+
+    def receive(self, messages: Sequence[wire.Message | wire.LinkFacts], now: float) -> None:
+        """Take what the hub sent. Raises `PeerError` where it makes no sense; the link must then end."""
+        self._now = now
+        for message in messages:
+            if isinstance(message, wire.KeyOf):
+                self.roster.take_key(message)
+            elif not isinstance(message, wire.Alive | wire.Bye):
+                if isinstance(message, wire.Posted) and self.roster.asks_for(message.sender):
+                    self._outgoing.append(wire.GetKey(message.sender))
+                self._inbox.append(message)
+        try:
+            self._drain(give_up=len(self._inbox) > KEY_BACKLOG)
+        except PeerError:
+            self._inbox.clear()
+            raise
+
+    def tick(self, now: float) -> None:
+        """Let time pass: called about once a second."""
+        self._now = now
+        if self._blocked_since is not None and now - self._blocked_since > KEY_PATIENCE:
+            self._drain(give_up=True)
+
+    def do(self, intent: commands.Say | commands.Act | commands.Nick | commands.Users, now: float) -> None:
+        """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
+        self._now = now
+        match intent:
+            case commands.Say(said):
+                self._say("text", said)
+            case commands.Act(done):
+                self._say("me", done)
+            case commands.Nick(wanted):
+                name = text.clean_name(wanted)
+                if not self._present:
+                    raise NotConnected
+                self._outgoing.append(wire.Nick(name))
+            case commands.Users():
+                self._emit(self.users(asked=True))
+
+    def disconnected(self, error: PeerError, now: float) -> None:
+        """The link is gone: what was under way has failed, and its text goes back to the person."""
+        self._now = now
+        with suppress(PeerError):  # it is over anyway
+            self._drain(give_up=True)
+        for entry in self._outbox.values():
+            self._fail(entry, error)
+        self._outbox.clear()
+        self._outgoing.clear()
+        self._present = False
+
+    def users(self, *, asked: bool) -> events.Users:
+        rows = self.roster.rows(self._fingerprint, self._words)
+        return events.Users(time=self._time(), members=rows, asked=asked)
+
+    # --- saying something ---
+
+    def _say(self, kind: str, said: str) -> None:
+        room = self._current
+        if room is None or not self._present:
+            raise NotConnected
+        size = len(said.encode("utf-8"))
+        if size > wire.MAX_TEXT:
+            raise TextTooLong(size=size, limit=wire.MAX_TEXT)
+        body = Body(
+            kind="me" if kind == "me" else "text",
+            text=said,
+            name=self.name,
+            sent_at=int(self._now * 1000),
+            run=self._run,
+            n=room.n + 1,
+        )
+        post = room.key.seal(self._key, body)
+        room.n += 1
+        self._outbox[post.id] = _Outgoing(post.id.hex(), body, post)
+        self._outgoing.append(post)
+        self._note_content("seal", "out", post, said, "good")
+        self._emit(
+            events.Message(
+                time=self._time(),
+                id=post.id.hex(),
+                room=room.name,
+                from_=self.name,
+                member=self.id.hex(),
+                text=said,
+                sent_at=self._time(),
+                mine=True,
+                signature="good",
+                kind=body.kind,
+            )
+        )
+
+    def _take_ack(self, message: wire.Ack) -> None:
+        entry = self._outbox.pop(message.id, None)
+        if entry is None:
+            raise BadMessage(why="an acknowledgement of nothing")
+        self._take_number(self._rooms[entry.post.conversation], message.number)
+        self._emit(events.Delivered(time=self._time(), id=entry.shown_id, number=message.number))
+
+    def _take_stale(self, message: wire.StaleKey) -> None:
+        entry = self._outbox.pop(message.id, None)
+        if entry is None:
+            raise BadMessage(why="a refusal of nothing")
+        room = self._rooms[entry.post.conversation]
+        if room.key.key_id == entry.post.key_id:
+            raise BadMessage(why="it calls the key stale that it gave")
+        # The hub's word is final that the old bytes are not taken, so the same n may go out under a new id.
+        entry.post = room.key.seal(self._key, entry.body)
+        self._outbox[entry.post.id] = entry
+        self._outgoing.append(entry.post)
+
+    def _take_refusal(self, message: wire.Refused) -> None:
+        entry = self._outbox.pop(message.id, None)
+        if entry is None:
+            raise BadMessage(why="a refusal of nothing")
+        self._fail(entry, RefusedPost(why=message.code))
+
+    def _fail(self, entry: _Outgoing, error: PeerError) -> None:
+        self._emit(
+            events.Failed(
+                time=self._time(), id=entry.shown_id, code=error.code, text=str(error), message=entry.body.text
+            )
+        )
+
+    # --- hearing something ---
+
+    def _drain(self, *, give_up: bool = False) -> None:
+        """Handle what has arrived, in order, up to a post whose author's key is still under way."""
+        while self._inbox:
+            message = self._inbox[0]
+            if isinstance(message, wire.Posted) and message.sender not in self.roster.keys:
+                if not give_up:
+                    if self._blocked_since is None:
+                        self._blocked_since = self._now
+                    return
+                self.roster.keys[message.sender] = None
+            self._inbox.popleft()
+            self._handle(message)
+        self._blocked_since = None
+
+    def _handle(self, message: wire.Message | wire.LinkFacts) -> None:
+        if (self._current is None) != isinstance(message, wire.Welcome):
+            what = "something" if isinstance(message, wire.LinkFacts) else wire.tag_of(message)
+            raise OutOfTurn(what=what)
+        match message:
+            case wire.Posted():
+                self._take_post(message)
+            case wire.Ack():
+                self._take_ack(message)
+            case wire.Joined():
+                self._take_joined(message.member)
+            case wire.Left():
+                self._take_left(message)
+            case wire.Renamed():
+                self._take_renamed(message)
+            case wire.LinkFacts():
+                self.roster.note_link(message)
+            case wire.Welcome():
+                self._take_welcome(message)
+            case wire.Present():
+                self._take_present(message)
+            case wire.StaleKey():
+                self._take_stale(message)
+            case wire.Refused():
+                self._take_refusal(message)
+            case wire.Notice():
+                self._take_notice(message)
+            case _:
+                raise OutOfTurn(what="a message for the host")
+
+    def _take_post(self, posted: wire.Posted) -> None:
+        room = self._rooms.get(posted.conversation)
+        if room is None:
+            raise BadMessage(why="a post to a conversation that it did not open")
+        if not self._take_number(room, posted.number):
+            return
+        author = self.roster.keys.get(posted.sender)
+        profile = self.roster.here.get(posted.sender)
+        try:
+            opened = room.key.open(posted)
+            body = opened.body()
+        except CryptoError:
+            name = profile.name if profile else posted.sender.hex()[:8]
+            self._notify("unreadable", room=room.name, name=name)
+            return
+        signature = self._judge(opened, author)
+        if signature == "good" and not self._take_count(room, posted.sender, body, profile):
+            return
+        self._note_content("open", "in", posted, body.text, signature)
+        signed_name = text.visible(body.name, keep_newlines=False)
+        name = profile.name if profile else signed_name
+        sent_at, late = self._read_clock(body.sent_at)
+        self._emit(
+            events.Message(
+                time=self._time(),
+                id=posted.id.hex(),
+                room=room.name,
+                from_=name,
+                member=posted.sender.hex(),
+                text=body.text,
+                sent_at=sent_at,
+                mine=False,
+                signature=signature,
+                kind=body.kind,
+                late=late,
+                signed_as=signed_name if profile and body.name not in profile.names else None,
+            )
+        )
+
+    def _judge(self, opened: Opened, author: PublicKey | None) -> events.Signature:
+        if author is None:
+            return "missing"
+        return "good" if opened.is_by(author) else "bad"
+
+    def _take_number(self, room: _Room, number: int) -> bool:
+        """Follow the hub's numbers, which have no holes; False where the post must not be shown."""
+        missing = number - room.number - 1
+        if missing < 0:
+            self._notify("repeated", room=room.name)
+            return False
+        if missing > 0:
+            self._notify("withheld", room=room.name, count=missing)
+        room.number = number
+        return True
+
+    def _take_count(self, room: _Room, author: bytes, body: Body, profile: Profile | None) -> bool:
+        """Follow an author's signed count, which the hub cannot forge; False where the post must not be shown."""
+        newest = room.heard.get((author, body.run))
+        if newest is not None and body.n <= newest:
+            self._notify("repeated", room=room.name)
+            return False
+        if newest is not None and body.n > newest + 1:
+            name = profile.name if profile else text.visible(body.name, keep_newlines=False)
+            self._notify("withheld-from", room=room.name, name=name, count=body.n - newest - 1)
+        room.heard[author, body.run] = body.n
+        return True
+
+    def _read_clock(self, sent_at: int) -> tuple[datetime, bool]:
+        try:
+            sent = datetime.fromtimestamp(sent_at / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return self._time(), True
+        return sent, abs(sent_at / 1000 - self._now) > LATE
+
+    # --- who is here ---
+
+    def _take_welcome(self, message: wire.Welcome) -> None:
+        host_key = self._host_key if self._host_key is not None else self._key.public
+        if message.host.id != host_key.id or message.me.id != self.id:
+            raise BadHandshake  # the host names another key than the one that the link proved
+        if not message.rooms:
+            raise BadMessage(why="no room")
+        self.roster.host = host_key.id
+        self.roster.keys[host_key.id] = host_key
+        for info in message.rooms:
+            key = ConversationKey(info.conversation, host_key.id, info.key)
+            room = _Room(key, text.visible(info.name, keep_newlines=False), info.number)
+            self._rooms[info.conversation] = room
+            self._current = self._current or room
+        self._seat(message.host)
+        self._seat(message.me)
+        self.name = message.me.name
+
+    def _take_present(self, message: wire.Present) -> None:
+        for info in message.members:
+            self._seat(info)
+        if message.last:
+            self._present = True
+            self._emit(self.users(asked=False))
+
+    def _take_joined(self, info: wire.MemberInfo) -> None:
+        profile = self._seat(info)
+        facts = profile.facts
+        self._emit(
+            events.MemberJoined(
+                time=self._time(),
+                name=info.name,
+                member=info.id.hex(),
+                fingerprint=facts.fingerprint.hex() if facts else None,
+                words=list(facts.words) if facts else None,
+                address=facts.address if facts else None,
+            )
+        )
+
+    def _take_left(self, message: wire.Left) -> None:
+        profile = self.roster.here.pop(message.member, None)
+        if profile is None:
+            raise BadMessage(why="a member left who was not here")
+        facts = profile.facts
+        self._emit(
+            events.MemberLeft(
+                time=self._time(),
+                name=profile.name,
+                member=message.member.hex(),
+                reason=message.code,
+                fingerprint=facts.fingerprint.hex() if facts else None,
+            )
+        )
+
+    def _take_renamed(self, message: wire.Renamed) -> None:
+        profile = self.roster.here.get(message.member)
+        if profile is None:
+            raise BadMessage(why="a new name of a member who is not here")
+        old = profile.name
+        self._seat(wire.MemberInfo(message.member, message.name))
+        mine = message.member == self.id
+        if mine:
+            self.name = message.name
+        self._emit(
+            events.MemberRenamed(
+                time=self._time(), old=old, name=message.name, member=message.member.hex(), mine=mine
+            )
+        )
+
+    def _seat(self, info: wire.MemberInfo) -> Profile:
+        if not self.roster.seat(info):
+            self._notify("name-changed-hands", name=info.name)
+        return self.roster.here[info.id]
+
+    # --- telling ---
+
+    def _take_notice(self, message: wire.Notice) -> None:
+        about = text.visible(message.about, keep_newlines=False)
+        sentence = str(NameTaken(name=about)) if message.code == NameTaken.code else f"{message.code}: {about}"
+        self._emit(events.Notice(time=self._time(), code=message.code, text=sentence))
+
+    def _notify(self, code: str, **fields: object) -> None:
+        self._emit(events.Notice(time=self._time(), code=code, text=NOTICES[code].format(**fields)))
+
+    def _emit(self, event: events.Event) -> None:
+        self._events.append(event)
+
+    def _time(self) -> datetime:
+        return datetime.fromtimestamp(self._now, UTC)
+
+    def _note_content(
+        self, step: str, direction: Direction, post: wire.Post | wire.Posted, said: str, signature: str
+    ) -> None:
+        if self._trace is not None:
+            detail: dict[str, Value] = {
+                "conversation": post.conversation,
+                "key_id": post.key_id,
+                "sender": post.sender,
+                "nonce": post.id,
+                "length": len(post.sealed),
+                "plaintext": said,
+                "ciphertext": post.sealed[: len(said.encode())],
+                "signature": signature,
+            }
+            self._trace(Trace(step, direction, detail))

@@ -1,0 +1,69 @@
+"""What `--dev` shows: one record for each step of a key exchange, each record and each message.
+
+The core calls an optional listener; without one nothing is made. A secret is wrapped in `Secret` where the record is
+made, so that no view can print it by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+Direction = Literal["in", "out", "here"]
+
+
+class Secret:
+    """A value that renders as its length only; `reveal()` is for a person who asks to see it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def reveal(self) -> bytes:
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"<secret, {len(self._value)} bytes>"
+
+
+Value = str | int | float | bool | None | bytes | Secret
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """One step: what happened, which way it went (`here` = computed on this side), and its values."""
+
+    step: str
+    direction: Direction
+    detail: dict[str, Value]
+
+
+Tracer = Callable[[Trace], None]
+
+
+def plain_value(value: Value) -> str | int | float | bool | None:
+    """A value as it may be shown: bytes as hexadecimal, secrets masked."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Secret):
+        return repr(value)
+    return value
+
+
+def plain_detail(trace: Trace) -> dict[str, str | int | float | bool | None]:
+    """The detail of a record as JSON-ready values."""
+    return {name: plain_value(value) for name, value in trace.detail.items()}
+
+
+def one_line(trace: Trace, width: int = 64) -> str:
+    """A record as one line of text; values longer than `width` characters are cut in the middle."""
+    arrow = {"in": "<-", "out": "->", "here": "--"}[trace.direction]
+    parts = []
+    for name, value in plain_detail(trace).items():
+        shown = str(value)
+        if len(shown) > width:
+            shown = f"{shown[: width // 2]}…{shown[-8:]}"
+        parts.append(f"{name}={shown}")
+    return f"{arrow} {trace.step}  {'  '.join(parts)}".rstrip()

@@ -1,0 +1,303 @@
+"""Everything that crosses a link: sizes and limits, records, and the message types with their encoding.
+
+A record's plaintext is one MessagePack array of 1 to 256 messages; a message is an array that starts with its tag
+(docs/PROTOCOL.md, section "Messages"). What does not decode to exactly these types raises `BadMessage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from usi.core.crypto import ID_SIZE, KEY_SIZE, MODULUS_SIZE, NONCE_SIZE, SIGNATURE_SIZE, TAG_SIZE
+from usi.core.errors import BadMessage, TooLong
+
+MAGIC = b"USI3"
+
+LENGTH_SIZE = 4
+MIN_RECORD = TAG_SIZE + 1
+MAX_RECORD = 131_072  # one long message with room to spare; what a peer can make us buffer before a tag is checked
+MAX_BATCH = 256  # messages in a record: bounds the work that one tag sets off
+MAX_TEXT = 65_536  # bytes of UTF-8 in one text
+MAX_BODY = MAX_TEXT + 1_024  # a text and the fields around it
+PADDING = 256  # content is padded to a multiple of this, so that its size says little
+MAX_SEALED = -(-(LENGTH_SIZE + MAX_BODY + SIGNATURE_SIZE) // PADDING) * PADDING + TAG_SIZE
+MAX_NAME = 24
+MAX_ROOMS = 64  # rooms in one Welcome
+MAX_PRESENT = 500  # members in one Present, so that it fits a record
+MAX_TOPIC = 200
+
+CONVERSATION_SIZE = 16
+SESSION_SIZE = 16
+CODE_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
+
+ConversationId = Annotated[bytes, Meta(min_length=CONVERSATION_SIZE, max_length=CONVERSATION_SIZE)]
+SessionId = Annotated[bytes, Meta(min_length=SESSION_SIZE, max_length=SESSION_SIZE)]
+MemberId = Annotated[bytes, Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
+KeyId = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
+Key = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
+PostId = Annotated[bytes, Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
+Modulus = Annotated[bytes, Meta(min_length=MODULUS_SIZE, max_length=MODULUS_SIZE)]
+Sealed = Annotated[bytes, Meta(min_length=PADDING + TAG_SIZE, max_length=MAX_SEALED)]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Code = Annotated[str, Meta(pattern=CODE_PATTERN)]
+
+
+class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Base of what is encoded as an array."""
+
+
+class MemberInfo(_Wire, frozen=True):
+    id: MemberId
+    name: Name
+
+
+class RoomInfo(_Wire, frozen=True):
+    """A hosted room as a member gets it: with its key, and the number of its newest post (0: none yet)."""
+
+    conversation: ConversationId
+    name: Name
+    topic: Annotated[str, Meta(max_length=MAX_TOPIC)]
+    key: Key
+    number: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Message(_Wire, frozen=True):
+    """Base of the message types."""
+
+
+# --- both ways ---------------------------------------------------------------------------------------------------
+
+
+class Alive(Message, frozen=True, tag="alive"):
+    """Nothing to say, but still here."""
+
+
+class Bye(Message, frozen=True, tag="bye"):
+    """The authenticated end of a link, with its reason."""
+
+    code: Code
+
+
+# --- member to host ------------------------------------------------------------------------------------------------
+
+
+class Join(Message, frozen=True, tag="join"):
+    """The first message of a member; the host answers with Welcome."""
+
+    name: Name
+
+
+class Post(Message, frozen=True, tag="post"):
+    """A sealed content for a conversation; the host answers with Ack, StaleKey or Refused."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    sender: MemberId
+    id: PostId
+    sealed: Sealed
+
+
+class GetKey(Message, frozen=True, tag="get-key"):
+    member: MemberId
+
+
+class Nick(Message, frozen=True, tag="nick"):
+    name: Name
+
+
+# --- host to member ------------------------------------------------------------------------------------------------
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """You are in: your id and name here, who the host is, and the rooms that you may see."""
+
+    me: MemberInfo
+    host: MemberInfo
+    session: SessionId
+    history: bool
+    rooms: Annotated[list[RoomInfo], Meta(max_length=MAX_ROOMS)]
+
+
+class Present(Message, frozen=True, tag="present"):
+    """Members who were there before; several of these where there are many. `last` closes the list."""
+
+    members: Annotated[list[MemberInfo], Meta(max_length=MAX_PRESENT)]
+    last: bool
+
+
+class KeyOf(Message, frozen=True, tag="key"):
+    """A member's modulus, or None where the host does not know it."""
+
+    member: MemberId
+    modulus: Modulus | None
+
+
+class Posted(Message, frozen=True, tag="posted"):
+    """Somebody's Post with the number that the host gave it."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    sender: MemberId
+    id: PostId
+    number: Number
+    sealed: Sealed
+
+
+class Ack(Message, frozen=True, tag="ack"):
+    """The host has this post of yours, under this number."""
+
+    id: PostId
+    number: Number
+
+
+class StaleKey(Message, frozen=True, tag="stale-key"):
+    """This post was not taken, and never will be: its key is not the room's key any more."""
+
+    id: PostId
+
+
+class Refused(Message, frozen=True, tag="refused"):
+    """This post was not taken, and never will be."""
+
+    id: PostId
+    code: Code
+
+
+class Joined(Message, frozen=True, tag="joined"):
+    member: MemberInfo
+
+
+class Left(Message, frozen=True, tag="left"):
+    member: MemberId
+    code: Code
+
+
+class Renamed(Message, frozen=True, tag="renamed"):
+    member: MemberId
+    name: Name
+
+
+class Notice(Message, frozen=True, tag="notice"):
+    """The hub's own word to one member: a code with one value; no member can post this type."""
+
+    code: Code
+    about: Annotated[str, Meta(max_length=256)]
+
+
+class LinkFacts(msgspec.Struct, frozen=True):
+    """What the host's router knows of a member's link. Handed in memory to the host's own person, never encoded."""
+
+    member: bytes
+    modulus: bytes
+    fingerprint: bytes
+    words: tuple[str, ...]
+    address: str
+
+
+FromMember = Join | Post | GetKey | Nick | Alive | Bye
+FromHost = (
+    Welcome | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | Alive | Bye
+)
+
+_T = TypeVar("_T")
+
+_encoder = msgspec.msgpack.Encoder()
+_from_member: msgspec.msgpack.Decoder[list[FromMember]] = msgspec.msgpack.Decoder(list[FromMember])
+_from_host: msgspec.msgpack.Decoder[list[FromHost]] = msgspec.msgpack.Decoder(list[FromHost])
+
+
+def encode(message: Message) -> bytes:
+    """One message as it stands in a record. The same bytes serve any number of receivers."""
+    return _encoder.encode(message)
+
+
+def tag_of(message: Message) -> str:
+    """The word that stands first in the encoding of a message."""
+    return str(type(message).__struct_config__.tag)
+
+
+def decode_from_member(plaintext: bytes) -> list[FromMember]:
+    """The messages of a record that a member sent; `BadMessage` names the field that is wrong."""
+    return _decode(_from_member, plaintext)
+
+
+def decode_from_host(plaintext: bytes) -> list[FromHost]:
+    """The messages of a record that the host sent; `BadMessage` names the field that is wrong."""
+    return _decode(_from_host, plaintext)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> list[_T]:
+    try:
+        messages = decoder.decode(plaintext)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(why=str(error)) from error
+    if not 0 < len(messages) <= MAX_BATCH:
+        raise BadMessage(why=f"{len(messages)} messages in a record")
+    return messages
+
+
+_ROOM = MAX_RECORD - TAG_SIZE - 3  # for messages in a record, behind the longest array header
+
+
+def pack(messages: Sequence[bytes]) -> list[bytes]:
+    """Encoded messages as record plaintexts, in order, each within the limits of a record."""
+    if 0 < len(messages) <= MAX_BATCH and sum(map(len, messages)) <= _ROOM:
+        return [_array(messages)]
+    plaintexts: list[bytes] = []
+    start = size = 0
+    for index, message in enumerate(messages):
+        if index > start and (size + len(message) > _ROOM or index - start == MAX_BATCH):
+            plaintexts.append(_array(messages[start:index]))
+            start, size = index, 0
+        size += len(message)
+    if start < len(messages):
+        plaintexts.append(_array(messages[start:]))
+    return plaintexts
+
+
+def _array(messages: Sequence[bytes]) -> bytes:
+    count = len(messages)
+    header = bytes((0x90 | count,)) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
+    return header + b"".join(messages)
+
+
+class RecordReader:
+    """Cuts a stream of bytes into sealed records; a length outside the limits raises before anything more is kept."""
+
+    __slots__ = ("_buffer", "_need")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._need = LENGTH_SIZE
+
+    @property
+    def pending(self) -> bytes:
+        """Bytes of a record that is not whole yet."""
+        return bytes(self._buffer)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The sealed records that `data` completes."""
+        if self._buffer:
+            self._buffer += data  # grown in place: a peer that sends byte by byte costs no quadratic time
+            if len(self._buffer) < self._need:
+                return
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        position, end = 0, len(data)
+        self._need = LENGTH_SIZE
+        while end - position >= LENGTH_SIZE:
+            size = int.from_bytes(data[position : position + LENGTH_SIZE], "big")
+            if not MIN_RECORD <= size <= MAX_RECORD:
+                raise TooLong(size=size, limit=MAX_RECORD)
+            start = position + LENGTH_SIZE
+            if end - start < size:
+                self._need = LENGTH_SIZE + size
+                break
+            position = start + size
+            yield data[start:position]
+        self._buffer += data[position:]

@@ -1,0 +1,177 @@
+"""Joining a host: dial, key exchange, and one link for the time of the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from usi.config import Settings
+from usi.core import events, wire
+from usi.core.crypto import PrivateKey
+from usi.core.errors import Busy, Cut, Left, NotConnected, PeerError, UnknownHost, Unreachable, from_code
+from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
+from usi.core.trace import Trace
+from usi.net.link import Flusher, Link
+from usi.net.side import Person, Traffic
+
+_BUSY_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between tries while a host takes in many at once
+_NO_TRAFFIC = Traffic(0, 0, 0, 0)
+
+
+class Client:
+    """A guest's way to a host: a `Side` over one link."""
+
+    def __init__(self, settings: Settings, key: PrivateKey, person: Person) -> None:
+        self.host = settings.address or "localhost"
+        self.port = settings.port
+        self._settings = settings
+        self._key = key
+        self._person = person
+        self._loop = asyncio.get_running_loop()
+        self._flusher = Flusher(self._loop)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="usi-rsa")
+        self._link: Link | None = None
+        self._goodbye: PeerError | None = None
+        self._exchanged: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def label(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Dial and exchange keys. Raises `UnknownHost`, `Unreachable` or the `PeerError` that ended the handshake."""
+        for pause in (*_BUSY_PAUSES, None):
+            self._exchanged = self._loop.create_future()
+            await self._dial()
+            try:
+                await self._exchanged
+            except Busy:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _dial(self) -> None:
+        session = Session(Role.CLIENT, self._key, self._settings.preset, tracer=self._session_tracer())
+        link = Link(session, self, self._flusher, self._executor, self._settings.limits)
+        seconds = self._settings.limits.connect_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._loop.create_connection(lambda: link, self.host, self.port, **_several_addresses(self._loop))
+        except (socket.gaierror, UnicodeError) as error:
+            raise UnknownHost(host=self.host) from error
+        except TimeoutError as error:
+            raise Unreachable(host=self.host, port=self.port, why=f"no answer in {seconds:g} seconds") from error
+        except (OSError, OverflowError) as error:
+            raise Unreachable(host=self.host, port=self.port, why=_why(error)) from error
+
+    def _session_tracer(self) -> Callable[[Trace], None] | None:
+        if not self._settings.dev:
+            return None
+
+        def note(trace: Trace) -> None:  # the handshake runs on a thread
+            self._loop.call_soon_threadsafe(self._person.trace, self.label, trace)
+
+        return note
+
+    def arrival(self, name: str, member: str) -> events.Event:
+        if self._link is None:
+            raise NotConnected
+        session = self._link.session
+        return events.Connected(
+            time=datetime.now(UTC),
+            host=self.host,
+            port=self.port,
+            name=name,
+            member=member,
+            fingerprint=session.fingerprint.hex(),
+            words=list(session.words),
+            cipher=CIPHER,
+            key_exchange=KEY_EXCHANGE,
+            key_fingerprint=session.peer.id.hex(),
+        )
+
+    # --- what the link reports ---
+
+    def link_made(self, link: Link) -> bool:
+        self._link = link
+        return True
+
+    def link_ready(self, link: Link) -> None:
+        self._exchanged.set_result(None)
+        self._person.keyed(link.session)
+
+    def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
+        if isinstance(messages[-1], wire.Bye):
+            self._goodbye = from_code(messages[-1].code)
+        else:
+            link.joined()
+        self._person.hear(messages)
+
+    def link_ended(self, link: Link, error: PeerError | None) -> None:
+        error = error or self._goodbye or Cut()
+        if self._exchanged.done():
+            self._person.ended(error)
+        else:
+            self._exchanged.set_exception(error)
+
+    def link_closed(self, link: Link) -> None:
+        pass
+
+    # --- what the peer wants ---
+
+    def send(self, messages: Sequence[wire.Message]) -> None:
+        if self._link is not None:
+            for message in messages:
+                self._link.send(message)
+
+    def fail(self, error: PeerError) -> None:
+        """End the link because of what the host said."""
+        if self._link is not None:
+            self._link.close(error)
+
+    def tick(self, slept: bool) -> None:
+        if self._link is not None:
+            self._link.tick(self._loop.time(), slept)
+
+    def pause_reading(self) -> None:
+        if self._link is not None:
+            self._link.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._link is not None:
+            self._link.resume_reading()
+
+    def traffic(self) -> Traffic:
+        return self._link.traffic() if self._link is not None else _NO_TRAFFIC
+
+    async def close(self) -> None:
+        """Leave with a goodbye."""
+        if self._link is not None:
+            self._link.close(Left())
+            await self._link.closed()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _several_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+    """Try a host's addresses side by side (RFC 8305), so that a dead IPv6 route costs no wait. uvloop cannot."""
+    return {} if type(loop).__module__.startswith("uvloop") else {"happy_eyeballs_delay": 0.25}
+
+
+def _why(error: Exception) -> str:
+    """A failed connection in words; asyncio folds the failures of several addresses into one text."""
+    codes = {
+        errno.ECONNREFUSED: "it refused the connection",
+        errno.EHOSTUNREACH: "there is no route to it",
+        errno.ENETUNREACH: "this machine has no network that leads there",
+    }
+    for code, words in codes.items():
+        if getattr(error, "errno", None) == code or f"[Errno {code}]" in str(error):
+            return words
+    return getattr(error, "strerror", None) or "it cannot be reached"

@@ -1,0 +1,292 @@
+"""The host: a listener, its links, and the hub whose effects it performs. It opens nothing that members say."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import itertools
+import socket
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from usi.config import Limits, Settings
+from usi.core import events, wire
+from usi.core.crypto import PrivateKey, digest, random_bytes, sha256
+from usi.core.errors import Busy, CannotListen, HostStopped, Left, PeerError, PortInUse
+from usi.core.hub import OWN, Arrived, Fact, Gone, Heard, Hub, Send
+from usi.core.session import Role, Session
+from usi.core.trace import Trace
+from usi.net.link import Flusher, Link
+from usi.net.side import Person, Traffic
+
+FIRST_ROOM = "general"
+_CRYPTO_THREADS = 2
+
+
+class Host:
+    """Listens, and lets members talk; a `Side` whose person is attached to the hub in memory."""
+
+    def __init__(self, settings: Settings, key: PrivateKey, person: Person) -> None:
+        room_key = random_bytes(32)
+        room = wire.RoomInfo(random_bytes(wire.CONVERSATION_SIZE), FIRST_ROOM, "", room_key, 0)
+        self.hub = Hub([(room, digest("usi3 key id", room_key))])
+        self.addresses: list[str] = []
+        self.port = settings.port
+        self._settings = settings
+        self._limits: Limits = settings.limits
+        self._key = key
+        self._person = person
+        self._for_person: list[wire.Message | wire.LinkFacts] = []
+        self._loop = asyncio.get_running_loop()
+        self._flusher = Flusher(self._loop)
+        self._executor = ThreadPoolExecutor(_CRYPTO_THREADS, thread_name_prefix="usi-rsa")
+        self._links: dict[int, Link] = {}
+        self._past_traffic = [0, 0, 0, 0]
+        self._half_open: Counter[str] = Counter()
+        self._ending: set[Link] = set()
+        self._numbers = itertools.count(OWN + 1)
+        self._facts: deque[Fact] = deque()
+        self._handling = False
+        self._server: asyncio.Server | None = None
+
+    @property
+    def label(self) -> str:
+        """Where this host listens."""
+        return ", ".join(_shown((address, self.port)) for address in self.addresses)
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Listen; raises `PortInUse` or `CannotListen`."""
+        listener = _listen(self._settings.address, self._settings.port)
+        self.port = listener.getsockname()[1]
+        self.addresses = _addresses(self._settings.address)
+        self._server = await self._loop.create_server(self._accept, sock=listener, backlog=512)
+        public = self._key.public
+        facts = wire.LinkFacts(public.id, public.modulus, b"", (), "")
+        self._handle(Arrived(OWN, facts))
+        self._person.keyed(None)
+
+    def arrival(self, name: str, member: str) -> events.Event:
+        preset = self._settings.preset
+        return events.Listening(
+            time=datetime.now(UTC),
+            addresses=self.addresses,
+            port=self.port,
+            key_fingerprint=self._key.public.id.hex(),
+            preset_fingerprint=sha256(preset).hex() if preset is not None else None,
+            preset_key=self._settings.drawn_key,
+        )
+
+    async def close(self) -> None:
+        """Say goodbye to everybody and close; bounded in time."""
+        if self._server is not None:
+            self._server.close()
+        for link in list(self._links.values()):
+            link.close(HostStopped())
+        await asyncio.gather(*(link.closed() for link in list(self._ending)))
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def send(self, messages: Sequence[wire.Message]) -> None:
+        """What the host's own person has for the hub."""
+        for message in messages:
+            self._handle(Heard(OWN, message))
+
+    @property
+    def half_open(self) -> int:
+        """Connections whose member has not joined yet."""
+        return self._half_open.total()
+
+    # --- connections ---
+
+    def _accept(self) -> asyncio.Protocol:
+        number = next(self._numbers)
+        session = Session(Role.HOST, self._key, self._settings.preset, tracer=self._session_tracer(number))
+        return Link(session, self, self._flusher, self._executor, self._limits, number)
+
+    def _session_tracer(self, number: int) -> Callable[[Trace], None] | None:
+        if not self._settings.dev:
+            return None
+
+        def note(trace: Trace) -> None:  # the handshake runs on a thread
+            self._loop.call_soon_threadsafe(self._person.trace, f"link {number}", trace)
+
+        return note
+
+    def link_made(self, link: Link) -> bool:
+        network = _network(link.peer_address[0])
+        if self.half_open >= self._limits.half_open or (
+            self._half_open[network] >= self._limits.half_open_per_address
+        ):
+            self._ending.add(link)
+            self._tell_refused(link, Busy())
+            return False
+        self._half_open[network] += 1
+        self._links[link.number] = link
+        return True
+
+    def link_ready(self, link: Link) -> None:
+        session = link.session
+        facts = wire.LinkFacts(
+            session.peer.id, session.peer.modulus, session.fingerprint, session.words, _shown(link.peer_address)
+        )
+        self._handle(Arrived(link.number, facts))
+
+    def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
+        for message in messages:
+            if isinstance(message, wire.Join):
+                self._settle(link)
+                link.joined()
+            self._handle(Heard(link.number, message))
+
+    def link_ended(self, link: Link, error: PeerError | None) -> None:
+        if link.number not in self._links:
+            return  # it was turned away
+        if not link.is_joined:
+            self._settle(link)
+            self._tell_refused(link, error or Left())
+        del self._links[link.number]
+        self._ending.add(link)
+        self._handle(Gone(link.number, (error or Left()).code))
+
+    def link_closed(self, link: Link) -> None:
+        self._ending.discard(link)
+        for index, count in enumerate(link.traffic()):
+            self._past_traffic[index] += count
+
+    def _settle(self, link: Link) -> None:
+        """This connection's handshake is over, one way or the other."""
+        if not link.is_joined:
+            network = _network(link.peer_address[0])
+            self._half_open[network] -= 1
+            if self._half_open[network] <= 0:
+                del self._half_open[network]
+
+    def _tell_refused(self, link: Link, error: PeerError) -> None:
+        self._person.refused(_shown(link.peer_address), error)
+
+    def traffic(self) -> Traffic:
+        """Of all connections, those that ended included."""
+        counts = [self._past_traffic, *(link.traffic() for link in [*self._links.values(), *self._ending])]
+        return Traffic(*(sum(column) for column in zip(*counts, strict=True)))
+
+    # --- the hub ---
+
+    def _handle(self, fact: Fact) -> None:
+        """Give the hub a fact and perform its effects. Facts that arise meanwhile wait their turn: order is kept."""
+        self._facts.append(fact)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._facts:
+                for effect in self.hub.handle(self._facts.popleft()):
+                    if isinstance(effect, Send):
+                        self._send(effect)
+                    elif link := self._links.get(effect.link):
+                        link.close(effect.error)
+        finally:
+            self._handling = False
+
+    def _send(self, effect: Send) -> None:
+        message, links = effect.message, self._links
+        encoded = b""
+        for number in effect.links:
+            if number == OWN:
+                if not self._for_person:
+                    self._loop.call_soon(self._tell_person)
+                self._for_person.append(message)
+            elif not isinstance(message, wire.LinkFacts):
+                encoded = encoded or wire.encode(message)
+                if link := links.get(number):
+                    link.queue(encoded)
+
+    def _tell_person(self) -> None:
+        messages, self._for_person = self._for_person, []
+        self._person.hear(messages)
+
+    # --- time, and what a member in memory needs not ---
+
+    def tick(self, slept: bool) -> None:
+        now = self._loop.time()
+        for link in list(self._links.values()):
+            link.tick(now, forgive=slept)
+
+    def fail(self, error: PeerError) -> None:
+        raise error  # this program's own hub contradicts itself: a bug, never a peer's doing
+
+    def pause_reading(self) -> None:
+        """A host goes on for its members; what its own face cannot show is counted."""
+
+    def resume_reading(self) -> None:
+        """See `pause_reading`."""
+
+
+def _listen(address: str | None, port: int) -> socket.socket:
+    """A listening socket: on one address, or on all of both families."""
+    try:
+        if address is not None:
+            family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((address, port), family=family)
+        if socket.has_dualstack_ipv6():
+            try:
+                return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise
+        return socket.create_server(("", port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(port=port) from error
+        why = "that address is not one of this machine" if error.errno == errno.EADDRNOTAVAIL else error.strerror
+        raise CannotListen(address=address or "*", port=port, why=why or "it is not allowed") from error
+    except OverflowError as error:
+        raise CannotListen(address=address or "*", port=port, why="a port is 0 to 65535") from error
+
+
+def _addresses(address: str | None) -> list[str]:
+    """Where others can reach this machine: a specific address itself, else those that its own name and routes give."""
+    if address is not None:
+        return [address]
+    found: dict[str, None] = {}
+    for family, probe in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as route:
+                route.connect((probe, 9))  # chooses a route and sends nothing
+                found[route.getsockname()[0]] = None
+        except OSError:
+            continue
+    try:
+        infos = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        infos = []
+    for info in infos:
+        found[str(info[4][0])] = None
+    usable = [a for a in found if not ipaddress.ip_address(a.partition("%")[0]).is_loopback]
+    return usable or ["127.0.0.1"]
+
+
+def _plain_address(address: str) -> str:
+    """An IPv4 address that came in over an IPv6 socket, as IPv4."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or parsed)
+
+
+def _network(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 of an IPv6 one."""
+    plain = _plain_address(address)
+    if ":" in plain:
+        return str(ipaddress.ip_network((plain, 64), strict=False))
+    return plain
+
+
+def _shown(address: tuple[str, int]) -> str:
+    plain = _plain_address(address[0])
+    return f"[{plain}]:{address[1]}" if ":" in plain else f"{plain}:{address[1]}"

@@ -1,0 +1,305 @@
+"""One TCP connection that pumps one session: feed, take messages, flush; deadlines, heartbeat and a clean end.
+
+RSA work happens on a few threads, so that a newcomer delays nobody; the session is theirs alone meanwhile, because
+reading is paused. Everything else is plain calls on the event loop, without a task per connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Protocol, cast
+
+from usi.config import Limits
+from usi.core import wire
+from usi.core.errors import Busy, Cut, HandshakeTimeout, PeerError, Silent, TooSlow, WornOut
+from usi.core.session import Role, Session, State, refusal
+from usi.net.side import Traffic
+
+_HIGH_WATER = 256 * 1024  # bytes that asyncio holds for the kernel before the link's own queue fills
+_LINGER_BYTES = 64 * 1024  # read and thrown away after a refusal, so that a reset does not destroy it on its way
+
+
+class Owner(Protocol):
+    """Who a link reports to."""
+
+    def link_made(self, link: Link) -> bool:
+        """The connection is there; False turns it away as too many at once."""
+
+    def link_ready(self, link: Link) -> None:
+        """The keys are made and the fingerprint is known."""
+
+    def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None: ...
+
+    def link_ended(self, link: Link, error: PeerError | None) -> None:
+        """Called once: with the error for which this side ended it, or None after the peer's goodbye."""
+
+    def link_closed(self, link: Link) -> None:
+        """Called last: nothing more is read or written."""
+
+
+class Flusher:
+    """Writes what waits, for all links of a program, once per turn of the event loop.
+
+    Everything that became ready in one turn goes out in one record per link."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: list[Link] = []
+        self.now = loop.time()
+        """When it wrote last, by the loop's clock: near enough for a heartbeat, and cheaper than asking each time."""
+
+    def add(self, link: Link) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._run)
+        self._waiting.append(link)
+
+    def _run(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.now = self._loop.time()
+        for link in waiting:
+            link.flush()
+
+
+class Link(asyncio.Protocol):
+    """See the module. `number` is the owner's name for this link."""
+
+    def __init__(
+        self, session: Session, owner: Owner, flusher: Flusher, executor: Executor, limits: Limits, number: int = 0
+    ) -> None:
+        self.session = session
+        self.number = number
+        self.peer_address: tuple[str, int] = ("", 0)
+        self.bytes_in = self.bytes_out = 0
+        self._owner = owner
+        self._flusher = flusher
+        self._executor = executor
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._queue: list[bytes] = []
+        self._queued = 0
+        self._full = False  # the transport asked to wait
+        self._paused = False  # the owner does not want to hear more yet
+        self._working = False  # a thread has the session
+        self._backlog: list[bytes] = []
+        self._eof_waits = False
+        self._ended = False
+        self._ignored = 0
+        self._closed = asyncio.Event()
+        self._deadline: float | None = self._loop.time() + limits.handshake_seconds
+        self._heard = self._spoke = self._loop.time()
+
+    # --- asyncio's side ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.peer_address = transport.get_extra_info("peername", ("", 0))[:2]
+        if self._owner.link_made(self):
+            self._write()
+        else:
+            self._refuse(Busy())
+
+    def data_received(self, data: bytes) -> None:
+        self.bytes_in += len(data)
+        if self._ended:
+            self._ignored += len(data)
+            if self._ignored > _LINGER_BYTES:
+                self._abort()
+            return
+        self._heard = self._loop.time()
+        if self._working:
+            self._backlog.append(data)
+        elif self.session.state in (State.OPEN, State.KEYED):
+            self._feed(data)
+        else:
+            self._feed_in_thread(data)
+
+    def eof_received(self) -> bool:
+        if self._working:
+            self._eof_waits = True
+            return True
+        if not self._ended:
+            try:
+                self.session.receive_eof()
+            except PeerError as error:
+                self._end(error)
+            else:
+                self._end(None)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._closed.set()
+        if not self._ended:
+            self._end(Cut())
+        self._owner.link_closed(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self._queue:
+            self._flusher.add(self)
+
+    # --- receiving ---
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            messages = self.session.receive_data(data)
+        except PeerError as error:
+            self._refuse(error)
+            return
+        self._deliver(messages)
+
+    def _feed_in_thread(self, data: bytes) -> None:
+        self._working = True
+        self.pause_reading()
+        future = self._loop.run_in_executor(self._executor, self.session.receive_data, data)
+        future.add_done_callback(self._fed)
+
+    def _fed(self, future: asyncio.Future[list[wire.Message]]) -> None:
+        """The thread is done with the session."""
+        self._working = False
+        if future.cancelled() or self._ended:
+            return
+        try:
+            messages = future.result()
+        except PeerError as error:
+            self._refuse(error)
+            return
+        self._write()
+        if self.session.state is State.KEYED:
+            self._owner.link_ready(self)
+        self._deliver(messages)
+        self.resume_reading()
+        backlog, self._backlog = b"".join(self._backlog), []
+        if backlog:
+            self.bytes_in -= len(backlog)
+            self.data_received(backlog)
+        if self._eof_waits and not self._working:
+            self.eof_received()
+            if self._transport is not None:
+                self._transport.close()
+
+    def _deliver(self, messages: Sequence[wire.Message]) -> None:
+        if messages and not self._ended:
+            self._owner.link_messages(self, messages)
+        if self.session.state is State.CLOSED and not self._ended:
+            self._end(None)
+
+    # --- sending ---
+
+    def queue(self, encoded: bytes) -> None:
+        """Let an encoded message go out with the next flush. A link whose queue is over its limit ends."""
+        if self._ended:
+            return
+        if not self._queue and not self._full:
+            self._flusher.add(self)
+        self._queue.append(encoded)
+        self._queued += len(encoded)
+        if self._queued > self._limits.queue_bytes:
+            self.close(TooSlow())
+
+    def send(self, message: wire.Message) -> None:
+        self.queue(wire.encode(message))
+
+    def flush(self, *, force: bool = False) -> None:
+        """Seal and write what waits, unless the peer is not keeping up; `force` writes all the same."""
+        if (self._full and not force) or self._ended or not self._queue or self._working:
+            return
+        queue, self._queue = self._queue, []
+        self._queued = 0
+        self.session.send_encoded(queue)
+        self._write()
+
+    def _write(self) -> None:
+        data = self.session.data_to_send()
+        if data and self._transport is not None:
+            self.bytes_out += len(data)
+            self._spoke = self._flusher.now
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """Let the peer wait: TCP holds back what it sends, and its silence is our doing."""
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._paused = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def traffic(self) -> Traffic:
+        return Traffic(self.bytes_in, self.bytes_out, self.session.records_in, self.session.records_out)
+
+    # --- time ---
+
+    @property
+    def is_joined(self) -> bool:
+        return self._deadline is None
+
+    def joined(self) -> None:
+        """The member is in: from now on silence is what ends the link."""
+        self._deadline = None
+
+    def tick(self, now: float, forgive: bool = False) -> None:
+        """Called about once a second. `forgive`: this machine slept, so nobody else was silent."""
+        if self._ended:
+            return
+        if self._deadline is not None:
+            if now > self._deadline:
+                self._refuse(HandshakeTimeout())
+            return
+        if forgive or self._paused:
+            self._heard = now
+        if self.session.worn:
+            self.close(WornOut())
+        if now - self._heard > self._limits.silence_seconds:
+            self._refuse(Silent(seconds=round(self._limits.silence_seconds)))
+        elif now - self._spoke > self._limits.heartbeat_seconds:
+            self.send(wire.Alive())
+
+    # --- the end ---
+
+    def close(self, error: PeerError) -> None:
+        """Say goodbye with this reason and end; what waits in the queue goes first, except to one who is too slow."""
+        if not self._ended:
+            if not isinstance(error, TooSlow):
+                self.flush(force=True)
+            self._refuse(error)
+
+    def _refuse(self, error: PeerError) -> None:
+        """End, and tell the peer the code: sealed where there are keys, as a bare refusal by a host otherwise."""
+        if self._transport is not None and not self._working:
+            if self.session.keyed:
+                self.session.send([wire.Bye(error.code)])
+            elif self.session.role is Role.HOST:
+                self._transport.write(refusal(error))
+            self._write()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            self._transport.resume_reading()  # to the peer's end, so that a reset does not overtake the goodbye
+        self._end(error, linger=not self._working)
+
+    def _end(self, error: PeerError | None, *, linger: bool = False) -> None:
+        self._ended = True
+        self._queue.clear()
+        self._queued = 0
+        if self._transport is not None:
+            if not linger:
+                self._transport.close()
+            self._loop.call_later(self._limits.goodbye_seconds, self._abort)
+        self._owner.link_ended(self, error)
+
+    async def closed(self) -> None:
+        """Wait until nothing more is written or read."""
+        await self._closed.wait()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()

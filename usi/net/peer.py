@@ -1,0 +1,295 @@
+"""The facade that every face sees: intents in, one asynchronous iterator of events out, for host and guest alike."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Self
+
+from usi.config import DEFAULT_PORT, Settings
+from usi.core import commands, wire
+from usi.core import events as ev
+from usi.core.crypto import OCB_LIBRARY, PrivateKey
+from usi.core.errors import Left, LocalError, NotAcknowledged, NotConnected, PeerError, UsiError
+from usi.core.member import OUTBOX_LIMIT, Member
+from usi.core.session import CIPHER, KEY_EXCHANGE, Session
+from usi.core.text import clean_name
+from usi.core.trace import Trace, plain_detail
+from usi.net.client import Client
+from usi.net.host import Host
+from usi.net.side import Side
+
+_TICK = 1.0
+_SLEPT = 5.0
+_TOLD_REFUSALS = 5  # refused connections told one by one in a second; the rest are counted
+
+_REFUSALS = {
+    "busy": "too many were joining at once",
+    "key-needed": "it came without the preset key",
+    "key-not-wanted": "it came with a preset key, and this host uses none",
+    "wrong-key": "its preset key is another one",
+    "bad-handshake": "its key exchange was altered or broken",
+    "not-usi": "it does not speak USI",
+    "handshake-timeout": "it did not finish the key exchange in time",
+    "cut": "it was cut off during the key exchange",
+    "left": "it left during the key exchange",
+}
+"""What a host is told of a connection that it turned away, by code."""
+
+
+class Peer:
+    """A running host or guest. Use as `async with Peer(settings) as peer`, read `peer.events()`, call `peer.do`.
+
+    `start` raises a `UsiError` where hosting or joining fails; afterwards failures are events, and `exit_status` tells
+    how it ended. `key` is this person's key; without one a fresh key is made for this run."""
+
+    def __init__(self, settings: Settings, key: PrivateKey | None = None) -> None:
+        self.settings = settings
+        self._key = key
+        self.exit_status = 0
+        self._events: deque[ev.Event] = deque()
+        self._lost_events = 0
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._ended_by: UsiError | None = None
+        self._connected = False
+        self._paused = False
+        self._member: Member
+        self._side: Side
+        self._session: Session | None = None
+        self._started = time.monotonic()
+        self._ticker: asyncio.TimerHandle | None = None
+        self._ticked = time.monotonic()
+        self._refusals = 0
+
+    # --- life ---
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Host or join. Returns when the person is in; raises `UsiError`."""
+        loop = asyncio.get_running_loop()
+        key = self._key
+        if key is None:
+            key = await loop.run_in_executor(None, PrivateKey.generate)
+        tracer = partial(self.trace, "content") if self.settings.dev else None
+        self._member = Member(key, self.settings.name, tracer=tracer)
+        self._side = Host(self.settings, key, self) if self.settings.hosting else Client(self.settings, key, self)
+        self._ticker = loop.call_later(_TICK, self._tick)
+        try:
+            await self._side.start()
+            while not self._connected:
+                if self._ended_by is not None:
+                    raise self._ended_by
+                await self._movement()
+        except BaseException:
+            self._stop_ticker()
+            await self._side.close()
+            raise
+
+    async def close(self) -> None:
+        """Leave in good order: what was sent is acknowledged first, as far as the host still answers."""
+        if self._ended_by is None:
+            try:
+                async with asyncio.timeout(self.settings.limits.acknowledge_seconds):
+                    while self._member.in_flight and self._ended_by is None:
+                        await self._movement()
+            except TimeoutError:
+                self._member.disconnected(NotAcknowledged(), time.time())
+                self._pump()
+        if self._ended_by is None:
+            self._finish(Left())
+        self._stop_ticker()
+        await self._side.close()
+
+    async def events(self) -> AsyncIterator[ev.Event]:
+        """What happens, in order, until the connection has ended. For one reader."""
+        while True:
+            while self._events:
+                event = self._events.popleft()
+                if self._paused and len(self._events) < self.settings.limits.listed_events // 4:
+                    self._paused = False
+                    self._side.resume_reading()
+                yield event
+            if self._ended_by is not None:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+    # --- what the person wants ---
+
+    async def enter(self, line: str) -> bool:
+        """Do what a typed line asks for. Where it cannot be done an `Error` event returns the line: False."""
+        try:
+            await self.do(commands.parse(line))
+        except LocalError as error:
+            self._emit(ev.Error(time=_now(), code=error.code, text=str(error), message=line))
+            return False
+        return True
+
+    async def do(self, intent: commands.Intent) -> None:
+        """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
+        match intent:
+            case commands.Say() | commands.Act():
+                while self._member.in_flight >= OUTBOX_LIMIT and self._ended_by is None:
+                    await self._movement()
+                self._act(intent)
+            case commands.Nick() | commands.Users():
+                self._act(intent)
+            case commands.Help(name):
+                self._emit(ev.Notice(time=_now(), code="help", text=commands.help_text(name)))
+            case commands.Info():
+                self._emit(self._info())
+            case commands.Quit():
+                await self.close()
+            case commands.Clear():
+                pass  # a matter of the face
+
+    def _act(self, intent: commands.Say | commands.Act | commands.Nick | commands.Users) -> None:
+        if self._ended_by is not None:
+            raise NotConnected
+        self._member.do(intent, time.time())
+        self._pump()
+
+    def _info(self) -> ev.Info:
+        traffic = self._side.traffic()
+        session = self._session
+        return ev.Info(
+            time=_now(),
+            connection=self._side.label,
+            name=self._member.name,
+            cipher=CIPHER,
+            key_exchange=KEY_EXCHANGE,
+            library=OCB_LIBRARY,
+            fingerprint=session.fingerprint.hex() if session else None,
+            words=list(session.words) if session else None,
+            members=len(self._member.roster.here),
+            seconds=round(time.monotonic() - self._started, 1),
+            **traffic._asdict(),
+        )
+
+    # --- what the hub says ---
+
+    def hear(self, messages: Sequence[wire.Message | wire.LinkFacts]) -> None:
+        """Messages of the hub for this member."""
+        try:
+            self._member.receive(messages, time.time())
+        except PeerError as error:
+            self._side.fail(error)
+        self._pump()
+
+    def keyed(self, session: Session | None) -> None:
+        """The key exchange is done; on the host itself there is none."""
+        self._session = session
+        if session is None:
+            self._member.start(None, None, None)
+        else:
+            self._member.start(session.peer, session.fingerprint, session.words)
+        self._pump()
+
+    def ended(self, error: PeerError) -> None:
+        """The connection is gone."""
+        if self._ended_by is None:
+            self._member.disconnected(error, time.time())
+            self._pump()
+            self._finish(error)
+
+    def refused(self, address: str, error: PeerError) -> None:
+        """A host turned somebody away."""
+        self._refusals += 1
+        if self._refusals <= _TOLD_REFUSALS:
+            why = _REFUSALS.get(error.code, str(error))
+            text = f"A connection from {address} was refused: {why}."
+            self._emit(ev.Notice(time=_now(), code=error.code, text=text))
+
+    def trace(self, link: str, trace: Trace) -> None:
+        self._emit(
+            ev.TraceEvent(
+                time=_now(), step=trace.step, direction=trace.direction, detail=plain_detail(trace), link=link
+            )
+        )
+
+    # --- inside ---
+
+    def _pump(self) -> None:
+        """Pass on what the member machine has: messages to the hub, events to the face."""
+        self._side.send(self._member.take_outgoing())
+        happened = self._member.take_events()
+        if self._member.joined and not self._connected:
+            self._connected = True
+            self._emit(self._side.arrival(self._member.name, self._member.id.hex()))
+        for event in happened:
+            if isinstance(event, ev.Failed):
+                self.exit_status = self.exit_status or 1
+            self._emit(event)
+        self._moved.set()
+
+    def _emit(self, event: ev.Event) -> None:
+        limit = self.settings.limits.listed_events
+        if len(self._events) >= limit and not isinstance(event, ev.Disconnected):
+            self._lost_events += 1
+            return
+        if self._lost_events:
+            text = f"{self._lost_events} events were not shown: the display could not keep up."
+            self._events.append(ev.Notice(time=_now(), code="events-lost", text=text))
+            self._lost_events = 0
+        self._events.append(event)
+        if len(self._events) > limit // 2 and not self._paused:
+            self._paused = True
+            self._side.pause_reading()
+        self._wake.set()
+
+    def _finish(self, error: UsiError) -> None:
+        self._ended_by = error
+        if not self.exit_status:
+            self.exit_status = error.exit_status
+        text = "You left." if isinstance(error, Left) else str(error)
+        self._emit(ev.Disconnected(time=_now(), code=error.code, text=text))
+        self._wake.set()
+        self._moved.set()
+
+    async def _movement(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        slept, self._ticked = now - self._ticked > _SLEPT, now
+        if self._refusals > _TOLD_REFUSALS:
+            text = f"{self._refusals - _TOLD_REFUSALS} more connections were refused in this second."
+            self._emit(ev.Notice(time=_now(), code="refused", text=text))
+        self._refusals = 0
+        self._side.tick(slept)
+        if self._ended_by is None:
+            self._member.tick(time.time())
+            self._pump()
+            self._ticker = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _stop_ticker(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+
+def host(
+    name: str = "host", *, address: str | None = None, port: int = DEFAULT_PORT, preset: bytes | None = None
+) -> Peer:
+    """A host to be started with `async with`; `address` None listens everywhere, `port` 0 picks one."""
+    return Peer(Settings(hosting=True, name=clean_name(name), address=address, port=port, preset=preset))
+
+
+def connect(address: str = "localhost", port: int = DEFAULT_PORT, *, name: str, preset: bytes | None = None) -> Peer:
+    """A guest to be started with `async with`."""
+    return Peer(Settings(hosting=False, name=clean_name(name), address=address, port=port, preset=preset))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,70 @@
+"""What stands between a person's member machine and the hub: two protocols, and the counts they share.
+
+A `Side` is how a person reaches the hub: `Host` in memory, `Client` over a link. A `Person` is whom it serves:
+`net.peer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from usi.core import events, wire
+from usi.core.errors import PeerError
+from usi.core.session import Session
+from usi.core.trace import Trace
+
+
+class Traffic(NamedTuple):
+    """Counts of a connection, or of all of a host's."""
+
+    bytes_in: int
+    bytes_out: int
+    records_in: int
+    records_out: int
+
+
+class Person(Protocol):
+    def keyed(self, session: Session | None) -> None:
+        """The way to the hub is open: over this session, or in memory."""
+
+    def hear(self, messages: Sequence[wire.Message | wire.LinkFacts]) -> None:
+        """Messages of the hub, in order."""
+
+    def ended(self, error: PeerError) -> None:
+        """The way to the hub is gone. Called at most once, and only after `keyed`."""
+
+    def refused(self, address: str, error: PeerError) -> None:
+        """This host turned a connection away."""
+
+    def trace(self, link: str, trace: Trace) -> None: ...
+
+
+class Side(Protocol):
+    @property
+    def label(self) -> str:
+        """Whom this side is connected to, or where it listens."""
+
+    async def start(self) -> None:
+        """Open the way to the hub; raises `UsiError`."""
+
+    def arrival(self, name: str, member: str) -> events.Event:
+        """The event that tells the person that it is in, under this name and member id."""
+
+    def send(self, messages: Sequence[wire.Message]) -> None: ...
+
+    def fail(self, error: PeerError) -> None:
+        """What the hub said makes no sense: end the connection to it."""
+
+    def tick(self, slept: bool) -> None:
+        """About once a second; `slept` after this machine was asleep or stopped for a while."""
+
+    def pause_reading(self) -> None:
+        """The person does not keep up."""
+
+    def resume_reading(self) -> None: ...
+
+    def traffic(self) -> Traffic: ...
+
+    async def close(self) -> None:
+        """Say goodbye and wait until all is closed; bounded in time."""

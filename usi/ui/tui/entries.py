@@ -1,0 +1,236 @@
+"""What stands in the transcript: one entry per thing said or happened, made from the peer's events. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from rich.cells import cell_len
+
+from usi.core import events as ev
+from usi.core import text
+from usi.core.crypto import grouped
+from usi.ui.tui.wrapping import height
+
+Kind = Literal["said", "done", "notice", "failure"]
+State = Literal["", "sending", "delivered", "failed"]
+Role = Literal["text", "quiet", "strong", "alarm"]
+
+_TAB = "    "
+_CLOCK = 7  # cells of the time and the gap behind it
+_MARK = 2  # cells at the right edge for the state of an own message
+_LEFT = {"cut": "connection lost", "silent": "no sign of life", "too-slow": "too slow"}
+
+
+def shown(value: str) -> str:
+    """Text of others as it may be shown, line ends kept."""
+    return text.visible(value).replace("\t", _TAB)
+
+
+def inline(value: str) -> str:
+    """The same on one line."""
+    return text.visible(value, keep_newlines=False).replace("\t", _TAB)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where things stand in a transcript of a certain width."""
+
+    width: int
+    name: int
+    """Cells that names are padded to; 0 where the text follows the name directly."""
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        return cls(width, 14 if width >= 84 else 10 if width >= 60 else 8 if width >= 48 else 0)
+
+    @property
+    def room(self) -> int:
+        """Cells up to the marks."""
+        return max(1, self.width - _MARK)
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One entry. `rows` are texts, each with the role that decides how it looks; each may have several lines."""
+
+    kind: Kind
+    time: datetime
+    rows: Sequence[tuple[Role, str]]
+    name: str = ""
+    member: str = ""
+    mine: bool = False
+    state: State = ""
+
+    def starts(self, columns: Columns) -> tuple[int, int]:
+        """On which cell the first line of the text begins, and on which the others do."""
+        if self.kind in ("notice", "failure"):
+            return _CLOCK, _CLOCK
+        if self.kind == "done":
+            indent = _CLOCK + (columns.name + 2 if columns.name else 2)
+            return indent, indent
+        indent = _CLOCK + (columns.name + 2 if columns.name else 0)
+        return _CLOCK + max(cell_len(self.name), columns.name) + 2, indent
+
+    def height(self, width: int) -> int:
+        columns = Columns.of(width)
+        first, rest = self.starts(columns)
+        total = 0
+        for _, value in self.rows:
+            total += height(value, columns.room - first, columns.room - rest)
+            first = rest
+        return total
+
+
+
+
+# --- from events ----------------------------------------------------------------------------------------------------
+
+
+def entry_of(event: ev.Event) -> Entry | None:
+    """The entry that an event adds, or None where it adds nothing (or changes one that is there)."""
+    match event:
+        case ev.Message():
+            return _said(event)
+        case ev.Listening():
+            return _listening(event)
+        case ev.Connected():
+            return _connected(event)
+        case ev.MemberJoined():
+            rows: list[tuple[Role, str]] = [("quiet", f"— {event.name} joined —")]
+            if event.words:
+                rows.append(("quiet", f"  words: {' '.join(event.words)}"))
+            if event.fingerprint:
+                rows.append(("quiet", _fingerprint_rows(event.fingerprint, "  fingerprint: ")))
+            return Entry("notice", event.time, rows)
+        case ev.MemberLeft():
+            why = _LEFT.get(event.reason)
+            return notice(event, f"— {event.name} left{f' ({why})' if why else ''} —")
+        case ev.MemberRenamed():
+            return notice(event, f"— {'you are' if event.mine else f'{event.old} is'} now called {event.name} —")
+        case ev.Users():
+            return _users(event) if event.asked else None
+        case ev.Info():
+            return _info(event)
+        case ev.Notice():
+            return notice(event, shown(event.text))
+        case ev.Error():
+            return Entry("failure", event.time, [("alarm", f"! {shown(event.text)}")])
+        case ev.Disconnected():
+            return Entry("failure", event.time, [("strong", shown(event.text))])
+        case _:
+            return None
+
+
+def notice(event: ev.Event, said: str) -> Entry:
+    return Entry("notice", event.time, [("quiet", said)])
+
+
+def deliver(entry: Entry) -> None:
+    """The host has it."""
+    entry.state = "delivered"
+
+
+def fail(entry: Entry, event: ev.Failed) -> None:
+    """It did not arrive, and this is why."""
+    entry.state = "failed"
+    entry.rows = [*entry.rows, ("alarm", f"✗ not delivered: {shown(event.text)}")]
+
+
+def _said(event: ev.Message) -> Entry:
+    name = inline(event.from_)
+    rows: list[tuple[Role, str]] = []
+    if event.signature == "bad":
+        rows.append(("alarm", f"⚠ FORGED: {name} did not sign this"))
+    elif event.signature == "missing":
+        rows.append(("alarm", "⚠ unsigned: the author's key is missing"))
+    if event.signed_as is not None:
+        rows.append(("alarm", f"⚠ signed under another name: {inline(event.signed_as)}"))
+    if event.late:
+        rows.append(("alarm", f"⚠ dated {event.sent_at.astimezone():%Y-%m-%d %H:%M}"))
+    said = shown(event.text)
+    done = event.kind == "me"
+    rows.append(("text", f"{name} {said}" if done else said))
+    return Entry(
+        "done" if done else "said",
+        event.sent_at,
+        rows,
+        name=name if done or not event.mine else "you",
+        member=event.member,
+        mine=event.mine,
+        state="sending" if event.mine else "",
+    )
+
+
+def _listening(event: ev.Listening) -> Entry:
+    places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
+    rows: list[tuple[Role, str]] = [("strong", f"You are hosting on {places}")]
+    if event.preset_key is not None:
+        rows.append(("quiet", "The preset key, to hand to those who may join:"))
+        rows.append(("strong", event.preset_key))
+    if event.preset_fingerprint is not None:
+        rows.append(("quiet", _fingerprint_rows(event.preset_fingerprint, "Fingerprint of the preset key:\n")))
+    else:
+        rows.append(("quiet", _fingerprint_rows(event.key_fingerprint, "Fingerprint of the host's key:\n")))
+    return Entry("notice", event.time, rows)
+
+
+def _connected(event: ev.Connected) -> Entry:
+    place = f"[{event.host}]:{event.port}" if ":" in event.host else f"{event.host}:{event.port}"
+    return Entry(
+        "notice",
+        event.time,
+        [
+            ("strong", f"You are connected to {place} as {event.name}"),
+            ("quiet", f"{event.cipher}, {event.key_exchange}"),
+            ("quiet", "Compare these with the host's /users by another way, such as a telephone call:"),
+            ("strong", " ".join(event.words)),
+            ("quiet", _fingerprint_rows(event.fingerprint)),
+        ],
+    )
+
+
+def _users(event: ev.Users) -> Entry:
+    rows: list[tuple[Role, str]] = [("strong", f"{len(event.members)} here")]
+    for member in event.members:
+        marks = [word for word, is_so in (("you", member.me), ("host", member.host)) if is_so]
+        if member.fingerprint:
+            marks.append("verified" if member.verified else "not verified")
+        rows.append(("text", member.name + (f" ({', '.join(marks)})" if marks else "")))
+        if member.words:
+            rows.append(("quiet", f"  {' '.join(member.words)}"))
+        if member.fingerprint:
+            rows.append(("quiet", _fingerprint_rows(member.fingerprint, "  ")))
+    return Entry("notice", event.time, rows)
+
+
+def _info(event: ev.Info) -> Entry:
+    rows: list[tuple[Role, str]] = [
+        ("strong", f"{event.connection}, as {event.name}, {event.members} here, for {event.seconds:.0f} s"),
+        ("quiet", f"Cipher: {event.cipher} (by {event.library})"),
+        ("quiet", f"Key exchange: {event.key_exchange}"),
+        ("quiet", f"In: {event.bytes_in} bytes in {event.records_in} records"),
+        ("quiet", f"Out: {event.bytes_out} bytes in {event.records_out} records"),
+    ]
+    if event.words:
+        rows.append(("quiet", f"Words: {' '.join(event.words)}"))
+    if event.fingerprint:
+        rows.append(("quiet", _fingerprint_rows(event.fingerprint, "Fingerprint:\n")))
+    return Entry("notice", event.time, rows)
+
+
+def fingerprint_lines(fingerprint: str, groups: int = 4) -> list[str]:
+    """A fingerprint in hexadecimal as lines of so many groups of four digits."""
+    parts = grouped(bytes.fromhex(fingerprint)).split(" ")
+    return [" ".join(parts[at : at + groups]) for at in range(0, len(parts), groups)]
+
+
+def _fingerprint_rows(fingerprint: str, before: str = "") -> str:
+    """Two lines of eight groups, each indented like what stands before."""
+    indent = " " * (len(before) - len(before.lstrip(" ")))
+    lines = fingerprint_lines(fingerprint, 8)
+    if before.endswith("\n"):
+        return before + "\n".join(lines)
+    return before.rstrip(" ") + ("\n" if before.strip() else "") + "\n".join(indent + line for line in lines)

@@ -1,0 +1,124 @@
+"""What the screen knows of the conversation: events in, facts out. No widget, no peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import msgspec
+
+from usi.config import Settings
+from usi.core import events as ev
+from usi.core.session import CIPHER, KEY_EXCHANGE
+
+Phase = Literal["connecting", "open", "leaving", "ended"]
+FIRST_ROOM = "general"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the header says."""
+
+    phase: Phase
+    hosting: bool
+    place: str
+    """Where the host is, or where this host listens."""
+    room: str
+    here: int
+    guests: int
+    """Members that this side has a link of its own to: all guests for a host, the host for a guest."""
+    verified: int
+    """How many of those are verified."""
+    cipher: str
+    key_exchange: str
+    preset: bool
+    """A preset key is mixed into every link."""
+
+
+class Situation:
+    """The state of the conversation, kept up to date by `apply`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.members: dict[str, ev.Member] = {}
+        """By member id, in the order of arrival."""
+        self.link: ev.Connected | None = None
+        """A guest's link to its host."""
+        self.listening: ev.Listening | None = None
+        """Where this host listens."""
+        self._status = Status(
+            phase="connecting",
+            hosting=settings.hosting,
+            place=_place(settings.address or ("" if settings.hosting else "localhost"), settings.port),
+            room=FIRST_ROOM,
+            here=0,
+            guests=0,
+            verified=0,
+            cipher=CIPHER,
+            key_exchange=KEY_EXCHANGE,
+            preset=settings.preset is not None,
+        )
+
+    @property
+    def status(self) -> Status:
+        others = [m for m in self.members.values() if not m.me and (self._status.hosting or m.host)]
+        return replace(
+            self._status,
+            here=len(self.members),
+            guests=len(others),
+            verified=sum(member.verified for member in others),
+        )
+
+    def enter(self, phase: Phase) -> None:
+        """Go on to a later phase; there is no way back from the end."""
+        if self._status.phase != "ended":
+            self._status = replace(self._status, phase=phase)
+
+    def apply(self, event: ev.Event) -> None:
+        """Take note of what happened."""
+        match event:
+            case ev.Listening():
+                self.listening = event
+                place = _place(event.addresses[0] if len(event.addresses) == 1 else "", event.port)
+                self._status = replace(self._status, phase="open", place=place)
+            case ev.Connected():
+                self.link = event
+                self._status = replace(
+                    self._status,
+                    phase="open",
+                    place=_place(event.host, event.port),
+                    cipher=event.cipher,
+                    key_exchange=event.key_exchange,
+                )
+            case ev.Users():
+                self.members = {member.member: member for member in event.members}
+            case ev.MemberJoined():
+                self.members[event.member] = ev.Member(
+                    name=event.name,
+                    member=event.member,
+                    fingerprint=event.fingerprint,
+                    words=event.words,
+                    verified=False,
+                    me=False,
+                    host=False,
+                )
+            case ev.MemberLeft():
+                self.members.pop(event.member, None)
+            case ev.MemberRenamed():
+                if (member := self.members.get(event.member)) is not None:
+                    self.members[event.member] = msgspec.structs.replace(member, name=event.name)
+            case ev.Disconnected():
+                self.members.clear()
+                self._status = replace(self._status, phase="ended")
+            case _:
+                pass
+
+    def seated(self) -> list[ev.Member]:
+        """Who is here: the host, oneself, then the others by name."""
+        return sorted(self.members.values(), key=lambda m: (not m.host, not m.me, m.name.casefold()))
+
+
+def _place(address: str, port: int) -> str:
+    """`host:port`, with an IPv6 address in brackets; only the port where one listens everywhere."""
+    if not address:
+        return f"port {port}"
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

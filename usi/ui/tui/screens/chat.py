@@ -1,0 +1,169 @@
+"""The conversation: transcript, members, input and header."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from usi.config import Settings
+from usi.core import commands
+from usi.core import events as ev
+from usi.core.errors import LocalError
+from usi.net.peer import Peer
+from usi.ui.tui import entries
+from usi.ui.tui.entries import Entry
+from usi.ui.tui.model import Phase, Situation
+from usi.ui.tui.widgets.composer import Composer
+from usi.ui.tui.widgets.header import HeaderBar
+from usi.ui.tui.widgets.members import LinkCard, Members
+from usi.ui.tui.widgets.tracing import Tracing
+from usi.ui.tui.widgets.transcript import Transcript
+
+
+class ChatScreen(Screen[None]):
+    """Shows what the peer tells, and tells the peer what its person wants."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-medium"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
+    AUTO_FOCUS = "Composer"
+    BINDINGS = [
+        Binding("f1", "ask('help')", "Help", id="help", tooltip="The commands"),
+        Binding("f2", "ask('users')", "Fingerprints", id="users", tooltip="Who is here, and what to compare"),
+        Binding("f3", "fold('side')", "Members", id="members", tooltip="Show or hide the members"),
+        Binding("f4", "fold('tracing')", "Inspector", id="inspector", tooltip="Show or hide the cryptography"),
+    ]
+
+    def __init__(self, settings: Settings, peer: Peer) -> None:
+        super().__init__()
+        self._settings = settings
+        self._peer = peer
+        self._situation = Situation(settings)
+        self._own: dict[str, Entry] = {}
+        """Own messages that the host has not answered, by id."""
+        self._refused = ""
+        self._lines: asyncio.Queue[Composer.Submitted] = asyncio.Queue()
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar(id="header")
+        with Horizontal(id="body"):
+            with Vertical(id="main"):
+                yield Transcript(id="transcript")
+                yield Static(id="hint", markup=False)
+                yield Composer(id="composer", placeholder="message, or / for commands")
+            if self._settings.dev:
+                yield Tracing(id="tracing")
+            with Vertical(id="side"):
+                yield Members(id="members")
+                yield LinkCard(id="card")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        doing = "Opening the port" if self._settings.hosting else f"Connecting to {self._situation.status.place}"
+        self._tell(f"Making a fresh key for this conversation … {doing} …")
+        self._update()
+        self._carry_out()
+
+    # --- what the peer tells ---
+
+    def hear(self, events: Sequence[ev.Event]) -> None:
+        """Show what happened."""
+        said: list[Entry] = []
+        for event in events:
+            self._situation.apply(event)
+            if isinstance(event, ev.TraceEvent):
+                continue
+            if isinstance(event, ev.Delivered | ev.Failed):
+                self._settle(event)
+            elif (entry := entries.entry_of(event)) is not None:
+                said.append(entry)
+                if isinstance(event, ev.Message) and event.mine:
+                    self._own[event.id] = entry
+        self.query_one(Transcript).append(said)
+        if self._settings.dev:
+            self.query_one(Tracing).note(event for event in events if isinstance(event, ev.TraceEvent))
+        if any(not isinstance(event, ev.Message | ev.Delivered | ev.TraceEvent) for event in events):
+            self._update()
+
+    def enter(self, phase: Phase) -> None:
+        """The connection has come to this phase."""
+        self._situation.enter(phase)
+        self._update()
+
+    def _settle(self, event: ev.Delivered | ev.Failed) -> None:
+        entry = self._own.pop(event.id, None)
+        if entry is None:
+            return
+        if isinstance(event, ev.Failed):
+            entries.fail(entry, event)
+        else:
+            entries.deliver(entry)
+        self.query_one(Transcript).changed(entry)
+
+    def _update(self) -> None:
+        """Bring header and side panel up to date."""
+        situation = self._situation
+        status = situation.status
+        self.query_one(HeaderBar).status = status
+        self.query_one(Members).seat(situation.seated())
+        self.query_one("#side").border_title = f"{status.here} here" if status.here else ""
+        if situation.link is not None:
+            self.query_one(LinkCard).show_link(situation.link)
+
+    def _tell(self, said: str) -> None:
+        self.query_one(Transcript).append([Entry("notice", datetime.now(UTC), [("quiet", said)])])
+
+    # --- what the person wants ---
+
+    @on(Composer.Submitted)
+    def _submitted(self, message: Composer.Submitted) -> None:
+        self._lines.put_nowait(message)
+
+    @work(name="carry out")
+    async def _carry_out(self) -> None:
+        """Do what was entered, one after the other."""
+        while True:
+            entered = await self._lines.get()
+            try:
+                await self._do(entered)
+            except LocalError as error:
+                self._refused = entered.text
+                self.query_one(Composer).give_back(entered.text)
+                self._hint(str(error))
+
+    async def _do(self, entered: Composer.Submitted) -> None:
+        text = entered.text
+        intent = commands.Say(commands.checked(text)) if entered.literal else commands.parse(text)
+        if isinstance(intent, commands.Quit):
+            await self.app.run_action("quit")
+        elif isinstance(intent, commands.Clear):
+            self.query_one(Transcript).clear()
+        else:
+            await self._peer.do(intent)
+
+    @on(Composer.Changed)
+    def _changed(self, message: Composer.Changed) -> None:
+        """A refusal is shown until its text is changed."""
+        if message.text_area.text != self._refused:
+            self._hint("")
+
+    def _hint(self, reason: str) -> None:
+        hint = self.query_one("#hint", Static)
+        hint.update(entries.shown(reason))
+        hint.display = bool(reason)
+
+    async def action_ask(self, command: str) -> None:
+        self._lines.put_nowait(Composer.Submitted(f"/{command}", literal=False))
+
+    def action_fold(self, panel: str) -> None:
+        self.toggle_class(f"-fold-{panel}")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._settings.dev if (action, parameters) == ("fold", ("tracing",)) else True

@@ -1,0 +1,90 @@
+"""The line at the top: where one is, with how many, and whether the connection is verified."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.style import Style
+from textual.widget import Widget
+
+from usi.ui.tui.entries import inline
+from usi.ui.tui.model import Status
+
+_GAP = "   "
+
+
+class HeaderBar(Widget):
+    """Shows a `Status` on one line, and leaves out what matters least where there is no room."""
+
+    COMPONENT_CLASSES = {"header--title", "header--room", "header--quiet", "header--good", "header--alarm"}
+
+    status: reactive[Status | None] = reactive(None)
+
+    def render(self) -> Content:
+        if self.status is None:
+            return Content()
+        left, right = self._parts(self.status)
+        width = self.content_size.width
+        return fit(left, right, width)
+
+    def _parts(self, status: Status) -> tuple[list[tuple[int, Content]], list[tuple[int, Content]]]:
+        """What stands on the left and on the right, each with how early it is left out (0: never)."""
+        left = [(4, self._styled("USI", "title"))]
+        right: list[tuple[int, Content]] = []
+        if status.phase == "connecting":
+            doing = "starting to host on" if status.hosting else "connecting to"
+            left.append((0, self._styled(f"{doing} {inline(status.place)} …", "room")))
+            return left, right
+        left.append((0, self._styled(f"#{inline(status.room)}", "room")))
+        if status.phase == "ended":
+            right.append((0, self._styled("✗ disconnected", "alarm")))
+            right.insert(0, (2, self._styled(inline(status.place), "quiet")))
+            return left, right
+        left.append((1, Content(f"{status.here} here")))
+        place = f"hosting on {status.place}" if status.hosting else status.place
+        right.append((2, self._styled(inline(place), "quiet")))
+        right.append((3, self._styled(status.cipher, "quiet")))
+        right.append((5, self._styled(_exchange(status.key_exchange), "quiet")))
+        if status.phase == "leaving":
+            right.append((0, self._styled("leaving …", "room")))
+        else:
+            right.append((0, self._trust(status)))
+        return left, right
+
+    def _trust(self, status: Status) -> Content:
+        """Whether this connection is verified; for a host, how many of its guests are."""
+        if status.preset:
+            return self._styled("⚿ preset key", "good")
+        if status.guests == 0:
+            return self._styled("nobody joined yet", "quiet")
+        if status.verified == status.guests:
+            return self._styled("✔ verified", "good")
+        count = f" {status.guests - status.verified} of {status.guests}" if status.guests > 1 else ""
+        return self._styled(f"⚠{count} unverified", "alarm")
+
+    def _styled(self, text: str, role: str) -> Content:
+        style: Style = self.get_visual_style(f"header--{role}", partial=True)
+        return Content.styled(text, style)
+
+
+def _exchange(key_exchange: str) -> str:
+    """The key exchange without its details in brackets."""
+    before, bracket, behind = key_exchange.partition(" (")
+    return before + behind.partition(")")[2] if bracket else key_exchange
+
+
+def fit(left: list[tuple[int, Content]], right: list[tuple[int, Content]], width: int) -> Content:
+    """One line of `width` cells. Parts are left out, highest number first, until the rest fits."""
+    gap = Content(_GAP)
+    while True:
+        start = gap.join([part for _, part in left])
+        end = gap.join([part for _, part in right])
+        space = width - start.cell_length - end.cell_length
+        least = max((order for order, _ in (*left, *right)), default=0)
+        if space >= (len(_GAP) if right else 0) or least == 0:
+            break
+        left = [part for part in left if part[0] != least]
+        right = [part for part in right if part[0] != least]
+    if space < 1:
+        return (start + " " + end).truncate(width, ellipsis=True)
+    return Content.assemble(start, " " * space, end)

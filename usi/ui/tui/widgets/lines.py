@@ -1,0 +1,236 @@
+"""A scrolling list of blocks of text that can be selected and copied, fast also with ten thousand of them.
+
+Only heights are kept for all blocks; a block is laid out when it comes into view. Lines have absolute numbers that
+stay the same while old blocks are dropped at the top, so that a selection keeps its place.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Generic, Protocol, TypeVar
+
+from textual import events
+from textual.cache import LRUCache
+from textual.content import Content
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+_LAID_OUT = 512  # blocks kept as they look: several screens full
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as it is shown, and what of it belongs to the text when somebody copies it."""
+
+    content: Content
+    start: int = 0
+    """Characters before this one are indentation of ours."""
+    end: int | None = None
+    """Characters from this one on are ornament of ours."""
+    glue: str | None = None
+    """Where a line was broken by us: what stood there, mostly a space. None where a new line begins."""
+
+
+class Block(Protocol):
+    """Something to show. It may change; `Lines.changed` must then be told."""
+
+    def height(self, width: int) -> int: ...
+
+
+B = TypeVar("B", bound=Block)
+
+
+class Lines(ScrollView, Generic[B], can_focus=True):
+    """A scrolling list of blocks. What is added while the end is in view keeps the end in view."""
+
+    DEFAULT_CSS = """
+    Lines { overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; }
+    """
+    FOLLOWS = True
+    """Whether it stays at the end when something is added there."""
+    MOST_BLOCKS = 10_000
+    """More are dropped at the top, in steps of a tenth."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._blocks: list[B] = []
+        self._tops: list[int] = []
+        """The absolute line on which each block begins."""
+        self._first_line = 0
+        self._end_line = 0
+        self._width = 0
+        self._following = self.FOLLOWS
+        self._laid_out: LRUCache[int, list[Line]] = LRUCache(_LAID_OUT)
+
+    @abstractmethod
+    def lay_out(self, block: B, width: int) -> list[Line]:
+        """The lines of a block, exactly as many as its `height`."""
+
+    @property
+    def allow_select(self) -> bool:
+        return True
+
+    @property
+    def blocks(self) -> Sequence[B]:
+        return self._blocks
+
+    # --- changing what is shown ---
+
+    def append(self, blocks: Iterable[B]) -> None:
+        """Add blocks at the end."""
+        for block in blocks:
+            self._blocks.append(block)
+            self._tops.append(self._end_line)
+            self._end_line += self._height(block)
+        self._drop_old()
+        self._resized()
+
+    def changed(self, block: B) -> None:
+        """A block has changed, perhaps in height."""
+        index = self._index(block)
+        if index is None:
+            return
+        self._laid_out.discard(id(block))
+        top = self._tops[index]
+        after = self._tops[index + 1] if index + 1 < len(self._tops) else self._end_line
+        grown = self._height(block) - (after - top)
+        if grown:
+            self._tops[index + 1 :] = [line + grown for line in self._tops[index + 1 :]]
+            self._end_line += grown
+            self._deselect()
+            self._resized()
+        else:
+            self.refresh()
+
+    def show_only(self, blocks: Iterable[B]) -> None:
+        """Show these blocks instead."""
+        self._blocks = list(blocks)
+        self._measure()
+        self._resized()
+
+    def clear(self) -> None:
+        self.show_only(())
+
+    def _drop_old(self) -> None:
+        excess = len(self._blocks) - self.MOST_BLOCKS
+        if excess <= 0:
+            return
+        excess = min(len(self._blocks), excess + self.MOST_BLOCKS // 10)
+        del self._blocks[:excess], self._tops[:excess]
+        gone, self._first_line = self._first_line, self._tops[0] if self._tops else self._end_line
+        if not self._following:
+            self.scroll_to(y=max(0, self.scroll_offset.y - (self._first_line - gone)), animate=False)
+
+    def _index(self, block: B) -> int | None:
+        """Where a block is; mostly near the end."""
+        for index in range(len(self._blocks) - 1, -1, -1):
+            if self._blocks[index] is block:
+                return index
+        return None
+
+    # --- measuring ---
+
+    def _height(self, block: B) -> int:
+        return block.height(self._width) if self._width else 0
+
+    def _measure(self) -> None:
+        """Measure all blocks anew, from line 0."""
+        tops = list(accumulate(map(self._height, self._blocks), initial=0))
+        self._first_line, self._end_line, self._tops = 0, tops.pop(), tops
+        self._laid_out.clear()
+        self._deselect()
+
+    def _resized(self) -> None:
+        self.virtual_size = Size(self._width, self._end_line - self._first_line)
+        if self._following:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        self.refresh()
+
+    def _deselect(self) -> None:
+        if self.is_attached and self.text_selection is not None:
+            self.screen.clear_selection()
+
+    def on_resize(self, event: events.Resize) -> None:
+        width = self.scrollable_content_region.width
+        if width != self._width:
+            anchor = self._at(self._first_line + self.scroll_offset.y)
+            self._width = width
+            self._measure()
+            self._resized()
+            if anchor is not None and not self._following:
+                self.scroll_to(y=self._tops[anchor[0]] - self._first_line, animate=False)
+        elif self._following:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._following = self.FOLLOWS and round(new_value) >= self.max_scroll_y
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._laid_out.clear()
+
+    # --- showing ---
+
+    def _at(self, line: int) -> tuple[int, int] | None:
+        """The index of the block at an absolute line, and the line within it."""
+        if not self._first_line <= line < self._end_line:
+            return None
+        index = bisect_right(self._tops, line) - 1
+        return index, line - self._tops[index]
+
+    def _line(self, line: int) -> Line | None:
+        place = self._at(line)
+        if place is None:
+            return None
+        block = self._blocks[place[0]]
+        laid_out = self._laid_out.get(id(block))
+        if laid_out is None:
+            laid_out = self._laid_out[id(block)] = self.lay_out(block, self._width)
+        return laid_out[place[1]]
+
+    def render_line(self, y: int) -> Strip:
+        number = self._first_line + self.scroll_offset.y + y
+        width = self.scrollable_content_region.width
+        line = self._line(number)
+        base = self.visual_style
+        if line is None:
+            return Strip.blank(width, base.rich_style)
+        content = line.content
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(number)) is not None:
+            start, end = span
+            end = len(content) if end == -1 else end
+            content = content.stylize(self.screen.get_visual_style("screen--selection"), start, end)
+        strip = Strip(content.render_segments(base), content.cell_length)
+        return strip.crop_extend(0, width, base.rich_style).apply_offsets(0, number)
+
+    # --- copying ---
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text as its author wrote it: without our indentation, marks and line breaks."""
+        first = selection.start.y if selection.start is not None else self._first_line
+        last = selection.end.y if selection.end is not None else self._end_line - 1
+        parts: list[str] = []
+        for number in range(max(first, self._first_line), min(last, self._end_line - 1) + 1):
+            line = self._line(number)
+            if line is None:
+                break
+            start, end = line.start, len(line.content) if line.end is None else line.end
+            if selection.start is not None and number == selection.start.y:
+                start = max(start, selection.start.x)
+            if selection.end is not None and number == selection.end.y:
+                end = min(end, selection.end.x)
+            if parts:
+                parts.append("\n" if line.glue is None else line.glue)
+            parts.append(line.content.plain[start:end])
+        return ("".join(parts), "\n") if parts else None
