@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from usi.core import text, wire
 from usi.core.crypto import random_bytes
-from usi.core.errors import BadMessage, BadName, Left, NameTaken, OutOfTurn, PeerError, Replaced
+from usi.core.errors import BadHandshake, BadMessage, BadName, Left, NameTaken, OutOfTurn, PeerError, Replaced
 
 OWN = 0
 """The link number of the host's own person."""
@@ -158,11 +158,12 @@ class Hub:
         effects: list[Effect] = []
         member = seat.facts.member
         previous = self._by_member.get(member)
+        if previous is not None and previous.link == OWN:
+            return [Close(seat.link, BadHandshake())]  # the host's own key: a second copy of it, or a stolen one
         if previous is not None:
             effects += [*self._gone(Gone(previous.link, Replaced.code)), Close(previous.link, Replaced())]
         seat.name = text.numbered_name(wanted, self._skeletons)
         self._skeletons[text.skeleton(seat.name)] = member
-        self._remember_key(seat.facts)
         present = [other.info for other in self._by_member.values()]
         host = self._seats[OWN]
         rooms = []
@@ -180,6 +181,7 @@ class Hub:
             effects.append(Send((seat.link,), wire.Present(chunk, index == len(chunks) - 1)))
         others = [other.link for other in self._by_member.values()]
         self._by_member[member] = seat
+        self._remember_key(seat.facts)
         if seat.link != OWN:
             effects.append(Send((OWN,), seat.facts))
         effects.append(Send(others, wire.Joined(seat.info)))
@@ -234,5 +236,6 @@ class Hub:
         self._moduli[facts.member] = facts.modulus
         self._moduli.move_to_end(facts.member)
         if len(self._moduli) > KNOWN_KEYS:
-            for member in [m for m in self._moduli if m not in self._by_member][:1]:
-                del self._moduli[member]
+            oldest = next((member for member in self._moduli if member not in self._by_member), None)
+            if oldest is not None:
+                del self._moduli[oldest]

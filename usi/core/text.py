@@ -56,7 +56,7 @@ _UNSAFE = (
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0xF0000, 0x10000))
     + "\U000f0000-\U0010ffff"
 )
-# Beside what an emoji sequence may have a joiner or a variation selector: the blocks that hold emoji.
+# What may stand beside a joiner or a variation selector in an emoji: the blocks that hold emoji.
 _PICTURE = (
     "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2934\u2935\u2b00-\u2bff"
     "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
@@ -189,7 +189,7 @@ def _check_scripts(name: str) -> None:
 # --- names that look alike ----------------------------------------------------------------------------------
 
 # Capitals whose small letter looks like another Latin letter than they do: looked up before case is folded.
-# The price: case makes a difference to Greek names with these (Νίκος, νίκος), and to no others.
+# The price: case makes a difference to Greek and Armenian names with these (Νίκος, νίκος), and to no others.
 _CAPITALS = str.maketrans("ΓΖΗΜΝΥՏ", "rzhmnys")
 
 # A look, then what has it: small letters without accents, in the letter forms of terminals, which keep 2 and

@@ -243,6 +243,8 @@ def _listen(address: str | None, port: int) -> socket.socket:
             raise PortInUse(port=port) from error
         why = "that address is not one of this machine" if error.errno == errno.EADDRNOTAVAIL else error.strerror
         raise CannotListen(address=address or "*", port=port, why=why or "it is not allowed") from error
+    except UnicodeError as error:
+        raise CannotListen(address=address or "*", port=port, why="that is not an address") from error
     except OverflowError as error:
         raise CannotListen(address=address or "*", port=port, why="a port is 0 to 65535") from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Protocol, cast
 
 from usi.config import Limits
@@ -282,7 +283,8 @@ class Link(asyncio.Protocol):
                 self._transport.write(refusal(error))
             self._write()
             if self._transport.can_write_eof():
-                self._transport.write_eof()
+                with suppress(OSError):  # a reset that the loop has not read yet
+                    self._transport.write_eof()
             self._transport.resume_reading()  # to the peer's end, so that a reset does not overtake the goodbye
         self._end(error, linger=not self._working)
 

@@ -262,6 +262,8 @@ class Peer:
         await self._moved.wait()
 
     def _tick(self) -> None:
+        if self._ended_by is None:
+            self._ticker = asyncio.get_running_loop().call_later(_TICK, self._tick)
         now = time.monotonic()
         slept, self._ticked = now - self._ticked > _SLEPT, now
         if self._refusals > _TOLD_REFUSALS:
@@ -272,7 +274,6 @@ class Peer:
         if self._ended_by is None:
             self._member.tick(time.time())
             self._pump()
-            self._ticker = asyncio.get_running_loop().call_later(_TICK, self._tick)
 
     def _stop_ticker(self) -> None:
         if self._ticker is not None:

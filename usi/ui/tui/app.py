@@ -37,7 +37,9 @@ class UsiApp(App[int]):
 
     TITLE = "USI"
     CSS_PATH = "usi.tcss"
-    BINDINGS = [Binding("ctrl+q", "quit", "Quit", id="quit", tooltip="Leave in good order", priority=True)]
+    BINDINGS = [
+        Binding("ctrl+q", "quit", "Quit", key_display="^Q", id="quit", tooltip="Leave in good order", priority=True)
+    ]
 
     def __init__(self, settings: Settings, peer: Peer | None = None) -> None:
         super().__init__()

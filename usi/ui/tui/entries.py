@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
 
 from usi.core import events as ev
 from usi.core import text
 from usi.core.crypto import grouped
-from usi.ui.tui.wrapping import height
+from usi.ui.tui.wrapping import wrap
 
 Kind = Literal["said", "done", "notice", "failure"]
 State = Literal["", "sending", "delivered", "failed"]
@@ -21,6 +22,8 @@ Role = Literal["text", "quiet", "strong", "alarm"]
 _TAB = "    "
 _CLOCK = 7  # cells of the time and the gap behind it
 _MARK = 2  # cells at the right edge for the state of an own message
+_GAP = 2  # cells between a name and the text
+_COLUMN = re.compile(r"(?:\S.*? {2,}| +)(?=\S)")
 _LEFT = {"cut": "connection lost", "silent": "no sign of life", "too-slow": "too slow"}
 
 
@@ -52,6 +55,17 @@ class Columns:
         return max(1, self.width - _MARK)
 
 
+class Row(NamedTuple):
+    """A line of an entry, broken so that it fits."""
+
+    role: Role
+    text: str
+    indent: int
+    """Cells before it; on the first line of an entry, time and name stand there."""
+    glue: str | None
+    """What stood where the text was broken; None where its author began a line."""
+
+
 @dataclass(slots=True, eq=False)
 class Entry:
     """One entry. `rows` are texts, each with the role that decides how it looks; each may have several lines."""
@@ -64,26 +78,48 @@ class Entry:
     mine: bool = False
     state: State = ""
 
-    def starts(self, columns: Columns) -> tuple[int, int]:
+    def height(self, width: int) -> int:
+        """How many lines it takes in a transcript of this width."""
+        if len(self.rows) == 1:
+            value = self.rows[0][1]
+            columns = Columns.of(width)
+            # No character is wider than two cells.
+            if 2 * len(value) <= columns.room - self._starts(columns)[0] and "\n" not in value:
+                return 1
+        return sum(1 for _ in self.broken(width))
+
+    def broken(self, width: int) -> Iterator[Row]:
+        """Its lines in a transcript of this width."""
+        columns = Columns.of(width)
+        indent, rest = self._starts(columns)
+        for role, value in self.rows:
+            for line in value.split("\n"):
+                hang = rest + self._hang(line, columns.room - rest)
+                glue: str | None = None
+                ended = 0
+                for start, end in wrap(line, columns.room - indent, columns.room - hang):
+                    if glue is not None:
+                        glue = line[ended:start]
+                    yield Row(role, line[start:end], indent, glue)
+                    indent, ended, glue = hang, end, ""
+                indent = rest
+
+    def _starts(self, columns: Columns) -> tuple[int, int]:
         """On which cell the first line of the text begins, and on which the others do."""
         if self.kind in ("notice", "failure"):
             return _CLOCK, _CLOCK
+        rest = _CLOCK + (columns.name + _GAP if columns.name else 0)
         if self.kind == "done":
-            indent = _CLOCK + (columns.name + 2 if columns.name else 2)
-            return indent, indent
-        indent = _CLOCK + (columns.name + 2 if columns.name else 0)
-        return _CLOCK + max(cell_len(self.name), columns.name) + 2, indent
+            return (rest, rest) if columns.name else (rest + 2, rest + 2)
+        first = _CLOCK + max(cell_len(self.name), columns.name) + _GAP
+        return first, rest
 
-    def height(self, width: int) -> int:
-        columns = Columns.of(width)
-        first, rest = self.starts(columns)
-        total = 0
-        for _, value in self.rows:
-            total += height(value, columns.room - first, columns.room - rest)
-            first = rest
-        return total
-
-
+    def _hang(self, line: str, room: int) -> int:
+        """How far our own lines are indented where they go on: a table goes on in its last column."""
+        if self.kind != "notice":
+            return 0
+        found = _COLUMN.match(line)
+        return found.end() if found and found.end() <= room // 2 else 0
 
 
 # --- from events ----------------------------------------------------------------------------------------------------
@@ -99,11 +135,10 @@ def entry_of(event: ev.Event) -> Entry | None:
         case ev.Connected():
             return _connected(event)
         case ev.MemberJoined():
-            rows: list[tuple[Role, str]] = [("quiet", f"— {event.name} joined —")]
-            if event.words:
-                rows.append(("quiet", f"  words: {' '.join(event.words)}"))
+            words = f": {' '.join(event.words)}" if event.words else ""
+            rows: list[tuple[Role, str]] = [("quiet", f"— {event.name} joined{words} —")]
             if event.fingerprint:
-                rows.append(("quiet", _fingerprint_rows(event.fingerprint, "  fingerprint: ")))
+                rows.append(("quiet", _fingerprint_rows(event.fingerprint)))
             return Entry("notice", event.time, rows)
         case ev.MemberLeft():
             why = _LEFT.get(event.reason)
@@ -171,9 +206,9 @@ def _listening(event: ev.Listening) -> Entry:
         rows.append(("quiet", "The preset key, to hand to those who may join:"))
         rows.append(("strong", event.preset_key))
     if event.preset_fingerprint is not None:
-        rows.append(("quiet", _fingerprint_rows(event.preset_fingerprint, "Fingerprint of the preset key:\n")))
+        rows.append(("quiet", f"Fingerprint of the preset key:\n{_fingerprint_rows(event.preset_fingerprint)}"))
     else:
-        rows.append(("quiet", _fingerprint_rows(event.key_fingerprint, "Fingerprint of the host's key:\n")))
+        rows.append(("quiet", f"Fingerprint of this host's key:\n{_fingerprint_rows(event.key_fingerprint)}"))
     return Entry("notice", event.time, rows)
 
 
@@ -217,7 +252,7 @@ def _info(event: ev.Info) -> Entry:
     if event.words:
         rows.append(("quiet", f"Words: {' '.join(event.words)}"))
     if event.fingerprint:
-        rows.append(("quiet", _fingerprint_rows(event.fingerprint, "Fingerprint:\n")))
+        rows.append(("quiet", f"Fingerprint:\n{_fingerprint_rows(event.fingerprint)}"))
     return Entry("notice", event.time, rows)
 
 
@@ -227,10 +262,6 @@ def fingerprint_lines(fingerprint: str, groups: int = 4) -> list[str]:
     return [" ".join(parts[at : at + groups]) for at in range(0, len(parts), groups)]
 
 
-def _fingerprint_rows(fingerprint: str, before: str = "") -> str:
-    """Two lines of eight groups, each indented like what stands before."""
-    indent = " " * (len(before) - len(before.lstrip(" ")))
-    lines = fingerprint_lines(fingerprint, 8)
-    if before.endswith("\n"):
-        return before + "\n".join(lines)
-    return before.rstrip(" ") + ("\n" if before.strip() else "") + "\n".join(indent + line for line in lines)
+def _fingerprint_rows(fingerprint: str, indent: str = "") -> str:
+    """Two lines of eight groups."""
+    return "\n".join(indent + line for line in fingerprint_lines(fingerprint, 8))

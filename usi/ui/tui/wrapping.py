@@ -6,15 +6,14 @@ Positions count characters, widths count cells.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
 _WORD = re.compile(r"(\s*)(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Characters `start` to `end` of a line; what stands between two pieces are the spaces at which it was broken."""
 
     start: int
@@ -61,11 +60,3 @@ def _chop(word: str, first: int, width: int) -> list[str]:
         return [word]
     head = chop_cells(word, first)[0] if first > 1 else ""
     return [part for part in (head, *chop_cells(word[len(head) :], width)) if part]
-
-
-def height(text: str, first: int, width: int) -> int:
-    """How many lines the text takes, its own line ends included."""
-    if "\n" not in text:
-        return len(wrap(text, first, width))
-    head, *tail = text.split("\n")
-    return len(wrap(head, first, width)) + sum(len(wrap(line, width, width)) for line in tail)

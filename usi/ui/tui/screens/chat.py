@@ -11,34 +11,52 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import LocalError
+from usi.core.errors import LocalError, NotConnected
 from usi.net.peer import Peer
 from usi.ui.tui import entries
 from usi.ui.tui.entries import Entry
 from usi.ui.tui.model import Phase, Situation
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.header import HeaderBar
-from usi.ui.tui.widgets.members import LinkCard, Members
+from usi.ui.tui.widgets.keybar import KeyBar
+from usi.ui.tui.widgets.members import Card, Members
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
+
+
+_KEYS = ("help", "verify", "members", "inspector", "send", "newline", "quit")
+_IMPORTANT_KEYS = ("quit", "help", "members", "verify", "inspector", "newline", "send")
+
+
+class Panels(Vertical):
+    """Panels side by side or one above the other, as the style sheet says."""
 
 
 class ChatScreen(Screen[None]):
     """Shows what the peer tells, and tells the peer what its person wants."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-medium"), (110, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-medium"), (160, "-vast")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
     AUTO_FOCUS = "Composer"
     BINDINGS = [
-        Binding("f1", "ask('help')", "Help", id="help", tooltip="The commands"),
-        Binding("f2", "ask('users')", "Fingerprints", id="users", tooltip="Who is here, and what to compare"),
-        Binding("f3", "fold('side')", "Members", id="members", tooltip="Show or hide the members"),
-        Binding("f4", "fold('tracing')", "Inspector", id="inspector", tooltip="Show or hide the cryptography"),
+        Binding("f1", "ask('help')", "Help", key_display="F1", id="help", tooltip="The commands"),
+        Binding(
+            "f2", "ask('users')", "Verify", key_display="F2", id="verify", tooltip="Who is here, and what to compare"
+        ),
+        Binding("f3", "fold('side')", "Members", key_display="F3", id="members", tooltip="Show or hide the members"),
+        Binding(
+            "f4",
+            "fold('tracing')",
+            "Inspector",
+            key_display="F4",
+            id="inspector",
+            tooltip="Show or hide what the cryptography does",
+        ),
     ]
 
     def __init__(self, settings: Settings, peer: Peer) -> None:
@@ -49,21 +67,23 @@ class ChatScreen(Screen[None]):
         self._own: dict[str, Entry] = {}
         """Own messages that the host has not answered, by id."""
         self._refused = ""
-        self._lines: asyncio.Queue[Composer.Submitted] = asyncio.Queue()
+        self._wanted: asyncio.Queue[Composer.Submitted | commands.Intent] = asyncio.Queue()
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(id="header")
         with Horizontal(id="body"):
-            with Vertical(id="main"):
+            with Panels(id="main"):
                 yield Transcript(id="transcript")
-                yield Static(id="hint", markup=False)
-                yield Composer(id="composer", placeholder="message, or / for commands")
-            if self._settings.dev:
-                yield Tracing(id="tracing")
+                if self._settings.dev:
+                    yield Tracing(id="tracing")
             with Vertical(id="side"):
                 yield Members(id="members")
-                yield LinkCard(id="card")
-        yield Footer(show_command_palette=False)
+                yield Card(id="card")
+        yield Static(id="hint", markup=False)
+        with Horizontal(id="entry"):
+            yield Static(">", id="prompt", markup=False)
+            yield Composer(id="composer", placeholder="message, or / for commands")
+        yield KeyBar(_KEYS, _IMPORTANT_KEYS, id="keys")
 
     def on_mount(self) -> None:
         doing = "Opening the port" if self._settings.hosting else f"Connecting to {self._situation.status.place}"
@@ -113,9 +133,10 @@ class ChatScreen(Screen[None]):
         status = situation.status
         self.query_one(HeaderBar).status = status
         self.query_one(Members).seat(situation.seated())
-        self.query_one("#side").border_title = f"{status.here} here" if status.here else ""
         if situation.link is not None:
-            self.query_one(LinkCard).show_link(situation.link)
+            self.query_one(Card).show_link(situation.link)
+        elif situation.listening is not None:
+            self.query_one(Card).show_host(situation.listening)
 
     def _tell(self, said: str) -> None:
         self.query_one(Transcript).append([Entry("notice", datetime.now(UTC), [("quiet", said)])])
@@ -124,29 +145,36 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Submitted)
     def _submitted(self, message: Composer.Submitted) -> None:
-        self._lines.put_nowait(message)
+        self._wanted.put_nowait(message)
 
     @work(name="carry out")
     async def _carry_out(self) -> None:
-        """Do what was entered, one after the other."""
+        """Do what was asked for, one after the other."""
         while True:
-            entered = await self._lines.get()
+            wanted = await self._wanted.get()
             try:
-                await self._do(entered)
+                if isinstance(wanted, Composer.Submitted):
+                    text = wanted.text
+                    await self._do(commands.Say(commands.checked(text)) if wanted.literal else commands.parse(text))
+                else:
+                    await self._do(wanted)
             except LocalError as error:
-                self._refused = entered.text
-                self.query_one(Composer).give_back(entered.text)
+                if isinstance(wanted, Composer.Submitted):
+                    self._refused = self.query_one(Composer).give_back(wanted.text)
                 self._hint(str(error))
 
-    async def _do(self, entered: Composer.Submitted) -> None:
-        text = entered.text
-        intent = commands.Say(commands.checked(text)) if entered.literal else commands.parse(text)
-        if isinstance(intent, commands.Quit):
-            await self.app.run_action("quit")
-        elif isinstance(intent, commands.Clear):
-            self.query_one(Transcript).clear()
-        else:
-            await self._peer.do(intent)
+    async def _do(self, intent: commands.Intent) -> None:
+        match intent:
+            case commands.Quit():
+                await self.app.run_action("quit")
+            case commands.Clear():
+                self.query_one(Transcript).clear()
+            case commands.Help(name):
+                self._tell(commands.help_text(name))
+            case _ if self._situation.status.phase != "open":
+                raise NotConnected
+            case _:
+                await self._peer.do(intent)
 
     @on(Composer.Changed)
     def _changed(self, message: Composer.Changed) -> None:
@@ -159,8 +187,8 @@ class ChatScreen(Screen[None]):
         hint.update(entries.shown(reason))
         hint.display = bool(reason)
 
-    async def action_ask(self, command: str) -> None:
-        self._lines.put_nowait(Composer.Submitted(f"/{command}", literal=False))
+    def action_ask(self, command: str) -> None:
+        self._wanted.put_nowait(commands.parse(f"/{command}"))
 
     def action_fold(self, panel: str) -> None:
         self.toggle_class(f"-fold-{panel}")

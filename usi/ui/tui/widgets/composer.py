@@ -17,14 +17,14 @@ class Composer(TextArea):
     """The input: several lines, a history, and paste of many lines as one text."""
 
     BINDINGS = [
-        Binding("enter", "submit", "Send", id="send", tooltip="Send what is written"),
+        Binding("enter", "submit", "Send", key_display="Enter", id="send", tooltip="Send what is written"),
         Binding(
             ",".join(_NEWLINE),
             "newline",
             "New line",
-            key_display="^j",
+            key_display="^J",
             id="newline",
-            tooltip="Begin a new line (Shift+Enter and Alt+Enter too, where the terminal tells them apart)",
+            tooltip="Begin a new line; Shift+Enter and Alt+Enter too, where the terminal tells them apart",
         ),
         Binding("up", "earlier", "Earlier text", show=False, id="earlier", tooltip="What was sent before"),
         Binding("down", "later", "Later text", show=False, id="later", tooltip="Back towards what is being written"),
@@ -33,8 +33,8 @@ class Composer(TextArea):
 ## Writing
 
 Enter sends. Ctrl+J begins a new line; Shift+Enter and Alt+Enter do too where the terminal tells them apart. Up and Down
-at the edges bring back what was sent before. `/` or `!` begins a command; `//` says a text that begins with `/`. A paste
-of several lines is one text and never a command.
+at the edges bring back what was sent before. `/` or `!` begins a command; `//` says a text that begins with `/`. A
+paste of several lines is one text and never a command.
 """
 
     @dataclass
@@ -61,12 +61,13 @@ of several lines is one text and never a command.
         self._draft = ""
         self._literal = False
 
-    def give_back(self, text: str) -> None:
-        """Put a refused text back, in front of what has been written since."""
+    def give_back(self, text: str) -> str:
+        """Put a refused text back, in front of what has been written since. Returns what is written now."""
         if self._history and self._history[-1] == text:
             self._history.pop()
         self._place = len(self._history)
         self._set(f"{text}\n{self.text}" if self.text else text)
+        return self.text
 
     def action_submit(self) -> None:
         text, literal = self.text, self._literal

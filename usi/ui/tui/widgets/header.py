@@ -59,8 +59,8 @@ class HeaderBar(Widget):
             return self._styled("nobody joined yet", "quiet")
         if status.verified == status.guests:
             return self._styled("✔ verified", "good")
-        count = f" {status.guests - status.verified} of {status.guests}" if status.guests > 1 else ""
-        return self._styled(f"⚠{count} unverified", "alarm")
+        count = f"{status.guests - status.verified} " if status.hosting else ""
+        return self._styled(f"⚠ {count}unverified", "alarm")
 
     def _styled(self, text: str, role: str) -> Content:
         style: Style = self.get_visual_style(f"header--{role}", partial=True)

@@ -38,17 +38,15 @@ class Members(Lines[Seat]):
 
     def lay_out(self, block: Seat, width: int) -> list[Line]:
         member = block.member
-        quiet = self.get_visual_style("members--quiet", partial=True)
         colour = Style(foreground=colour_of(member.member, self.app.current_theme.dark))
-        name = inline(member.name)
-        notes = [note for note, is_so in (("you", member.me), ("✔", member.verified)) if is_so]
-        note = " ".join(notes)
-        room = width - 2 - (cell_len(note) + 1 if note else 0)
-        label = Content.styled(name, colour).truncate(max(1, room), ellipsis=True)
-        content = Content.assemble(("♦ " if member.host else "● ", colour), label)
-        if note:
-            gap = max(1, width - content.cell_length - cell_len(note))
-            content = Content.assemble(content, " " * gap, (note, quiet))
+        notes: list[tuple[str, Style]] = []
+        if member.me:
+            notes.append((" you", self.get_visual_style("members--quiet", partial=True)))
+        if member.verified:
+            notes.append((" ✔", self.get_visual_style("members--good", partial=True)))
+        room = width - 2 - sum(cell_len(note) for note, _ in notes)
+        label = Content.styled(inline(member.name), colour).truncate(max(1, room), ellipsis=True)
+        content = Content.assemble(("♦ " if member.host else "● ", colour), label, *notes)
         return [Line(content, start=2, end=2 + len(label))]
 
     def seat(self, members: list[ev.Member]) -> None:
@@ -56,8 +54,8 @@ class Members(Lines[Seat]):
         self.show_only(Seat(member) for member in members)
 
 
-class LinkCard(Static):
-    """What to compare: the words and the fingerprint of a guest's link."""
+class Card(Static):
+    """What is to be compared or handed out: words and fingerprint of a guest's link, or a host's key."""
 
     COMPONENT_CLASSES = {"card--title", "card--strong"}
 
@@ -65,15 +63,22 @@ class LinkCard(Static):
         super().__init__(markup=False, id=id)
 
     def show_link(self, link: ev.Connected) -> None:
-        title = self.get_visual_style("card--title", partial=True)
-        strong = self.get_visual_style("card--strong", partial=True)
-        words = "\n".join(" ".join(link.words[at : at + 2]) for at in range(0, len(link.words), 2))
-        self.update(
-            Content.assemble(
-                ("Compare with the host", title),
-                "\n",
-                (words, strong),
-                "\n",
-                ("\n".join(fingerprint_lines(link.fingerprint)), Style.null()),
-            )
-        )
+        """What a guest compares with the host."""
+        self._fill("Compare with host", " ".join(link.words), link.fingerprint)
+
+    def show_host(self, listening: ev.Listening) -> None:
+        """What a host tells those who want to join."""
+        if listening.preset_key is not None:
+            self._fill("Preset key", listening.preset_key, listening.preset_fingerprint)
+        elif listening.preset_fingerprint is not None:
+            self._fill("Preset key", "", listening.preset_fingerprint)
+        else:
+            self._fill("This host's key", "", listening.key_fingerprint)
+
+    def _fill(self, title: str, strong: str, fingerprint: str | None) -> None:
+        parts = [Content.styled(title, self.get_visual_style("card--title", partial=True))]
+        if strong:
+            parts.append(Content.styled(strong, self.get_visual_style("card--strong", partial=True)))
+        if fingerprint is not None:
+            parts.append(Content("\n".join(fingerprint_lines(fingerprint))))
+        self.update(Content("\n").join(parts))

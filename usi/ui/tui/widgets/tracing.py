@@ -37,20 +37,21 @@ class Record:
 class Tracing(Lines[Record]):
     """Trace events as they happen."""
 
-    COMPONENT_CLASSES = {"tracing--step"}
+    COMPONENT_CLASSES = {"tracing--step", "tracing--detail"}
     BORDER_TITLE = "Inspector"
 
     def lay_out(self, block: Record, width: int) -> list[Line]:
         lines: list[Line] = []
+        quiet = self.get_visual_style("tracing--detail", partial=True)
         ended = 0
-        for piece in wrap(block.text, width, width - 2):
-            body = Content(block.text[piece.start : piece.end])
+        for start, end in wrap(block.text, width, width - 2):
+            body = Content.styled(block.text[start:end], quiet)
             if lines:
-                lines.append(Line(Content("  ") + body, start=2, glue=block.text[ended : piece.start]))
+                lines.append(Line(Content("  ") + body, start=2, glue=block.text[ended:start]))
             else:
                 step = self.get_visual_style("tracing--step", partial=True)
                 lines.append(Line(body.stylize(step, 0, block.text.find("  ") % (len(body) + 1))))
-            ended = piece.end
+            ended = end
         return lines
 
     def note(self, events: Iterable[ev.TraceEvent]) -> None:
