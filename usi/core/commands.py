@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from usi.core.errors import BadCommand, NothingToSay, TextTooLong, UnknownCommand
+from usi.core.language import tr
 from usi.core.wire import MAX_TEXT
 
 MARKS = "/!"
@@ -156,6 +157,11 @@ def help_text(name: str | None = None) -> str:
     if name is not None:
         command = find(name)
         others = ", ".join(f"/{other}" for other in command.names[1:])
-        return f"{command.usage} — {command.summary} (also {others}; ! works like /)"
+        return tr(
+            "{usage} — {summary} (also {others}; ! works like /)",
+            usage=command.usage,
+            summary=command.summary,
+            others=others,
+        )
     width = max(len(command.usage) for command in COMMANDS)
-    return "\n".join(f"{command.usage:<{width}}  {command.summary}" for command in COMMANDS)
+    return "\n".join(f"{command.usage:<{width}}  {tr(command.summary)}" for command in COMMANDS)

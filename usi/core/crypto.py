@@ -7,8 +7,8 @@ same OCB bytes faster, of `cryptography` where it is installed). Whoever calls s
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+from contextlib import suppress
 from functools import cached_property
 from typing import Protocol
 
@@ -282,21 +282,18 @@ def parse_preset_key(text: str) -> bytes:
     compact = "".join(text.split())
     if not compact:
         raise BadKey(why="it is empty")
-    try:
-        key = bytes.fromhex(compact.replace(":", ""))
+    standard = compact.rstrip("=").replace("-", "+").replace("_", "/")
+    readings: list[bytes] = []
+    with suppress(ValueError):
+        readings.append(bytes.fromhex(compact.replace(":", "")))
+    with suppress(ValueError):
+        readings.append(base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True))
+    for key in readings:
         if len(key) in PRESET_SIZES:
             return key
-    except ValueError:
-        key = b""
-    try:
-        standard = compact.rstrip("=").replace("-", "+").replace("_", "/")
-        key = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        if not key:
-            raise BadKey(why="it is neither hexadecimal nor base64") from None
-    if len(key) not in PRESET_SIZES:
-        raise BadKey(why=f"it has {len(key) * 8} bits")
-    return key
+    if readings:
+        raise BadKey(why=f"it has {len(readings[0]) * 8} bits")
+    raise BadKey(why="it is neither hexadecimal nor base64")
 
 
 def new_preset_key() -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from inspect import cleandoc
 from typing import ClassVar
 
+from usi.core.language import tr
+
 
 class UsiError(Exception):
     """Something went wrong."""
@@ -27,7 +29,7 @@ class UsiError(Exception):
         return " ".join(cleandoc(self.__doc__ or self.code).split())
 
     def __str__(self) -> str:
-        return self.template.format(**self.fields)
+        return tr(self.template, **self.fields)
 
 
 class LocalError(UsiError):
@@ -256,6 +258,12 @@ class HostStopped(PeerError):
     exit_status = 0
 
 
+class Stopping(PeerError):
+    """The host is stopping, so nobody can join it now."""
+
+    code = "host-stopping"
+
+
 class Left(PeerError):
     """The other side left."""
 
@@ -293,6 +301,6 @@ REFUSALS: dict[int, type[PeerError]] = {
     4: WrongKey,
     5: BadHandshake,
     6: HandshakeTimeout,
-    7: HostStopped,
+    7: Stopping,
 }
-REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()}
+REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()} | {HostStopped: 7}

@@ -24,8 +24,8 @@ from usi.core.errors import (
     OutOfTurn,
     PeerError,
     RefusedPost,
-    TextTooLong,
 )
+from usi.core.language import tr
 from usi.core.roster import Profile, Roster
 from usi.core.trace import Direction, Trace, Tracer, Value
 
@@ -81,8 +81,8 @@ class Member:
         self._rooms: dict[bytes, _Room] = {}
         self._current: _Room | None = None
         self._present = False
-        self._inbox: deque[wire.Message | wire.LinkFacts] = deque()
-        self._blocked_since: float | None = None
+        self._inbox: deque[tuple[float, wire.Message | wire.LinkFacts]] = deque()
+        """Arrival and message, of what waits behind an author's key."""
         self._outbox: dict[bytes, _Outgoing] = {}
         self._outgoing: list[wire.Message] = []
         self._events: list[events.Event] = []
@@ -128,18 +128,13 @@ class Member:
             elif not isinstance(message, wire.Alive | wire.Bye):
                 if isinstance(message, wire.Posted) and self.roster.asks_for(message.sender):
                     self._outgoing.append(wire.GetKey(message.sender))
-                self._inbox.append(message)
-        try:
-            self._drain(give_up=len(self._inbox) > KEY_BACKLOG)
-        except PeerError:
-            self._inbox.clear()
-            raise
+                self._inbox.append((now, message))
+        self._drain()
 
     def tick(self, now: float) -> None:
         """Let time pass: called about once a second."""
         self._now = now
-        if self._blocked_since is not None and now - self._blocked_since > KEY_PATIENCE:
-            self._drain(give_up=True)
+        self._drain()
 
     def do(self, intent: commands.Say | commands.Act | commands.Nick | commands.Users, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
@@ -178,9 +173,7 @@ class Member:
         room = self._current
         if room is None or not self._present:
             raise NotConnected
-        size = len(said.encode("utf-8"))
-        if size > wire.MAX_TEXT:
-            raise TextTooLong(size=size, limit=wire.MAX_TEXT)
+        said = commands.checked(said)
         body = Body(
             kind="me" if kind == "me" else "text",
             text=said,
@@ -245,22 +238,23 @@ class Member:
 
     def _drain(self, *, give_up: bool = False) -> None:
         """Handle what has arrived, in order, up to a post whose author's key is still under way."""
-        while self._inbox:
-            message = self._inbox[0]
-            if isinstance(message, wire.Posted) and message.sender not in self.roster.keys:
-                if not give_up:
-                    if self._blocked_since is None:
-                        self._blocked_since = self._now
-                    return
-                self.roster.keys[message.sender] = None
-            self._inbox.popleft()
-            self._handle(message)
-        self._blocked_since = None
+        try:
+            while self._inbox:
+                arrived, message = self._inbox[0]
+                if (self._current is None) != isinstance(message, wire.Welcome):
+                    raise OutOfTurn(what="a message before its welcome, or a second one")
+                if isinstance(message, wire.Posted) and message.sender not in self.roster.keys:
+                    patient = self._now - arrived <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
+                    if patient and not give_up:
+                        return
+                    self.roster.keys[message.sender] = None
+                self._inbox.popleft()
+                self._handle(message)
+        except PeerError:
+            self._inbox.clear()  # nothing behind a breach is looked at
+            raise
 
     def _handle(self, message: wire.Message | wire.LinkFacts) -> None:
-        if (self._current is None) != isinstance(message, wire.Welcome):
-            what = "something" if isinstance(message, wire.LinkFacts) else wire.tag_of(message)
-            raise OutOfTurn(what=what)
         match message:
             case wire.Posted():
                 self._take_post(message)
@@ -291,6 +285,8 @@ class Member:
         room = self._rooms.get(posted.conversation)
         if room is None:
             raise BadMessage(why="a post to a conversation that it did not open")
+        if posted.sender == self.id:
+            raise BadMessage(why="a post of our own")
         if not self._take_number(room, posted.number):
             return
         author = self.roster.keys.get(posted.sender)
@@ -444,7 +440,7 @@ class Member:
         self._emit(events.Notice(time=self._time(), code=message.code, text=sentence))
 
     def _notify(self, code: str, **fields: object) -> None:
-        self._emit(events.Notice(time=self._time(), code=code, text=NOTICES[code].format(**fields)))
+        self._emit(events.Notice(time=self._time(), code=code, text=tr(NOTICES[code], **fields)))
 
     def _emit(self, event: events.Event) -> None:
         self._events.append(event)

@@ -76,7 +76,8 @@ class Roster:
             raise BadMessage(why="a key that is none") from error
         if key is not None and key.id != message.member:
             raise BadMessage(why="a key that is not that member's")
-        self.keys.setdefault(message.member, key)
+        if self.keys.get(message.member) is None:
+            self.keys[message.member] = key
 
     def rows(self, fingerprint: bytes | None, words: Sequence[str] | None) -> list[events.Member]:
         """Everybody for a list; `fingerprint` and `words` are those of this person's own link to the host, if any."""

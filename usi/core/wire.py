@@ -6,6 +6,7 @@ A record's plaintext is one MessagePack array of 1 to 256 messages; a message is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, TypeVar
 
@@ -32,7 +33,7 @@ MAX_TOPIC = 200
 
 CONVERSATION_SIZE = 16
 SESSION_SIZE = 16
-CODE_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
+CODE_PATTERN = r"\A[a-z][a-z0-9-]{0,31}\Z"
 
 ConversationId = Annotated[bytes, Meta(min_length=CONVERSATION_SIZE, max_length=CONVERSATION_SIZE)]
 SessionId = Annotated[bytes, Meta(min_length=SESSION_SIZE, max_length=SESSION_SIZE)]
@@ -204,6 +205,7 @@ FromHost = (
     Welcome | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | Alive | Bye
 )
 
+_FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
 _T = TypeVar("_T")
 
 _encoder = msgspec.msgpack.Encoder()
@@ -235,7 +237,8 @@ def _decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> lis
     try:
         messages = decoder.decode(plaintext)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadMessage(why=str(error)) from error
+        found = _FIELD.search(str(error))  # the decoder's own sentence may quote the peer
+        raise BadMessage(why=f"the value at {found[1]}" if found else "it cannot be decoded") from error
     if not 0 < len(messages) <= MAX_BATCH:
         raise BadMessage(why=f"{len(messages)} messages in a record")
     return messages

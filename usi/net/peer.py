@@ -14,7 +14,8 @@ from usi.config import DEFAULT_PORT, Settings
 from usi.core import commands, wire
 from usi.core import events as ev
 from usi.core.crypto import OCB_LIBRARY, PrivateKey
-from usi.core.errors import Left, LocalError, NotAcknowledged, NotConnected, PeerError, UsiError
+from usi.core.errors import Left, LocalError, NotAcknowledged, NotConnected, PeerError, Stopping, UsiError
+from usi.core.language import tr
 from usi.core.member import OUTBOX_LIMIT, Member
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
@@ -89,7 +90,8 @@ class Peer:
             await self._side.start()
             while not self._connected:
                 if self._ended_by is not None:
-                    raise self._ended_by
+                    # A host that stops is a good end of a conversation, but not of an attempt to join one.
+                    raise self._ended_by if self._ended_by.exit_status else Stopping()
                 await self._movement()
         except BaseException:
             self._stop_ticker()
@@ -208,7 +210,7 @@ class Peer:
         self._refusals += 1
         if self._refusals <= _TOLD_REFUSALS:
             why = _REFUSALS.get(error.code, str(error))
-            text = f"A connection from {address} was refused: {why}."
+            text = tr("A connection from {address} was refused: {why}.", address=address, why=why)
             self._emit(ev.Notice(time=_now(), code=error.code, text=text))
 
     def trace(self, link: str, trace: Trace) -> None:
@@ -239,7 +241,7 @@ class Peer:
             self._lost_events += 1
             return
         if self._lost_events:
-            text = f"{self._lost_events} events were not shown: the display could not keep up."
+            text = tr("{count} events were not shown: the display could not keep up.", count=self._lost_events)
             self._events.append(ev.Notice(time=_now(), code="events-lost", text=text))
             self._lost_events = 0
         self._events.append(event)
@@ -252,7 +254,7 @@ class Peer:
         self._ended_by = error
         if not self.exit_status:
             self.exit_status = error.exit_status
-        text = "You left." if isinstance(error, Left) else str(error)
+        text = tr("You left.") if isinstance(error, Left) else str(error)
         self._emit(ev.Disconnected(time=_now(), code=error.code, text=text))
         self._wake.set()
         self._moved.set()
@@ -267,12 +269,16 @@ class Peer:
         now = time.monotonic()
         slept, self._ticked = now - self._ticked > _SLEPT, now
         if self._refusals > _TOLD_REFUSALS:
-            text = f"{self._refusals - _TOLD_REFUSALS} more connections were refused in this second."
+            count = self._refusals - _TOLD_REFUSALS
+            text = tr("{count} more connections were refused in this second.", count=count)
             self._emit(ev.Notice(time=_now(), code="refused", text=text))
         self._refusals = 0
         self._side.tick(slept)
         if self._ended_by is None:
-            self._member.tick(time.time())
+            try:
+                self._member.tick(time.time())
+            except PeerError as error:
+                self._side.fail(error)
             self._pump()
 
     def _stop_ticker(self) -> None:

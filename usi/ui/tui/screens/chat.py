@@ -28,7 +28,6 @@ from usi.ui.tui.widgets.members import Card, Members
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
 
-
 _KEYS = ("help", "verify", "members", "inspector", "send", "newline", "quit")
 _IMPORTANT_KEYS = ("quit", "help", "members", "verify", "inspector", "newline", "send")
 

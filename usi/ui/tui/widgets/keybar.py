@@ -14,7 +14,7 @@ _GAPS = (2, 1)
 
 
 class KeyBar(Widget):
-    """Shows the bindings with these ids that are in force, in this order; those named last go first where room is short.
+    """Shows the bindings with these ids that are in force, in this order; the least important go first.
 
     A click on one is the same as its key.
     """

@@ -1,0 +1,229 @@
+"""Typed lines: what each asks for, and what is said about those that ask for nothing possible."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from usi.core import commands
+from usi.core.commands import COMMANDS, Act, Clear, Help, Info, Intent, Nick, Quit, Say, Users, checked, help_text, parse
+from usi.core.errors import BadCommand, LocalError, NothingToSay, TextTooLong, UnknownCommand
+from usi.core.wire import MAX_TEXT
+
+SPELLINGS: dict[str, Intent] = {
+    "help": Help(),
+    "aide": Help(),
+    "?": Help(),
+    "quit": Quit(),
+    "quitter": Quit(),
+    "exit": Quit(),
+    "clear": Clear(),
+    "cls": Clear(),
+    "effacer": Clear(),
+    "users": Users(),
+    "list": Users(),
+    "utilisateurs": Users(),
+    "liste": Users(),
+    "info": Info(),
+    "infos": Info(),
+    "me waves": Act("waves"),
+    "moi waves": Act("waves"),
+    "nick Jean Pierre": Nick("Jean Pierre"),
+    "pseudo Jean Pierre": Nick("Jean Pierre"),
+}
+NAMES = [name for command in COMMANDS for name in command.names]
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+def test_every_spelling_is_tried_here_and_stands_for_one_command() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert {line.split()[0] for line in SPELLINGS} == set(NAMES)
+    assert {type(intent) for intent in SPELLINGS.values()} == set(get_args(Intent)) - {Say}
+
+
+@pytest.mark.parametrize("mark", ["/", "!"])
+@pytest.mark.parametrize("line", SPELLINGS)
+def test_a_command_is_known_in_both_languages_with_both_marks_and_in_any_case(mark: str, line: str) -> None:
+    name, space, rest = line.partition(" ")
+    for spelling in (name, name.upper(), name.title(), name.swapcase()):
+        assert parse(f"{mark}{spelling}{space}{rest}") == SPELLINGS[line]
+
+
+@pytest.mark.parametrize("line", ["/nick   bob  ", "/NICK bob ", "!pseudo  bob"])
+def test_space_around_an_argument_is_no_part_of_it(line: str) -> None:
+    assert parse(line) == Nick("bob")
+
+
+def test_an_argument_keeps_its_case_and_its_inner_space() -> None:
+    assert parse("/me Waves  to\nALL /quit") == Act("Waves  to\nALL /quit")
+
+
+@pytest.mark.parametrize("mark", ["/", "!"])
+@pytest.mark.parametrize("name", [name for line in SPELLINGS if " " not in line for name in [line]])
+def test_an_argument_too_many_is_answered_with_the_usage(mark: str, name: str) -> None:
+    if isinstance(SPELLINGS[name], Help):
+        return
+    with pytest.raises(BadCommand) as caught:
+        parse(f"{mark}{name} now")
+    assert str(caught.value) == f"Usage: {commands.find(name).usage}"
+
+
+@pytest.mark.parametrize("line", ["/me", "!moi", "/nick", "!pseudo", "/me ", "/nick    "])
+def test_an_argument_that_is_missing_is_answered_with_the_usage(line: str) -> None:
+    with pytest.raises(BadCommand) as caught:
+        parse(line)
+    assert str(caught.value) in {"Usage: /me TEXT", "Usage: /nick NAME"}
+
+
+@pytest.mark.parametrize("line", ["/nothing", "!rien du tout", "/", "!", "/ ", "/ help", "/helpme", "/!", "!/quit", "/\n"])
+def test_an_unknown_command_says_what_to_do(line: str) -> None:
+    with pytest.raises(UnknownCommand) as caught:
+        parse(line)
+    assert "/help" in str(caught.value)
+
+
+def test_braces_in_an_unknown_command_are_only_text() -> None:
+    with pytest.raises(UnknownCommand) as caught:
+        parse("/{name}{0!r}")
+    assert "/{name}{0!r}." in str(caught.value)
+
+
+# --- help ----------------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command_once() -> None:
+    lines = help_text().splitlines()
+    assert [line.split()[0] for line in lines] == [f"/{command.names[0]}" for command in COMMANDS]
+    for line, command in zip(lines, COMMANDS, strict=True):
+        assert line.startswith(command.usage)
+        assert line.endswith(command.summary)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_for_one_command_is_found_by_each_spelling(name: str) -> None:
+    command = commands.find(name)
+    for spelling in (name, name.upper()):
+        shown = help_text(spelling)
+        assert command.usage in shown
+        assert command.summary in shown
+        assert all(other in shown for other in command.names)
+        assert "\n" not in shown
+    for asked in (name, f"/{name}", f"!{name}"):
+        for line in (f"/help {asked}", f"!aide {asked}"):
+            intent = parse(line)
+            assert isinstance(intent, Help)
+            assert help_text(intent.command) == help_text(name)
+
+
+def test_help_for_what_there_is_not() -> None:
+    with pytest.raises(UnknownCommand):
+        help_text("nothing")
+    assert parse("/help /") == Help()
+
+
+# --- texts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("hello", "hello"),
+        ("  indented  ", "  indented  "),
+        (" /quit", " /quit"),
+        ("a / b ! c", "a / b ! c"),
+        ("//x", "/x"),
+        ("!!x", "!x"),
+        ("///x", "//x"),
+        ("!!!", "!!"),
+        ("//", "/"),
+        ("//help me", "/help me"),
+        ("one\n/quit\n", "one\n/quit\n"),
+        ("[/oops]", "[/oops]"),
+    ],
+)
+def test_what_is_no_command_is_said_as_it_stands(line: str, said: str) -> None:
+    assert parse(line) == Say(said)
+
+
+@pytest.mark.parametrize("line", ["", " ", "\n", "\t \r\n", "\u00a0\u3000\u2028"])
+def test_an_empty_message_is_not_sent(line: str) -> None:
+    with pytest.raises(NothingToSay):
+        parse(line)
+    with pytest.raises(NothingToSay):
+        checked(line)
+
+
+@pytest.mark.parametrize(("prefix", "intent"), [("", Say), ("/me ", Act), ("//", Say)])
+@pytest.mark.parametrize("letter", ["x", "é", "€", "👍"])
+def test_a_text_may_have_64_kib(prefix: str, intent: type[Say | Act], letter: str) -> None:
+    size = MAX_TEXT - (1 if prefix == "//" else 0)
+    said = letter * (size // len(letter.encode())) + "x" * (size % len(letter.encode()))
+    parsed = parse(prefix + said)
+    assert isinstance(parsed, intent)
+    assert len(parsed.text.encode()) == MAX_TEXT
+    with pytest.raises(TextTooLong) as caught:
+        parse(f"{prefix}{said}x")
+    assert f"{MAX_TEXT + 1} bytes" in str(caught.value)
+    assert f"at most {MAX_TEXT} " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "intent"),
+    [
+        ("half \ud83d a pair", Say("half ? a pair")),
+        ("\udcff", Say("?")),
+        ("/me \ud800", Act("?")),
+        ("//\ud800", Say("/?")),
+        ("\ud83d\ude00", Say("??")),
+    ],
+)
+def test_half_a_surrogate_pair_is_replaced(line: str, intent: Intent) -> None:
+    assert parse(line) == intent
+
+
+# --- whatever is typed -----------------------------------------------------------------------------------------------
+
+_ANY = st.text(st.characters(codec=None), max_size=40)
+_LINES = st.one_of(
+    _ANY,
+    st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["/", "!", "//", "!!", " /", ""]),
+        st.sampled_from([*NAMES, *map(str.upper, NAMES), "", "no-such"]),
+        st.sampled_from(["", " ", "\t", "\n", "\u00a0", "   "]),
+        _ANY,
+    ),
+)
+
+
+@given(_LINES)
+@example("/\ud800")
+@example("/help \ud800")
+@example("/nick \ud800")
+@example("/İ")
+def test_a_line_is_an_intent_or_a_local_error_and_nothing_else(line: str) -> None:
+    try:
+        intent = parse(line)
+        if isinstance(intent, Help):
+            help_text(intent.command)
+    except LocalError as error:
+        sentence = str(error)
+        assert sentence.strip()
+        assert sentence.encode("utf-8")  # it can be shown and written as JSON
+        return
+    assert isinstance(intent, Intent)
+    if isinstance(intent, Say | Act):
+        assert intent.text.strip()
+        assert 0 < len(intent.text.encode("utf-8")) <= MAX_TEXT
+        assert line.encode("utf-8", "replace").decode().strip().endswith(intent.text.strip())
+
+
+@given(st.text(min_size=1).filter(str.strip))
+def test_every_text_can_be_said(said: str) -> None:
+    mark = said[0] if said[0] in commands.MARKS else ""
+    assert parse(mark + said) == Say(said)

@@ -1,0 +1,32 @@
+"""The one place where a sentence of ours becomes a sentence in the person's language.
+
+Texts are written in English where they arise, as templates with `{fields}`; the English template is the key of its
+translation. The program installs a translator once, at its start. Codes and keys of events are never translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Translate = Callable[[str], str]
+
+
+def _as_it_is(sentence: str) -> str:
+    return sentence
+
+
+_translate: Translate = _as_it_is
+
+
+def install(translate: Translate | None) -> None:
+    """Use this translator from now on; None goes back to English."""
+    global _translate  # noqa: PLW0603 (set once at the start, like gettext's own)
+    _translate = translate or _as_it_is
+
+
+def tr(sentence: str, /, **fields: object) -> str:
+    """A sentence of ours in the person's language, its fields filled in.
+
+    A field that is a phrase of ours is translated as well; any other is taken as it is."""
+    phrases = {name: _translate(value) if isinstance(value, str) else value for name, value in fields.items()}
+    return _translate(sentence).format(**phrases) if fields else _translate(sentence)
