@@ -111,7 +111,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     port = DEFAULT_PORT if port is None else port
     if not (0 if hosting else 1) <= port <= _MAX_PORT:
         raise errors.UsageError(why=f"{port} is not a port: it must be 1 to {_MAX_PORT}.")
-    from usi.core.crypto import new_preset_key, parse_preset_key  # not for --help, which should be quick
+    from usi.core.commands import mended  # these here, because --help should be quick
+    from usi.core.crypto import new_preset_key, parse_preset_key
 
     preset = _preset(options)
     drawn = preset == "new"
@@ -122,8 +123,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     name = options.name if options.name is not None else ("host" if hosting else _guest_name())
     return Settings(
         hosting=hosting,
-        name=text.clean_name(name),
-        address=address,
+        name=text.clean_name(mended(name)),
+        address=mended(address) if address is not None else None,
         port=port,
         preset=parse_preset_key(preset) if preset is not None else None,
         drawn_key=preset if drawn else None,

@@ -23,6 +23,12 @@ class Limits:
     """Something is sent at least this often, so that silence means a cut wire."""
     silence_seconds: float = 30.0
     """A link that hears nothing for so long is given up: three heartbeats."""
+    connections: int = 10_000
+    """Connections in all, joined or not; fewer where the operating system gives fewer descriptors."""
+    sender_rate: float = 100.0
+    """Messages a second that one member may send on and on; 2 KiB of a post count as a message. More wait in line."""
+    sender_burst: float = 500.0
+    """Messages at once: a pasted page goes at full speed, and 1 MiB of long texts still fits every reader's queue."""
     queue_bytes: int = 1024 * 1024
     """What waits for one slow reader before its link is ended."""
     goodbye_seconds: float = 3.0

@@ -57,7 +57,17 @@ class Quit:
     pass
 
 
-Intent = Say | Act | Nick | Help | Users | Info | Clear | Quit
+@dataclass(frozen=True)
+class Verify:
+    """Compare with a member (None: the only one there is to compare with); `match` is what people found."""
+
+    name: str | None = None
+    match: bool | None = None
+
+
+ForMember = Say | Act | Nick | Users | Verify
+"""What the member machine carries out; the rest is for the peer or the face."""
+Intent = ForMember | Help | Info | Clear | Quit
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,20 @@ def _something(make: Callable[[str], Intent]) -> Callable[[str], Intent]:
     return build
 
 
+_ANSWERS = {"yes": True, "oui": True, "no": False, "non": False}
+
+
+def _verify(rest: str) -> Verify:
+    name, _, answer = rest.partition(" ")
+    if not answer and name.lower() in _ANSWERS:
+        return Verify(None, _ANSWERS[name.lower()])
+    if not answer:
+        return Verify(name or None)
+    if answer.strip().lower() not in _ANSWERS:
+        raise ValueError
+    return Verify(name, _ANSWERS[answer.strip().lower()])
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         ("help", "aide", "?"),
@@ -108,6 +132,12 @@ COMMANDS: tuple[Command, ...] = (
         "who is here, with fingerprints",
         _nothing(Users()),
     ),
+    Command(
+        ("verify", "verifier", "vérifier"),
+        "[NAME] [yes|no]",
+        "show the fingerprint to compare; then say whether it matches",
+        _verify,
+    ),
     Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),
     Command(("nick", "pseudo"), "NAME", "change your name", _something(Nick)),
@@ -120,7 +150,7 @@ def find(name: str) -> Command:
     """The command of that spelling, without mark and in any case; `UnknownCommand` if there is none."""
     command = _BY_NAME.get(name.lower())
     if command is None:
-        raise UnknownCommand(name=name)
+        raise UnknownCommand(name=mended(name))
     return command
 
 
@@ -129,6 +159,7 @@ def parse(line: str) -> Intent:
 
     Raises `NothingToSay`, `TextTooLong`, `UnknownCommand` or `BadCommand`; the caller keeps the line for its author.
     """
+    line = mended(line)
     if line[:1] not in MARKS or not line:
         return Say(checked(line))
     if line[:1] == line[1:2]:
@@ -146,10 +177,16 @@ def checked(text: str) -> str:
     """The text if it may be sent as one message: something visible, and at most `MAX_TEXT` bytes of UTF-8."""
     if not text.strip():
         raise NothingToSay
-    raw = text.encode("utf-8", "replace")  # half a surrogate pair, as a broken paste can leave, has no encoding
-    if len(raw) > MAX_TEXT:
-        raise TextTooLong(size=len(raw), limit=MAX_TEXT)
-    return raw.decode("utf-8")
+    text = mended(text)
+    size = len(text.encode("utf-8"))
+    if size > MAX_TEXT:
+        raise TextTooLong(size=size, limit=MAX_TEXT)
+    return text
+
+
+def mended(text: str) -> str:
+    """The text without halves of surrogate pairs, which a broken paste or argument can leave; they have no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def help_text(name: str | None = None) -> str:

@@ -85,7 +85,8 @@ class ConversationKey:
         end = wire.LENGTH_SIZE + int.from_bytes(inside[: wire.LENGTH_SIZE], "big")
         body, signature, rest = inside[wire.LENGTH_SIZE : end], inside[end : end + SIGNATURE_SIZE], inside[end:]
         padding = rest[SIGNATURE_SIZE:]
-        if len(signature) != SIGNATURE_SIZE or len(padding) >= wire.PADDING or any(padding):
+        exact = len(inside) % wire.PADDING == 0 and len(padding) < wire.PADDING and len(signature) == SIGNATURE_SIZE
+        if not exact or any(padding):
             raise CryptoError("layout")
         return Opened(body, signature, self._signed(post.sender, post.id, body))
 
@@ -104,6 +105,9 @@ class Opened:
     def body(self) -> Body:
         """The fields; `CryptoError` where they are none that this version knows."""
         try:
-            return _decoder.decode(self.encoded)
+            body = _decoder.decode(self.encoded)
+            if len(body.text.encode("utf-8")) > wire.MAX_TEXT:
+                raise CryptoError("body")
+            return body
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CryptoError("body") from error

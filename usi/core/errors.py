@@ -99,6 +99,18 @@ class NothingToSay(LocalError):
     code = "empty"
 
 
+class NoSuchMember(LocalError):
+    """There is nobody called {name} here. /users lists who is."""
+
+    code = "no-such-member"
+
+
+class NothingToCompare(LocalError):
+    """There is no connection of your own to {name} to compare: yours goes to the host. Verify the host instead."""
+
+    code = "nothing-to-compare"
+
+
 class NameTaken(LocalError):
     """The name {name} is taken, or looks like one that is. Choose another with /nick."""
 
@@ -162,14 +174,15 @@ class HandshakeTimeout(PeerError):
 
 
 class KeyNeeded(PeerError):
-    """This host asks for a preset key. Get it from the host's owner and join with --key or --key-file."""
+    """This host, or somebody in between, asks for a preset key. Get it from the host's owner and use --key-file."""
 
     code = "key-needed"
     exit_status = 4
 
 
 class KeyNotWanted(PeerError):
-    """This host uses no preset key, but one was given. Join without --key, or ask the host's owner."""
+    """This host, or somebody in between, says that it uses no preset key. Ask its owner before you leave the key out.
+    """
 
     code = "key-not-wanted"
     exit_status = 4
@@ -197,7 +210,7 @@ class BadRecord(PeerError):
 
 
 class TooLong(PeerError):
-    """The other side announced {size} bytes where at most {limit} are allowed."""
+    """The other side announced {size} bytes, which is more or less than can be."""
 
     code = "too-long"
 
@@ -271,26 +284,42 @@ class Left(PeerError):
     exit_status = 0
 
 
+class Distrusted(PeerError):
+    """The fingerprints differ, so the connection was ended: somebody may be sitting in between. Do not trust it."""
+
+    code = "not-verified"
+    exit_status = 4
+
+
+class RefusedName(PeerError):
+    """The host cannot use this name. Choose another with -m."""
+
+    code = "name-refused"
+
+
+class EndedByPeer(PeerError):
+    """The other side ended the connection, for this reason: {reason}."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(reason=code)
+        self.code = code  # type: ignore[misc]  # that of the goodbye
+
+
 class RefusedPost(PeerError):
     """The host refused this message: {why}."""
 
     code = "refused"
 
 
-def _by_code(base: type[PeerError]) -> dict[str, type[PeerError]]:
-    found = {base.code: base}
-    for sub in base.__subclasses__():
-        found |= _by_code(sub)
-    return found
-
-
-PEER_ERRORS: dict[str, type[PeerError]] = _by_code(PeerError)
-"""Code → class, for codes that arrive in a goodbye."""
+_OF_A_GOODBYE = (TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout)
 
 
 def from_code(code: str) -> PeerError:
-    """The exception for a code that the peer sent; an unknown code is a plain `PeerError`."""
-    return PEER_ERRORS.get(code, PeerError)(**dict.fromkeys(("size", "limit", "why", "what", "seconds"), "?"))
+    """The exception for the code of the peer's goodbye; most say what we did, which the peer knows better."""
+    for known in _OF_A_GOODBYE:
+        if known.code == code:
+            return known()
+    return EndedByPeer(code)
 
 
 # Refusals are one byte before there are keys. Unauthenticated, so they can only stop a connection.

@@ -1,6 +1,6 @@
-"""What a face is told: one structure per event, as `--json` prints it (docs/EVENTS in README, "--json").
+"""What a face is told: one structure per event, as `--json` prints it.
 
-The field names are the JSON keys; `time` is added by whoever hands the event out.
+The field names are the JSON keys.
 """
 
 from __future__ import annotations
@@ -120,6 +120,18 @@ class Users(Event, frozen=True, tag="users"):
     """True as the answer to /users, False as the list on joining."""
 
 
+class Verification(Event, frozen=True, tag="verification"):
+    """What to compare with a member, and what came of it."""
+
+    name: str
+    member: str
+    fingerprint: str
+    words: list[str]
+    state: Literal["open", "verified", "differs"]
+    preset: bool
+    """The fingerprint is that of the preset key, so it is the same on every link; the words are not."""
+
+
 class Info(Event, frozen=True, tag="info"):
     """The answer to /info. Counts are of this connection; for a host, of all its connections together."""
 
@@ -168,21 +180,3 @@ class TraceEvent(Event, frozen=True, tag="trace"):
     detail: dict[str, str | int | float | bool | None]
     link: str
     """Which connection: an address and port, or `content` for what is sealed inside."""
-
-
-AnyEvent = (
-    Listening
-    | Connected
-    | MemberJoined
-    | MemberLeft
-    | MemberRenamed
-    | Message
-    | Delivered
-    | Failed
-    | Users
-    | Info
-    | Disconnected
-    | Notice
-    | Error
-    | TraceEvent
-)

@@ -12,12 +12,31 @@ from dataclasses import dataclass, field
 
 from usi.core import text, wire
 from usi.core.crypto import random_bytes
-from usi.core.errors import BadHandshake, BadMessage, BadName, Left, NameTaken, OutOfTurn, PeerError, Replaced
+from usi.core.errors import (
+    BadHandshake,
+    BadMessage,
+    BadName,
+    BadRecord,
+    Cut,
+    Distrusted,
+    Left,
+    NameTaken,
+    OutOfTurn,
+    PeerError,
+    RefusedName,
+    Replaced,
+    Silent,
+    TooLong,
+)
 
 OWN = 0
 """The link number of the host's own person."""
 LOG_POSTS = 1_000  # newest posts that a conversation keeps in memory
 LOG_BYTES = 8 * 1024 * 1024  # and the most that they may weigh
+TOLD_BY_LEAVER = frozenset(
+    error.code for error in (BadHandshake, BadMessage, BadRecord, Cut, Distrusted, OutOfTurn, Silent, TooLong)
+)
+"""What a leaving member may say of its own link, for others to hear; anything else it says counts as `left`."""
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
 
@@ -144,7 +163,7 @@ class Hub:
             case wire.Join():
                 return self._join(seat, message)
             case wire.Bye():
-                return self._gone(Gone(seat.link, Left.code))
+                return self._gone(Gone(seat.link, message.code if message.code in TOLD_BY_LEAVER else Left.code))
             case _:
                 return [Close(seat.link, OutOfTurn(what=wire.tag_of(message)))]
 
@@ -153,8 +172,8 @@ class Hub:
     def _join(self, seat: _Seat, message: wire.Join) -> list[Effect]:
         try:
             wanted = text.clean_name(message.name)
-        except BadName as error:
-            return [Close(seat.link, BadMessage(why=str(error)))]
+        except BadName:
+            return [Close(seat.link, RefusedName())]
         effects: list[Effect] = []
         member = seat.facts.member
         previous = self._by_member.get(member)
@@ -222,8 +241,10 @@ class Hub:
     def _nick(self, seat: _Seat, message: wire.Nick) -> list[Effect]:
         try:
             name = text.clean_name(message.name)
-        except BadName as error:
-            return [Close(seat.link, BadMessage(why=str(error)))]
+        except BadName:
+            return [Close(seat.link, RefusedName())]
+        if name == seat.name:
+            return []
         skeleton = text.skeleton(name)
         if self._skeletons.get(skeleton, seat.facts.member) != seat.facts.member:
             return [Send((seat.link,), wire.Notice(NameTaken.code, name))]

@@ -12,33 +12,42 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from usi.core import commands, events, text, wire
 from usi.core.content import RUN_SIZE, Body, ConversationKey, Opened
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey, random_bytes
 from usi.core.errors import (
+    BadCommand,
     BadHandshake,
     BadMessage,
     NameTaken,
     NotConnected,
+    NothingToCompare,
     OutOfTurn,
     PeerError,
     RefusedPost,
 )
 from usi.core.language import tr
-from usi.core.roster import Profile, Roster
+from usi.core.recent import Recent
+from usi.core.roster import Profile, Proof, Roster
 from usi.core.trace import Direction, Trace, Tracer, Value
 
 KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
 KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
 LATE = 300.0  # seconds that an author's clock may be off before a post is marked
-OUTBOX_LIMIT = 64  # posts under way before the person's next one waits
+OUTBOX_POSTS = 64  # posts under way before the person's next one waits
+OUTBOX_BYTES = 512 * 1024  # and what they may weigh, so that they fit the queue of every reader
+SHOWN_KEPT = 2_000  # ids of posts that were shown, so that none is shown twice
+HEARD_KEPT = 10_000  # authors' runs whose counts are followed
+EARLIEST, LATEST = 86_400_000, 250_000_000_000_000  # milliseconds: time stamps that every clock and zone can show
 
 NOTICES = {
     "withheld": "{count} messages in #{room} did not arrive: the host withheld them.",
     "withheld-from": "{count} messages of {name} in #{room} did not arrive: the host withheld them.",
     "repeated": "The host repeated or held back a message in #{room}; it was not shown.",
     "unreadable": "A message of {name} in #{room} could not be read: it was sealed with another key, or changed.",
+    "unknown-notice": "The host sent a notice that this version does not know.",
     "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
 }
 """Sentences of the notices by code."""
@@ -61,22 +70,27 @@ class _Room:
     """The newest number seen."""
     n: int = 0
     """Own posts so far."""
-    heard: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    heard: Recent[tuple[bytes, bytes], int] = field(default_factory=lambda: Recent(HEARD_KEPT))
     """(author, run) → the newest signed count."""
+    shown: Recent[tuple[bytes, bytes], None] = field(default_factory=lambda: Recent(SHOWN_KEPT))
+    """(author, id) of the posts shown last, whatever their signature."""
 
 
 class Member:
-    """One person's part. `key` is the person's, `wanted_name` the name to ask for."""
+    """One person's part. `key` is the person's, `wanted_name` the name to ask for; `preset` tells that a preset key
+    is mixed into the links."""
 
-    def __init__(self, key: PrivateKey, wanted_name: str, *, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self, key: PrivateKey, wanted_name: str, *, preset: bool = False, tracer: Tracer | None = None
+    ) -> None:
         self.name = wanted_name
         self.id = key.public.id
         self.roster = Roster(key.public)
+        self._wanted_name = wanted_name
         self._key = key
+        self._preset = preset
         self._trace = tracer
         self._host_key: PublicKey | None = None
-        self._fingerprint: bytes | None = None
-        self._words: tuple[str, ...] | None = None
         self._run = random_bytes(RUN_SIZE)
         self._rooms: dict[bytes, _Room] = {}
         self._current: _Room | None = None
@@ -106,17 +120,22 @@ class Member:
         return len(self._outbox)
 
     @property
+    def outbox_full(self) -> bool:
+        """Whether the next post should wait until the host has answered some."""
+        weight = sum(len(entry.post.sealed) for entry in self._outbox.values())
+        return len(self._outbox) >= OUTBOX_POSTS or weight >= OUTBOX_BYTES
+
+    @property
     def joined(self) -> bool:
         """Whether the host's welcome and its list of members have arrived."""
         return self._present
 
     # --- in ---
 
-    def start(self, host_key: PublicKey | None, fingerprint: bytes | None, words: Sequence[str] | None) -> None:
-        """A link is there: ask to join. On the host, which has no link to itself, all three are None."""
+    def start(self, host_key: PublicKey | None, proof: Proof | None) -> None:
+        """A link is there: ask to join. On the host, which has no link to itself, both are None."""
         self._host_key = host_key
-        self._fingerprint = fingerprint
-        self._words = tuple(words) if words is not None else None
+        self.roster.own_link = proof
         self._outgoing.append(wire.Join(self.name))
 
     def receive(self, messages: Sequence[wire.Message | wire.LinkFacts], now: float) -> None:
@@ -136,7 +155,7 @@ class Member:
         self._now = now
         self._drain()
 
-    def do(self, intent: commands.Say | commands.Act | commands.Nick | commands.Users, now: float) -> None:
+    def do(self, intent: commands.ForMember, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
         self._now = now
         match intent:
@@ -148,9 +167,12 @@ class Member:
                 name = text.clean_name(wanted)
                 if not self._present:
                     raise NotConnected
+                self._wanted_name = name
                 self._outgoing.append(wire.Nick(name))
             case commands.Users():
                 self._emit(self.users(asked=True))
+            case commands.Verify():
+                self._verify(intent)
 
     def disconnected(self, error: PeerError, now: float) -> None:
         """The link is gone: what was under way has failed, and its text goes back to the person."""
@@ -164,8 +186,37 @@ class Member:
         self._present = False
 
     def users(self, *, asked: bool) -> events.Users:
-        rows = self.roster.rows(self._fingerprint, self._words)
-        return events.Users(time=self._time(), members=rows, asked=asked)
+        return events.Users(time=self._time(), members=self.roster.rows(), asked=asked)
+
+    def _verify(self, intent: commands.Verify) -> None:
+        """Show what to compare, or take note of what people found."""
+        if not self._present:
+            raise NotConnected
+        roster = self.roster
+        if intent.name is not None:
+            member = roster.find(intent.name)
+        else:
+            others = [member for member in roster.here if roster.proof_of(member) is not None]
+            if len(others) != 1:
+                raise BadCommand(usage=commands.find("verify").usage)
+            member = others[0]
+        proof, name = roster.proof_of(member), roster.here[member].name
+        if proof is None:
+            raise NothingToCompare(name=name)
+        if intent.match is not None:
+            (roster.verified.add if intent.match else roster.verified.discard)(member)
+        verified: Literal["verified", "open"] = "verified" if member in roster.verified else "open"
+        self._emit(
+            events.Verification(
+                time=self._time(),
+                name=name,
+                member=member.hex(),
+                fingerprint=proof.fingerprint.hex(),
+                words=list(proof.words),
+                state="differs" if intent.match is False else verified,
+                preset=self._preset,
+            )
+        )
 
     # --- saying something ---
 
@@ -244,7 +295,8 @@ class Member:
                 if (self._current is None) != isinstance(message, wire.Welcome):
                     raise OutOfTurn(what="a message before its welcome, or a second one")
                 if isinstance(message, wire.Posted) and message.sender not in self.roster.keys:
-                    patient = self._now - arrived <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
+                    # Clocks are set back, too; then the wait is over.
+                    patient = abs(self._now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
                     if patient and not give_up:
                         return
                     self.roster.keys[message.sender] = None
@@ -299,8 +351,12 @@ class Member:
             self._notify("unreadable", room=room.name, name=name)
             return
         signature = self._judge(opened, author)
+        if (posted.sender, posted.id) in room.shown:
+            self._notify("repeated", room=room.name)
+            return
         if signature == "good" and not self._take_count(room, posted.sender, body, profile):
             return
+        room.shown[posted.sender, posted.id] = None
         self._note_content("open", "in", posted, body.text, signature)
         signed_name = text.visible(body.name, keep_newlines=False)
         name = profile.name if profile else signed_name
@@ -341,6 +397,8 @@ class Member:
     def _take_count(self, room: _Room, author: bytes, body: Body, profile: Profile | None) -> bool:
         """Follow an author's signed count, which the hub cannot forge; False where the post must not be shown."""
         newest = room.heard.get((author, body.run))
+        if newest is None and profile is not None and profile.new:
+            newest = 0
         if newest is not None and body.n <= newest:
             self._notify("repeated", room=room.name)
             return False
@@ -351,11 +409,9 @@ class Member:
         return True
 
     def _read_clock(self, sent_at: int) -> tuple[datetime, bool]:
-        try:
-            sent = datetime.fromtimestamp(sent_at / 1000, UTC)
-        except (ValueError, OverflowError, OSError):
+        if not EARLIEST <= sent_at <= LATEST:
             return self._time(), True
-        return sent, abs(sent_at / 1000 - self._now) > LATE
+        return datetime.fromtimestamp(sent_at / 1000, UTC), abs(sent_at / 1000 - self._now) > LATE
 
     # --- who is here ---
 
@@ -372,6 +428,8 @@ class Member:
             room = _Room(key, text.visible(info.name, keep_newlines=False), info.number)
             self._rooms[info.conversation] = room
             self._current = self._current or room
+        if not text.is_numbered(message.me.name, self.name):
+            raise BadMessage(why="a name for us that we did not ask for")
         self._seat(message.host)
         self._seat(message.me)
         self.name = message.me.name
@@ -385,11 +443,12 @@ class Member:
 
     def _take_joined(self, info: wire.MemberInfo) -> None:
         profile = self._seat(info)
+        profile.new = True
         facts = profile.facts
         self._emit(
             events.MemberJoined(
                 time=self._time(),
-                name=info.name,
+                name=profile.name,
                 member=info.id.hex(),
                 fingerprint=facts.fingerprint.hex() if facts else None,
                 words=list(facts.words) if facts else None,
@@ -417,27 +476,31 @@ class Member:
         if profile is None:
             raise BadMessage(why="a new name of a member who is not here")
         old = profile.name
-        self._seat(wire.MemberInfo(message.member, message.name))
         mine = message.member == self.id
+        if mine and message.name != self._wanted_name:
+            raise BadMessage(why="a name for us that we did not ask for")
+        self._seat(wire.MemberInfo(message.member, message.name))
         if mine:
             self.name = message.name
         self._emit(
             events.MemberRenamed(
-                time=self._time(), old=old, name=message.name, member=message.member.hex(), mine=mine
+                time=self._time(), old=old, name=profile.name, member=message.member.hex(), mine=mine
             )
         )
 
     def _seat(self, info: wire.MemberInfo) -> Profile:
         if not self.roster.seat(info):
-            self._notify("name-changed-hands", name=info.name)
+            self._notify("name-changed-hands", name=self.roster.here[info.id].name)
         return self.roster.here[info.id]
 
     # --- telling ---
 
     def _take_notice(self, message: wire.Notice) -> None:
-        about = text.visible(message.about, keep_newlines=False)
-        sentence = str(NameTaken(name=about)) if message.code == NameTaken.code else f"{message.code}: {about}"
-        self._emit(events.Notice(time=self._time(), code=message.code, text=sentence))
+        if message.code == NameTaken.code:
+            name = text.visible(message.about, keep_newlines=False)
+            self._emit(events.Notice(time=self._time(), code=message.code, text=str(NameTaken(name=name))))
+        else:
+            self._notify("unknown-notice")  # its words are the host's, and must not look like ours
 
     def _notify(self, code: str, **fields: object) -> None:
         self._emit(events.Notice(time=self._time(), code=code, text=tr(NOTICES[code], **fields)))

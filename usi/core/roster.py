@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from usi.core import events, text, wire
 from usi.core.crypto import CryptoError, PublicKey
-from usi.core.errors import BadMessage, BadName, OutOfTurn
+from usi.core.errors import BadMessage, BadName, NoSuchMember, OutOfTurn
+from usi.core.recent import Recent
+
+_NAMES_KEPT = 7
+_KEYS_KEPT = 10_000
+
+
+def acceptable(info: wire.MemberInfo) -> str:
+    """The name of a member, or the first digits of its id where the name is none by our rules: a dishonest hub's, or
+    one that only a newer Unicode knows."""
+    with suppress(BadName):
+        if text.clean_name(info.name) == info.name:
+            return info.name
+    return f"?{info.id.hex()[:8]}"
+
+
+class Proof(NamedTuple):
+    """What two people compare."""
+
+    fingerprint: bytes
+    words: tuple[str, ...]
 
 
 @dataclass
@@ -17,8 +38,10 @@ class Profile:
     name: str
     facts: wire.LinkFacts | None = None
     """Known on the host only."""
-    names: set[str] = field(default_factory=set)
-    """All names that this key had here, so that a post signed before a renaming is not taken for a lie."""
+    names: list[str] = field(default_factory=list)
+    """The newest names of this key, so that a post signed before a renaming is not taken for a lie."""
+    new: bool = False
+    """It joined after us, so all that it said here must have reached us."""
 
 
 class Roster:
@@ -29,26 +52,24 @@ class Roster:
     def __init__(self, own: PublicKey) -> None:
         self.own = own.id
         self.host = b""
+        self.own_link: Proof | None = None
+        """What can be compared with the host; None on the host itself."""
+        self.verified: set[bytes] = set()
+        """Members whose key, with ours, was compared by people. It follows the key, never the name."""
         self.here: dict[bytes, Profile] = {}
-        self.keys: dict[bytes, PublicKey | None] = {own.id: own}
+        self.keys: Recent[bytes, PublicKey | None] = Recent(_KEYS_KEPT)
+        self.keys[own.id] = own
         self._asked: set[bytes] = set()
-        self._last_owner: dict[str, bytes] = {}
+        self._last_owner: Recent[str, bytes] = Recent(_KEYS_KEPT)
         """Skeleton of each name seen in this run → the key that had it last."""
 
     def seat(self, info: wire.MemberInfo) -> bool:
-        """Note a member under a name. False where that name was another key's before: people must be told.
-
-        Raises `BadMessage` for what no honest hub would pass on as a name."""
-        try:
-            clean = text.clean_name(info.name)
-        except BadName as error:
-            raise BadMessage(why="a name that cannot be one") from error
-        if clean != info.name:
-            raise BadMessage(why="a name that cannot be one")
-        profile = self.here.setdefault(info.id, Profile(info.name))
-        profile.name = info.name
-        profile.names.add(info.name)
-        skeleton = text.skeleton(info.name)
+        """Note a member under a name. False where that name was another key's before: people must be told."""
+        name = acceptable(info)
+        profile = self.here.setdefault(info.id, Profile(name))
+        profile.name = name
+        profile.names = [*profile.names[-_NAMES_KEPT:], name]
+        skeleton = text.skeleton(name)
         known = self._last_owner.get(skeleton, info.id) == info.id
         self._last_owner[skeleton] = info.id
         return known
@@ -79,20 +100,33 @@ class Roster:
         if self.keys.get(message.member) is None:
             self.keys[message.member] = key
 
-    def rows(self, fingerprint: bytes | None, words: Sequence[str] | None) -> list[events.Member]:
-        """Everybody for a list; `fingerprint` and `words` are those of this person's own link to the host, if any."""
+    def find(self, name: str) -> bytes:
+        """The member of that name, or of one that looks like it; raises `NoSuchMember`."""
+        wanted = text.skeleton(name)
+        for member, profile in self.here.items():
+            if profile.name == name or text.skeleton(profile.name) == wanted:
+                return member
+        raise NoSuchMember(name=name)
+
+    def proof_of(self, member: bytes) -> Proof | None:
+        """What can be compared with a member: that of the link between the two, if there is one."""
+        if member == self.host:
+            return self.own_link
+        facts = self.here[member].facts
+        return Proof(facts.fingerprint, facts.words) if facts is not None else None
+
+    def rows(self) -> list[events.Member]:
+        """Everybody, for a list."""
         rows = []
         for member, profile in self.here.items():
-            print_, said = (fingerprint, words) if member == self.host else (None, None)
-            if profile.facts is not None:
-                print_, said = profile.facts.fingerprint, profile.facts.words
+            proof = self.proof_of(member)
             rows.append(
                 events.Member(
                     name=profile.name,
                     member=member.hex(),
-                    fingerprint=print_.hex() if print_ else None,
-                    words=list(said) if said else None,
-                    verified=False,
+                    fingerprint=proof.fingerprint.hex() if proof else None,
+                    words=list(proof.words) if proof else None,
+                    verified=member in self.verified,
                     me=member == self.own,
                     host=member == self.host,
                 )

@@ -136,7 +136,8 @@ class Session:
         self._records = wire.RecordReader()
         self._out: list[bytes] = []
         self._sent = self._received = 0
-        self._broken = False
+        self._broken = self._has_keys = False
+        self._failed: PeerError | CryptoError | None = None
         if role is Role.CLIENT:
             self._client_nonce = random(32)
             commitment = digest("usi3 commit", self._client_nonce, key.public.modulus)
@@ -148,10 +149,15 @@ class Session:
     # --- the way in ---
 
     def receive_data(self, data: bytes) -> list[wire.Message]:
-        """Take bytes from the peer and return the messages that they complete, in order."""
+        """Take bytes from the peer and return the messages that they complete, in order.
+
+        Where an error follows good messages in the same bytes, these are returned first: `failed` is then true, and the
+        next call raises the error."""
         if self._broken or self.state is State.CLOSED:
             return []  # what is still under way after an error or a goodbye is not looked at
         try:
+            if self._failed is not None:
+                raise self._failed
             return self._receive(data)
         except PeerError:
             self._broken = True
@@ -198,12 +204,22 @@ class Session:
         messages: list[wire.Message] = []
         if self.role is Role.CLIENT and self.state is State.KEYED and self._is_refusal(data):
             self._buffer += data
-            if len(self._buffer) > REFUSAL_SIZE:
-                raise TooLong(size=len(self._buffer), limit=REFUSAL_SIZE)
+            if (size := len(self._records.pending) + len(self._buffer)) > REFUSAL_SIZE:
+                raise TooLong(size=size)
             return messages
-        for record in self._records.feed(data):
-            messages += self._take_record(record)
+        try:
+            for record in self._records.feed(data):
+                messages += self._take_record(record)
+                if self._said_goodbye():
+                    break  # what follows a goodbye is not looked at
+        except (PeerError, CryptoError) as error:
+            if not messages:
+                raise
+            self._failed = error  # what opened before it is good, however TCP cut the stream
         return messages
+
+    def _said_goodbye(self) -> bool:
+        return self.state is State.CLOSED
 
     def _is_refusal(self, data: bytes) -> bool:
         """Whether the bytes so far can only be a refusal: as a record's length they would be far too large."""
@@ -211,6 +227,16 @@ class Session:
         return self._received == 0 and len(start) >= len(wire.MAGIC) and start.startswith(wire.MAGIC)
 
     # --- the way out ---
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error waits behind the messages that were returned."""
+        return self._failed is not None and not self._broken
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the key exchange was ever done: from then on nothing leaves unsealed."""
+        return self._has_keys
 
     @property
     def keyed(self) -> bool:
@@ -237,14 +263,26 @@ class Session:
 
     def send(self, messages: Sequence[wire.Message]) -> None:
         """Seal messages for the peer."""
-        self.send_encoded([wire.encode(message) for message in messages])
-        if any(isinstance(message, wire.Bye) for message in messages):
-            self._step(Step.BYE)
+        encoded = [wire.encode(message) for message in messages]
+        if not messages or not isinstance(messages[-1], wire.Bye):
+            self.send_encoded(encoded)
+            return
+        if not self.keyed:
+            raise LocalError
+        if self.state is State.KEYED and self.role is Role.HOST:
+            self._step(Step.HOST_RECORD)
+        self._seal(encoded)
+        self._step(Step.BYE)
 
     def send_encoded(self, messages: Sequence[bytes]) -> None:
         """Seal messages that are encoded already, so that the same bytes can go to many."""
         if self.state is not State.OPEN:
-            self._step(Step.HOST_RECORD if self.role is Role.HOST else Step.JOIN)
+            joins = self._sent == 0 and len(messages) == 1 and wire.is_join(messages[0])
+            first = Step.JOIN if joins else Step.CLIENT_RECORD
+            self._step(Step.HOST_RECORD if self.role is Role.HOST else first)
+        self._seal(messages)
+
+    def _seal(self, messages: Sequence[bytes]) -> None:
         for plaintext in wire.pack(messages):
             if self._sent >= MAX_RECORDS:
                 raise LocalError
@@ -352,6 +390,7 @@ class Session:
         own, peer = self._key.public, self.peer
         client, host = (own, peer) if self.role is Role.CLIENT else (peer, own)
         mine, theirs = (from_client, from_host) if self.role is Role.CLIENT else (from_host, from_client)
+        self._has_keys = True
         self._seal_key: crypto.Aead = Ocb(mine)
         self._open_key: crypto.Aead = Ocb(theirs)
         self.words = words_of(
@@ -367,8 +406,6 @@ class Session:
     # --- records (PROTOCOL.md, "Records") ---
 
     def _take_record(self, sealed: bytes) -> Sequence[wire.Message]:
-        if self.state is State.CLOSED:
-            raise OutOfTurn(what="a record after its goodbye")
         if self._received >= MAX_RECORDS:
             raise BadRecord
         try:

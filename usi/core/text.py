@@ -319,9 +319,18 @@ def numbered_name(name: str, taken: Collection[str]) -> str:
     numbered, number = name, 1
     while skeleton(numbered) in taken:  # ends: another number is another skeleton
         number += 1
-        tail = f"-{number}"
-        numbered = name[: MAX_NAME - len(tail)].rstrip(_PUNCTUATION) + tail
+        numbered = _with_number(name, f"-{number}")
     return numbered
+
+
+def is_numbered(name: str, wanted: str) -> bool:
+    """Whether `name` is something that `numbered_name` can make of `wanted`."""
+    _, dash, number = name.rpartition("-")
+    return name == wanted or (number.isdecimal() and name == _with_number(wanted, dash + number))
+
+
+def _with_number(name: str, tail: str) -> str:
+    return name[: MAX_NAME - len(tail)].rstrip(_PUNCTUATION) + tail
 
 
 # --- text ---------------------------------------------------------------------------------------------------

@@ -218,6 +218,11 @@ def encode(message: Message) -> bytes:
     return _encoder.encode(message)
 
 
+def is_join(encoded: bytes) -> bool:
+    """Whether an encoded message is a Join."""
+    return encoded.startswith(b"\x92\xa4join")
+
+
 def tag_of(message: Message) -> str:
     """The word that stands first in the encoding of a message."""
     return str(type(message).__struct_config__.tag)
@@ -296,7 +301,7 @@ class RecordReader:
         while end - position >= LENGTH_SIZE:
             size = int.from_bytes(data[position : position + LENGTH_SIZE], "big")
             if not MIN_RECORD <= size <= MAX_RECORD:
-                raise TooLong(size=size, limit=MAX_RECORD)
+                raise TooLong(size=size)
             start = position + LENGTH_SIZE
             if end - start < size:
                 self._need = LENGTH_SIZE + size

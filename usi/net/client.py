@@ -110,9 +110,9 @@ class Client:
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
         if isinstance(messages[-1], wire.Bye):
             self._goodbye = from_code(messages[-1].code)
-        else:
-            link.joined()
         self._person.hear(messages)
+        if self._person.joined:
+            link.joined()
 
     def link_ended(self, link: Link, error: PeerError | None) -> None:
         error = error or self._goodbye or Cut()
@@ -135,6 +135,9 @@ class Client:
         """End the link because of what the host said."""
         if self._link is not None:
             self._link.close(error)
+
+    def part(self, member: bytes, error: PeerError) -> None:
+        self.fail(error)
 
     def tick(self, slept: bool) -> None:
         if self._link is not None:

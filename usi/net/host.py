@@ -10,6 +10,7 @@ import socket
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from usi.config import Limits, Settings
@@ -20,10 +21,12 @@ from usi.core.hub import OWN, Arrived, Fact, Gone, Heard, Hub, Send
 from usi.core.session import Role, Session
 from usi.core.trace import Trace
 from usi.net.link import Flusher, Link
+from usi.net.pace import PacedInbox
 from usi.net.side import Person, Traffic
 
 FIRST_ROOM = "general"
 _CRYPTO_THREADS = 2
+_OWN_DESCRIPTORS = 64  # for the program itself
 
 
 class Host:
@@ -47,9 +50,12 @@ class Host:
         self._past_traffic = [0, 0, 0, 0]
         self._half_open: Counter[str] = Counter()
         self._ending: set[Link] = set()
+        self._turned_away: set[Link] = set()
+        self._most_connections = min(self._limits.connections, _descriptors() - _OWN_DESCRIPTORS)
         self._numbers = itertools.count(OWN + 1)
         self._facts: deque[Fact] = deque()
         self._handling = False
+        self._own_inbox = PacedInbox(self._limits, self._hear_own, lambda waits: None)
         self._server: asyncio.Server | None = None
 
     @property
@@ -85,13 +91,18 @@ class Host:
         """Say goodbye to everybody and close; bounded in time."""
         if self._server is not None:
             self._server.close()
+        self._own_inbox.stop()
         for link in list(self._links.values()):
             link.close(HostStopped())
-        await asyncio.gather(*(link.closed() for link in list(self._ending)))
+        await asyncio.gather(*(link.closed() for link in [*self._ending, *self._turned_away]))
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def send(self, messages: Sequence[wire.Message]) -> None:
         """What the host's own person has for the hub."""
+        if messages:
+            self._own_inbox.take(messages)
+
+    def _hear_own(self, messages: Sequence[wire.Message]) -> None:
         for message in messages:
             self._handle(Heard(OWN, message))
 
@@ -118,11 +129,17 @@ class Host:
 
     def link_made(self, link: Link) -> bool:
         network = _network(link.peer_address[0])
-        if self.half_open >= self._limits.half_open or (
-            self._half_open[network] >= self._limits.half_open_per_address
+        full = len(self._links) + len(self._ending) >= self._most_connections
+        if (
+            full
+            or self.half_open >= self._limits.half_open
+            or self._half_open[network] >= self._limits.half_open_per_address
         ):
-            self._ending.add(link)
             self._tell_refused(link, Busy())
+            if full or len(self._turned_away) >= self._limits.half_open:
+                link.turn_away()
+            else:
+                self._turned_away.add(link)
             return False
         self._half_open[network] += 1
         self._links[link.number] = link
@@ -146,21 +163,24 @@ class Host:
         if link.number not in self._links:
             return  # it was turned away
         if not link.is_joined:
-            self._settle(link)
             self._tell_refused(link, error or Left())
         del self._links[link.number]
         self._ending.add(link)
         self._handle(Gone(link.number, (error or Left()).code))
 
     def link_closed(self, link: Link) -> None:
+        if link in self._turned_away:
+            self._turned_away.discard(link)
+            return
         self._ending.discard(link)
+        self._settle(link)  # a refused newcomer counts until its socket is closed
         for index, count in enumerate(link.traffic()):
             self._past_traffic[index] += count
 
     def _settle(self, link: Link) -> None:
         """This connection's handshake is over, one way or the other."""
-        if not link.is_joined:
-            network = _network(link.peer_address[0])
+        network = _network(link.peer_address[0])
+        if not link.is_joined and network in self._half_open:
             self._half_open[network] -= 1
             if self._half_open[network] <= 0:
                 del self._half_open[network]
@@ -218,11 +238,30 @@ class Host:
     def fail(self, error: PeerError) -> None:
         raise error  # this program's own hub contradicts itself: a bug, never a peer's doing
 
+    def part(self, member: bytes, error: PeerError) -> None:
+        for link in list(self._links.values()):
+            if link.is_joined and link.session.peer.id == member:
+                link.close(error)
+
     def pause_reading(self) -> None:
         """A host goes on for its members; what its own face cannot show is counted."""
 
     def resume_reading(self) -> None:
         """See `pause_reading`."""
+
+
+def _descriptors() -> int:
+    """How many files and sockets this process may have open, raised as far as the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such bound for sockets
+        return 1_000_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return soft if soft != resource.RLIM_INFINITY else 1_000_000
 
 
 def _listen(address: str | None, port: int) -> socket.socket:

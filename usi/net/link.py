@@ -16,9 +16,11 @@ from usi.config import Limits
 from usi.core import wire
 from usi.core.errors import Busy, Cut, HandshakeTimeout, PeerError, Silent, TooSlow, WornOut
 from usi.core.session import Role, Session, State, refusal
+from usi.net.pace import PacedInbox
 from usi.net.side import Traffic
 
 _HIGH_WATER = 256 * 1024  # bytes that asyncio holds for the kernel before the link's own queue fills
+_FLUSH_AT = 64 * 1024  # bytes in the queue that do not wait for the next turn
 _LINGER_BYTES = 64 * 1024  # read and thrown away after a refusal, so that a reset does not destroy it on its way
 
 
@@ -74,6 +76,7 @@ class Link(asyncio.Protocol):
         self.peer_address: tuple[str, int] = ("", 0)
         self.bytes_in = self.bytes_out = 0
         self._owner = owner
+        self._inbox = PacedInbox(limits, self._pass_on, self._hold) if session.role is Role.HOST else None
         self._flusher = flusher
         self._executor = executor
         self._limits = limits
@@ -100,7 +103,7 @@ class Link(asyncio.Protocol):
         self.peer_address = transport.get_extra_info("peername", ("", 0))[:2]
         if self._owner.link_made(self):
             self._write()
-        else:
+        elif not self._ended:
             self._refuse(Busy())
 
     def data_received(self, data: bytes) -> None:
@@ -110,7 +113,6 @@ class Link(asyncio.Protocol):
             if self._ignored > _LINGER_BYTES:
                 self._abort()
             return
-        self._heard = self._loop.time()
         if self._working:
             self._backlog.append(data)
         elif self.session.state in (State.OPEN, State.KEYED):
@@ -149,12 +151,19 @@ class Link(asyncio.Protocol):
     # --- receiving ---
 
     def _feed(self, data: bytes) -> None:
-        try:
-            messages = self.session.receive_data(data)
-        except PeerError as error:
-            self._refuse(error)
-            return
-        self._deliver(messages)
+        opened = self.session.records_in
+        while True:
+            try:
+                messages = self.session.receive_data(data)
+            except PeerError as error:
+                self._refuse(error)
+                return
+            if self.session.records_in > opened:
+                self._heard = self._loop.time()  # only what opened is a sign of life
+            self._deliver(messages)
+            if not self.session.failed or self._ended:
+                return
+            data = b""  # the error behind those messages comes next
 
     def _feed_in_thread(self, data: bytes) -> None:
         self._working = True
@@ -173,12 +182,15 @@ class Link(asyncio.Protocol):
             self._refuse(error)
             return
         self._write()
+        self._heard = self._loop.time()
         if self.session.state is State.KEYED:
             self._owner.link_ready(self)
+        self._paused = False
         self._deliver(messages)
-        self.resume_reading()
+        if not self._paused:
+            self.resume_reading()
         backlog, self._backlog = b"".join(self._backlog), []
-        if backlog:
+        if backlog or self.session.failed:
             self.bytes_in -= len(backlog)
             self.data_received(backlog)
         if self._eof_waits and not self._working:
@@ -187,30 +199,47 @@ class Link(asyncio.Protocol):
                 self._transport.close()
 
     def _deliver(self, messages: Sequence[wire.Message]) -> None:
+        if self._ended:
+            return
+        if self._inbox is None:
+            self._pass_on(messages)
+        elif messages:
+            self._inbox.take(messages)
+
+    def _pass_on(self, messages: Sequence[wire.Message]) -> None:
         if messages and not self._ended:
             self._owner.link_messages(self, messages)
-        if self.session.state is State.CLOSED and not self._ended:
-            self._end(None)
+            if isinstance(messages[-1], wire.Bye) and not self._ended:
+                self._end(None)
+
+    def _hold(self, waits: bool) -> None:
+        """The peer sends faster than its pace: let it wait."""
+        if waits:
+            self.pause_reading()
+        elif not self._ended:
+            self.resume_reading()
 
     # --- sending ---
 
     def queue(self, encoded: bytes) -> None:
-        """Let an encoded message go out with the next flush. A link whose queue is over its limit ends."""
+        """Let an encoded message go out with the next flush. A link whose peer does not take what waits ends."""
         if self._ended:
             return
         if not self._queue and not self._full:
             self._flusher.add(self)
         self._queue.append(encoded)
         self._queued += len(encoded)
-        if self._queued > self._limits.queue_bytes:
-            self.close(TooSlow())
+        if self._queued > _FLUSH_AT:
+            self.flush()  # a burst of ours: it waits only where the peer, or its line, is slow
+            if self._queued > self._limits.queue_bytes and self.session.role is Role.HOST:
+                self.close(TooSlow())
 
     def send(self, message: wire.Message) -> None:
         self.queue(wire.encode(message))
 
     def flush(self, *, force: bool = False) -> None:
         """Seal and write what waits, unless the peer is not keeping up; `force` writes all the same."""
-        if (self._full and not force) or self._ended or not self._queue or self._working:
+        if (self._full and not force) or not self._queue or self._working or self._ended or not self.session.keyed:
             return
         queue, self._queue = self._queue, []
         self._queued = 0
@@ -279,9 +308,10 @@ class Link(asyncio.Protocol):
         if self._transport is not None and not self._working:
             if self.session.keyed:
                 self.session.send([wire.Bye(error.code)])
-            elif self.session.role is Role.HOST:
+                self._write()
+            elif self.session.role is Role.HOST and not self.session.has_keys:
+                self.session.data_to_send()  # an answer that is not out yet would only hide the refusal
                 self._transport.write(refusal(error))
-            self._write()
             if self._transport.can_write_eof():
                 with suppress(OSError):  # a reset that the loop has not read yet
                     self._transport.write_eof()
@@ -290,6 +320,8 @@ class Link(asyncio.Protocol):
 
     def _end(self, error: PeerError | None, *, linger: bool = False) -> None:
         self._ended = True
+        if self._inbox is not None:
+            self._inbox.stop()
         self._queue.clear()
         self._queued = 0
         if self._transport is not None:
@@ -301,6 +333,11 @@ class Link(asyncio.Protocol):
     async def closed(self) -> None:
         """Wait until nothing more is written or read."""
         await self._closed.wait()
+
+    def turn_away(self) -> None:
+        """End without a word: there are too many to be polite to."""
+        self._ended = True
+        self._abort()
 
     def _abort(self) -> None:
         if self._transport is not None:

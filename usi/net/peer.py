@@ -14,9 +14,10 @@ from usi.config import DEFAULT_PORT, Settings
 from usi.core import commands, wire
 from usi.core import events as ev
 from usi.core.crypto import OCB_LIBRARY, PrivateKey
-from usi.core.errors import Left, LocalError, NotAcknowledged, NotConnected, PeerError, Stopping, UsiError
+from usi.core.errors import Distrusted, Left, LocalError, NotAcknowledged, NotConnected, PeerError, Stopping, UsiError
 from usi.core.language import tr
-from usi.core.member import OUTBOX_LIMIT, Member
+from usi.core.member import Member
+from usi.core.roster import Proof
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
 from usi.core.trace import Trace, plain_detail
@@ -83,7 +84,8 @@ class Peer:
         if key is None:
             key = await loop.run_in_executor(None, PrivateKey.generate)
         tracer = partial(self.trace, "content") if self.settings.dev else None
-        self._member = Member(key, self.settings.name, tracer=tracer)
+        preset = self.settings.preset is not None
+        self._member = Member(key, self.settings.name, preset=preset, tracer=tracer)
         self._side = Host(self.settings, key, self) if self.settings.hosting else Client(self.settings, key, self)
         self._ticker = loop.call_later(_TICK, self._tick)
         try:
@@ -134,7 +136,8 @@ class Peer:
         try:
             await self.do(commands.parse(line))
         except LocalError as error:
-            self._emit(ev.Error(time=_now(), code=error.code, text=str(error), message=line))
+            typed = commands.mended(line)
+            self._emit(ev.Error(time=_now(), code=error.code, text=str(error), message=typed))
             return False
         return True
 
@@ -142,10 +145,10 @@ class Peer:
         """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
         match intent:
             case commands.Say() | commands.Act():
-                while self._member.in_flight >= OUTBOX_LIMIT and self._ended_by is None:
+                while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
                 self._act(intent)
-            case commands.Nick() | commands.Users():
+            case commands.Nick() | commands.Users() | commands.Verify():
                 self._act(intent)
             case commands.Help(name):
                 self._emit(ev.Notice(time=_now(), code="help", text=commands.help_text(name)))
@@ -156,7 +159,7 @@ class Peer:
             case commands.Clear():
                 pass  # a matter of the face
 
-    def _act(self, intent: commands.Say | commands.Act | commands.Nick | commands.Users) -> None:
+    def _act(self, intent: commands.ForMember) -> None:
         if self._ended_by is not None:
             raise NotConnected
         self._member.do(intent, time.time())
@@ -189,18 +192,23 @@ class Peer:
             self._side.fail(error)
         self._pump()
 
+    @property
+    def joined(self) -> bool:
+        return self._member.joined
+
     def keyed(self, session: Session | None) -> None:
         """The key exchange is done; on the host itself there is none."""
         self._session = session
         if session is None:
-            self._member.start(None, None, None)
+            self._member.start(None, None)
         else:
-            self._member.start(session.peer, session.fingerprint, session.words)
+            self._member.start(session.peer, Proof(session.fingerprint, session.words))
         self._pump()
 
     def ended(self, error: PeerError) -> None:
         """The connection is gone."""
         if self._ended_by is None:
+            self.exit_status = error.exit_status or self.exit_status
             self._member.disconnected(error, time.time())
             self._pump()
             self._finish(error)
@@ -209,7 +217,7 @@ class Peer:
         """A host turned somebody away."""
         self._refusals += 1
         if self._refusals <= _TOLD_REFUSALS:
-            why = _REFUSALS.get(error.code, str(error))
+            why = _REFUSALS.get(error.code, str(error).rstrip("."))
             text = tr("A connection from {address} was refused: {why}.", address=address, why=why)
             self._emit(ev.Notice(time=_now(), code=error.code, text=text))
 
@@ -233,6 +241,8 @@ class Peer:
             if isinstance(event, ev.Failed):
                 self.exit_status = self.exit_status or 1
             self._emit(event)
+            if isinstance(event, ev.Verification) and event.state == "differs":
+                self._side.part(bytes.fromhex(event.member), Distrusted())
         self._moved.set()
 
     def _emit(self, event: ev.Event) -> None:

@@ -25,6 +25,10 @@ class Traffic(NamedTuple):
 
 
 class Person(Protocol):
+    @property
+    def joined(self) -> bool:
+        """Whether the hub's welcome has arrived whole."""
+
     def keyed(self, session: Session | None) -> None:
         """The way to the hub is open: over this session, or in memory."""
 
@@ -55,6 +59,9 @@ class Side(Protocol):
 
     def fail(self, error: PeerError) -> None:
         """What the hub said makes no sense: end the connection to it."""
+
+    def part(self, member: bytes, error: PeerError) -> None:
+        """End the link to this member, which is the host for a guest, with this reason."""
 
     def tick(self, slept: bool) -> None:
         """About once a second; `slept` after this machine was asleep or stopped for a while."""

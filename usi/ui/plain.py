@@ -90,6 +90,8 @@ class _Plain:
             typing.cancel()
             await peer.close()
             await asyncio.wait({showing}, timeout=_PATIENCE)
+            if showing.done():
+                showing.result()
         return peer.exit_status
 
     async def _show(self, peer: Peer, writer: _Writer) -> None:
@@ -147,6 +149,8 @@ def to_plain(event: ev.Event) -> str | None:
             return f"* {'You are' if event.mine else f'{event.old} is'} now called {event.name}"
         case ev.Users():
             return _users(event)
+        case ev.Verification():
+            return _verification(event)
         case ev.Info():
             return _info(event)
         case ev.Failed():
@@ -154,7 +158,7 @@ def to_plain(event: ev.Event) -> str | None:
         case ev.Error():
             return f"! {_inline(event.text)}"
         case ev.Notice() | ev.Disconnected():
-            return "\n".join(f"* {line}" for line in event.text.splitlines())
+            return "\n".join(f"* {line}" for line in text.visible(event.text).split("\n"))
         case ev.TraceEvent():
             line = one_line(Trace(event.step, event.direction, dict(event.detail)))
             return f"# {event.link}  {_inline(line)}"
@@ -195,6 +199,19 @@ def _users(event: ev.Users) -> str:
         if member.words:
             lines.append(f"*     {' '.join(member.words)}")
     return "\n".join(lines)
+
+
+def _verification(event: ev.Verification) -> str:
+    if event.state == "verified":
+        return f"* {event.name} is verified."
+    if event.state == "differs":
+        return f"* {event.name} is not who you think: the connection is ended."
+    return (
+        f"* Compare with {event.name}, by telephone or in person:\n"
+        f"*   {' '.join(event.words)}\n"
+        f"*   {_grouped(event.fingerprint)}\n"
+        f"* If they match, say /verify {event.name} yes; if they differ, /verify {event.name} no."
+    )
 
 
 def _info(event: ev.Info) -> str:

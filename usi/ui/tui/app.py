@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.worker import Worker
 
 from usi.config import Settings
@@ -24,12 +26,21 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 def run(settings: Settings) -> int:
     """Host or join on a screen; returns the exit status."""
-    app = UsiApp(settings)
+    app = UsiApp(settings, on_terminal=True)
     status = app.run()
     if app.failure is not None:
         say_error(app.failure)
         return app.failure.exit_status
     return app.return_code or 0 if status is None else status
+
+
+def _driver() -> type[Driver] | None:
+    """The driver for this platform; None leaves the choice to Textual."""
+    if sys.platform == "win32":
+        return None
+    from usi.ui.tui.terminal import TerminalDriver  # noqa: PLC0415 (it exists on POSIX only)
+
+    return TerminalDriver
 
 
 class UsiApp(App[int]):
@@ -41,8 +52,10 @@ class UsiApp(App[int]):
         Binding("ctrl+q", "quit", "Quit", key_display="^Q", id="quit", tooltip="Leave in good order", priority=True)
     ]
 
-    def __init__(self, settings: Settings, peer: Peer | None = None) -> None:
-        super().__init__()
+    def __init__(self, settings: Settings, peer: Peer | None = None, *, on_terminal: bool = False) -> None:
+        """`on_terminal`: take over the terminal and the signals of this process."""
+        super().__init__(driver_class=_driver() if on_terminal else None)
+        self._on_terminal = on_terminal
         self.failure: UsiError | None = None
         """Why hosting or joining failed."""
         self._peer = peer or Peer(settings)
@@ -53,8 +66,11 @@ class UsiApp(App[int]):
         self._started = False
         self._leaving = False
 
+    def on_load(self) -> None:
+        if self._on_terminal:  # before the terminal is changed, so that every way out changes it back
+            self._listen_to_signals()
+
     async def on_mount(self) -> None:
-        self._listen_to_signals()
         await self.push_screen(self._chat)
         self.call_after_refresh(self._begin)
 
@@ -107,7 +123,7 @@ class UsiApp(App[int]):
         loop = asyncio.get_running_loop()
         for name in _SIGNALS:
             number = getattr(signal, name, None)
-            if number is None or self.is_headless:
+            if number is None:
                 continue
             try:
                 loop.add_signal_handler(number, self._signalled)

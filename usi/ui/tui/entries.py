@@ -78,6 +78,15 @@ class Entry:
     mine: bool = False
     state: State = ""
 
+    def __post_init__(self) -> None:
+        # The gate of the transcript: whatever comes from others is made harmless here, wherever it came in.
+        self.name = inline(self.name)
+        self.rows = [(role, shown(value)) for role, value in self.rows]
+
+    @property
+    def size(self) -> int:
+        return sum(len(value) for _, value in self.rows)
+
     def height(self, width: int) -> int:
         """How many lines it takes in a transcript of this width."""
         if len(self.rows) == 1:
@@ -127,6 +136,7 @@ class Entry:
 
 def entry_of(event: ev.Event) -> Entry | None:
     """The entry that an event adds, or None where it adds nothing (or changes one that is there)."""
+    rows: list[tuple[Role, str]]
     match event:
         case ev.Message():
             return _said(event)
@@ -136,25 +146,29 @@ def entry_of(event: ev.Event) -> Entry | None:
             return _connected(event)
         case ev.MemberJoined():
             words = f": {' '.join(event.words)}" if event.words else ""
-            rows: list[tuple[Role, str]] = [("quiet", f"— {event.name} joined{words} —")]
+            rows = [("quiet", f"— {inline(event.name)} joined{words} —")]
             if event.fingerprint:
                 rows.append(("quiet", _fingerprint_rows(event.fingerprint)))
             return Entry("notice", event.time, rows)
         case ev.MemberLeft():
             why = _LEFT.get(event.reason)
-            return notice(event, f"— {event.name} left{f' ({why})' if why else ''} —")
+            return notice(event, f"— {inline(event.name)} left{f' ({why})' if why else ''} —")
         case ev.MemberRenamed():
-            return notice(event, f"— {'you are' if event.mine else f'{event.old} is'} now called {event.name} —")
+            who = "you are" if event.mine else f"{inline(event.old)} is"
+            return notice(event, f"— {who} now called {inline(event.name)} —")
         case ev.Users():
             return _users(event) if event.asked else None
+        case ev.Verification():
+            return _verification(event)
         case ev.Info():
             return _info(event)
-        case ev.Notice():
-            return notice(event, shown(event.text))
+        case ev.Notice() | ev.Reconnecting():
+            return notice(event, event.text)
         case ev.Error():
-            return Entry("failure", event.time, [("alarm", f"! {shown(event.text)}")])
+            return Entry("failure", event.time, [("alarm", f"! {event.text}")])
         case ev.Disconnected():
-            return Entry("failure", event.time, [("strong", shown(event.text))])
+            rows = [("strong", event.text), ("quiet", "What was said stays here to be read; Ctrl+Q leaves.")]
+            return Entry("failure", event.time, rows)
         case _:
             return None
 
@@ -185,9 +199,8 @@ def _said(event: ev.Message) -> Entry:
         rows.append(("alarm", f"⚠ signed under another name: {inline(event.signed_as)}"))
     if event.late:
         rows.append(("alarm", f"⚠ dated {event.sent_at.astimezone():%Y-%m-%d %H:%M}"))
-    said = shown(event.text)
     done = event.kind == "me"
-    rows.append(("text", f"{name} {said}" if done else said))
+    rows.append(("text", f"{name} {event.text}" if done else event.text))
     return Entry(
         "done" if done else "said",
         event.sent_at,
@@ -218,11 +231,12 @@ def _connected(event: ev.Connected) -> Entry:
         "notice",
         event.time,
         [
-            ("strong", f"You are connected to {place} as {event.name}"),
+            ("strong", f"You are connected to {inline(place)} as {inline(event.name)}"),
             ("quiet", f"{event.cipher}, {event.key_exchange}"),
-            ("quiet", "Compare these with the host's /users by another way, such as a telephone call:"),
+            ("quiet", "To be sure that nobody sits in between, compare with the host, by telephone or in person:"),
             ("strong", " ".join(event.words)),
             ("quiet", _fingerprint_rows(event.fingerprint)),
+            ("quiet", "If they match, say /verify yes; if they differ, /verify no."),
         ],
     )
 
@@ -233,7 +247,7 @@ def _users(event: ev.Users) -> Entry:
         marks = [word for word, is_so in (("you", member.me), ("host", member.host)) if is_so]
         if member.fingerprint:
             marks.append("verified" if member.verified else "not verified")
-        rows.append(("text", member.name + (f" ({', '.join(marks)})" if marks else "")))
+        rows.append(("text", inline(member.name) + (f" ({', '.join(marks)})" if marks else "")))
         if member.words:
             rows.append(("quiet", f"  {' '.join(member.words)}"))
         if member.fingerprint:
@@ -241,9 +255,25 @@ def _users(event: ev.Users) -> Entry:
     return Entry("notice", event.time, rows)
 
 
+def _verification(event: ev.Verification) -> Entry:
+    name = inline(event.name)
+    if event.state == "verified":
+        return Entry("notice", event.time, [("strong", f"✔ {name} is verified.")])
+    if event.state == "differs":
+        said = f"{name} is not who you think: the connection is ended."
+        return Entry("failure", event.time, [("alarm", f"✗ {said}")])
+    rows: list[tuple[Role, str]] = [
+        ("strong", f"Compare with {name}, by telephone or in person:"),
+        ("strong", " ".join(event.words)),
+        ("quiet", _fingerprint_rows(event.fingerprint)),
+        ("quiet", f"If they match, say /verify {name} yes; if they differ, /verify {name} no."),
+    ]
+    return Entry("notice", event.time, rows)
+
+
 def _info(event: ev.Info) -> Entry:
     rows: list[tuple[Role, str]] = [
-        ("strong", f"{event.connection}, as {event.name}, {event.members} here, for {event.seconds:.0f} s"),
+        ("strong", f"{event.connection}, as {inline(event.name)}, {event.members} here, for {event.seconds:.0f} s"),
         ("quiet", f"Cipher: {event.cipher} (by {event.library})"),
         ("quiet", f"Key exchange: {event.key_exchange}"),
         ("quiet", f"In: {event.bytes_in} bytes in {event.records_in} records"),

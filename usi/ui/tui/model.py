@@ -101,11 +101,18 @@ class Situation:
                     me=False,
                     host=False,
                 )
+            case ev.Verification():
+                if (member := self.members.get(event.member)) is not None:
+                    self.members[event.member] = msgspec.structs.replace(member, verified=event.state == "verified")
             case ev.MemberLeft():
                 self.members.pop(event.member, None)
             case ev.MemberRenamed():
                 if (member := self.members.get(event.member)) is not None:
                     self.members[event.member] = msgspec.structs.replace(member, name=event.name)
+            case ev.Verification():
+                if (member := self.members.get(event.member)) is not None:
+                    verified = event.state == "verified"
+                    self.members[event.member] = msgspec.structs.replace(member, verified=verified)
             case ev.Disconnected():
                 self.members.clear()
                 self._status = replace(self._status, phase="ended")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
+_LEAST = 6  # cells that are worth a beginning
 _WORD = re.compile(r"(\s*)(\S+)")
 
 
@@ -29,6 +30,8 @@ def wrap(line: str, first: int, width: int) -> list[Piece]:
     first, width = max(first, 1), max(width, 1)
     if len(line) <= first and cell_len(line) <= first:
         return [Piece(0, len(line))]
+    if first < min(_LEAST, width):  # a line that begins with a letter or two reads badly
+        return [Piece(0, 0), *wrap(line, width, width)]
     pieces: list[Piece] = []
     start, end, used, room = 0, 0, 0, first
     for found in _WORD.finditer(line):

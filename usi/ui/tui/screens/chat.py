@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -24,6 +26,7 @@ from usi.ui.tui.model import Phase, Situation
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.header import HeaderBar
 from usi.ui.tui.widgets.keybar import KeyBar
+from usi.ui.tui.widgets.lines import Lines
 from usi.ui.tui.widgets.members import Card, Members
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
@@ -43,10 +46,11 @@ class ChatScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
     AUTO_FOCUS = "Composer"
     BINDINGS = [
-        Binding("f1", "ask('help')", "Help", key_display="F1", id="help", tooltip="The commands"),
-        Binding(
-            "f2", "ask('users')", "Verify", key_display="F2", id="verify", tooltip="Who is here, and what to compare"
-        ),
+        Binding("pageup", "page(-1)", "Up", show=False, id="page-up", tooltip="Earlier messages", priority=True),
+        Binding("pagedown", "page(1)", "Down", show=False, id="page-down", tooltip="Later messages", priority=True),
+        Binding("escape", "write", "Write", show=False, id="write", tooltip="Back to the input"),
+        Binding("f1", "help", "Help", key_display="F1", id="help", tooltip="The commands"),
+        Binding("f2", "verify", "Verify", key_display="F2", id="verify", tooltip="What to compare"),
         Binding("f3", "fold('side')", "Members", key_display="F3", id="members", tooltip="Show or hide the members"),
         Binding(
             "f4",
@@ -58,6 +62,13 @@ class ChatScreen(Screen[None]):
         ),
     ]
 
+    @dataclass
+    class Refused(Message):
+        """The peer could not do what was wanted."""
+
+        entered: Composer.Submitted | None
+        reason: str
+
     def __init__(self, settings: Settings, peer: Peer) -> None:
         super().__init__()
         self._settings = settings
@@ -66,7 +77,7 @@ class ChatScreen(Screen[None]):
         self._own: dict[str, Entry] = {}
         """Own messages that the host has not answered, by id."""
         self._refused = ""
-        self._wanted: asyncio.Queue[Composer.Submitted | commands.Intent] = asyncio.Queue()
+        self._wanted: asyncio.Queue[tuple[commands.Intent, Composer.Submitted | None]] = asyncio.Queue()
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(id="header")
@@ -92,10 +103,10 @@ class ChatScreen(Screen[None]):
 
     # --- what the peer tells ---
 
-    def hear(self, events: Sequence[ev.Event]) -> None:
+    def hear(self, happened: Sequence[ev.Event]) -> None:
         """Show what happened."""
         said: list[Entry] = []
-        for event in events:
+        for event in happened:
             self._situation.apply(event)
             if isinstance(event, ev.TraceEvent):
                 continue
@@ -107,8 +118,8 @@ class ChatScreen(Screen[None]):
                     self._own[event.id] = entry
         self.query_one(Transcript).append(said)
         if self._settings.dev:
-            self.query_one(Tracing).note(event for event in events if isinstance(event, ev.TraceEvent))
-        if any(not isinstance(event, ev.Message | ev.Delivered | ev.TraceEvent) for event in events):
+            self.query_one(Tracing).note(event for event in happened if isinstance(event, ev.TraceEvent))
+        if any(not isinstance(event, ev.Message | ev.Delivered | ev.TraceEvent) for event in happened):
             self._update()
 
     def enter(self, phase: Phase) -> None:
@@ -144,28 +155,30 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Submitted)
     def _submitted(self, message: Composer.Submitted) -> None:
-        self._wanted.put_nowait(message)
+        try:
+            text = message.text
+            self._want(commands.Say(commands.checked(text)) if message.literal else commands.parse(text), message)
+        except LocalError as error:
+            self._refuse(message, str(error))
 
-    @work(name="carry out")
-    async def _carry_out(self) -> None:
-        """Do what was asked for, one after the other."""
-        while True:
-            wanted = await self._wanted.get()
-            try:
-                if isinstance(wanted, Composer.Submitted):
-                    text = wanted.text
-                    await self._do(commands.Say(commands.checked(text)) if wanted.literal else commands.parse(text))
-                else:
-                    await self._do(wanted)
-            except LocalError as error:
-                if isinstance(wanted, Composer.Submitted):
-                    self._refused = self.query_one(Composer).give_back(wanted.text)
-                self._hint(str(error))
+    def action_help(self) -> None:
+        self._ask(commands.Help())
 
-    async def _do(self, intent: commands.Intent) -> None:
+    def action_verify(self) -> None:
+        """Show what to compare: with the one that there is a link to, or with each."""
+        self._ask(commands.Verify() if self._situation.status.guests == 1 else commands.Users())
+
+    def _ask(self, intent: commands.Intent) -> None:
+        try:
+            self._want(intent)
+        except LocalError as error:
+            self._hint(str(error))
+
+    def _want(self, intent: commands.Intent, entered: Composer.Submitted | None = None) -> None:
+        """Do what is the screen's own business, and leave the rest to the peer. Raises `LocalError`."""
         match intent:
             case commands.Quit():
-                await self.app.run_action("quit")
+                self.run_worker(self.app.run_action("quit"), name="quit")
             case commands.Clear():
                 self.query_one(Transcript).clear()
             case commands.Help(name):
@@ -173,7 +186,29 @@ class ChatScreen(Screen[None]):
             case _ if self._situation.status.phase != "open":
                 raise NotConnected
             case _:
+                self._wanted.put_nowait((intent, entered))
+
+    @work(name="carry out")
+    async def _carry_out(self) -> None:
+        """Hand intents to the peer, one after the other; it waits while too much is under way."""
+        while True:
+            intent, entered = await self._wanted.get()
+            try:
                 await self._peer.do(intent)
+            except LocalError as error:
+                self.post_message(self.Refused(entered, str(error)))
+
+    @on(Refused)
+    def _refused_by_peer(self, message: Refused) -> None:
+        if message.entered is not None:
+            self._refuse(message.entered, message.reason)
+        else:
+            self._hint(message.reason)
+
+    def _refuse(self, entered: Composer.Submitted, reason: str) -> None:
+        """Give a text back to its author, with the reason."""
+        self._refused = self.query_one(Composer).give_back(entered)
+        self._hint(reason)
 
     @on(Composer.Changed)
     def _changed(self, message: Composer.Changed) -> None:
@@ -186,8 +221,28 @@ class ChatScreen(Screen[None]):
         hint.update(entries.shown(reason))
         hint.display = bool(reason)
 
-    def action_ask(self, command: str) -> None:
-        self._wanted.put_nowait(commands.parse(f"/{command}"))
+    def action_page(self, direction: int) -> None:
+        """Scroll what is focused, or else the transcript, by a page."""
+        focused = self.focused
+        lines = focused if isinstance(focused, Lines) else self.query_one(Transcript)
+        lines.scroll_relative(y=direction * max(1, lines.size.height - 1), animate=False)
+
+    def action_write(self) -> None:
+        self.clear_selection()
+        self.query_one(Composer).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Who types means the input, wherever the focus is."""
+        composer = self.query_one(Composer)
+        if event.is_printable and event.character is not None and self.focused is not composer:
+            composer.focus()
+            composer.insert(event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        composer = self.query_one(Composer)
+        if self.focused is not composer:
+            composer.focus()
+            composer.paste(event.text)
 
     def action_fold(self, panel: str) -> None:
         self.toggle_class(f"-fold-{panel}")

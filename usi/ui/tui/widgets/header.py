@@ -33,16 +33,16 @@ class HeaderBar(Widget):
         right: list[tuple[int, Content]] = []
         if status.phase == "connecting":
             doing = "starting to host on" if status.hosting else "connecting to"
-            left.append((0, self._styled(f"{doing} {inline(status.place)} …", "room")))
+            left.append((0, self._styled(f"{doing} {status.place} …", "room")))
             return left, right
-        left.append((0, self._styled(f"#{inline(status.room)}", "room")))
+        left.append((0, self._styled(f"#{status.room}", "room")))
         if status.phase == "ended":
             right.append((0, self._styled("✗ disconnected", "alarm")))
-            right.insert(0, (2, self._styled(inline(status.place), "quiet")))
+            right.insert(0, (2, self._styled(status.place, "quiet")))
             return left, right
         left.append((1, Content(f"{status.here} here")))
         place = f"hosting on {status.place}" if status.hosting else status.place
-        right.append((2, self._styled(inline(place), "quiet")))
+        right.append((2, self._styled(place, "quiet")))
         right.append((3, self._styled(status.cipher, "quiet")))
         right.append((5, self._styled(_exchange(status.key_exchange), "quiet")))
         if status.phase == "leaving":
@@ -53,18 +53,18 @@ class HeaderBar(Widget):
 
     def _trust(self, status: Status) -> Content:
         """Whether this connection is verified; for a host, how many of its guests are."""
+        if 0 < status.guests == status.verified:
+            return self._styled("✔ verified", "good")
         if status.preset:
-            return self._styled("⚿ preset key", "good")
+            return self._styled("preset key", "good")
         if status.guests == 0:
             return self._styled("nobody joined yet", "quiet")
-        if status.verified == status.guests:
-            return self._styled("✔ verified", "good")
         count = f"{status.guests - status.verified} " if status.hosting else ""
         return self._styled(f"⚠ {count}unverified", "alarm")
 
     def _styled(self, text: str, role: str) -> Content:
         style: Style = self.get_visual_style(f"header--{role}", partial=True)
-        return Content.styled(text, style)
+        return Content.styled(inline(text), style)
 
 
 def _exchange(key_exchange: str) -> str:

@@ -14,14 +14,13 @@ from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
 from textual import events
-from textual.cache import LRUCache
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-_LAID_OUT = 512  # blocks kept as they look: several screens full
+_LAID_OUT = 20_000  # lines kept as they look: many screens full
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class Line:
     """Characters before this one are indentation of ours."""
     end: int | None = None
     """Characters from this one on are ornament of ours."""
+    body: int | None = None
+    """Characters before this one belong to the line, but not to what was said; `start` where it is None."""
     glue: str | None = None
     """Where a line was broken by us: what stood there, mostly a space. None where a new line begins."""
 
@@ -40,7 +41,12 @@ class Line:
 class Block(Protocol):
     """Something to show. It may change; `Lines.changed` must then be told."""
 
-    def height(self, width: int) -> int: ...
+    @property
+    def size(self) -> int:
+        """About how many characters it holds."""
+
+    def height(self, width: int) -> int:
+        """How many lines of this width it takes."""
 
 
 B = TypeVar("B", bound=Block)
@@ -55,7 +61,9 @@ class Lines(ScrollView, Generic[B], can_focus=True):
     FOLLOWS = True
     """Whether it stays at the end when something is added there."""
     MOST_BLOCKS = 10_000
-    """More are dropped at the top, in steps of a tenth."""
+    """So many are kept; what is above is dropped in steps of a tenth."""
+    MOST_CHARACTERS = 16 * 1024 * 1024
+    """The same for long texts, so that nobody can fill the memory of others."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -66,7 +74,12 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         self._end_line = 0
         self._width = 0
         self._following = self.FOLLOWS
-        self._laid_out: LRUCache[int, list[Line]] = LRUCache(_LAID_OUT)
+        self._characters = 0
+        self._laid_out: dict[int, list[Line]] = {}
+        """How a block looks, by its identity."""
+        self._laid_out_lines = 0
+        self._pointed: B | None = None
+        """The block under the mouse when its button went down."""
 
     @abstractmethod
     def lay_out(self, block: B, width: int) -> list[Line]:
@@ -88,6 +101,7 @@ class Lines(ScrollView, Generic[B], can_focus=True):
             self._blocks.append(block)
             self._tops.append(self._end_line)
             self._end_line += self._height(block)
+            self._characters += block.size
         self._drop_old()
         self._resized()
 
@@ -96,7 +110,7 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         index = self._index(block)
         if index is None:
             return
-        self._laid_out.discard(id(block))
+        self._laid_out.pop(id(block), None)
         top = self._tops[index]
         after = self._tops[index + 1] if index + 1 < len(self._tops) else self._end_line
         grown = self._height(block) - (after - top)
@@ -111,6 +125,7 @@ class Lines(ScrollView, Generic[B], can_focus=True):
     def show_only(self, blocks: Iterable[B]) -> None:
         """Show these blocks instead."""
         self._blocks = list(blocks)
+        self._characters = sum(block.size for block in self._blocks)
         self._measure()
         self._resized()
 
@@ -118,12 +133,20 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         self.show_only(())
 
     def _drop_old(self) -> None:
-        excess = len(self._blocks) - self.MOST_BLOCKS
-        if excess <= 0:
+        excess = 0
+        if len(self._blocks) > self.MOST_BLOCKS * 11 // 10:
+            excess = len(self._blocks) - self.MOST_BLOCKS
+        characters = self._characters - sum(block.size for block in self._blocks[:excess])
+        if characters > self.MOST_CHARACTERS:
+            while characters > self.MOST_CHARACTERS * 9 // 10 and excess < len(self._blocks) - 1:
+                characters -= self._blocks[excess].size
+                excess += 1
+        if not excess:
             return
-        excess = min(len(self._blocks), excess + self.MOST_BLOCKS // 10)
+        self._characters = characters
         del self._blocks[:excess], self._tops[:excess]
-        gone, self._first_line = self._first_line, self._tops[0] if self._tops else self._end_line
+        self._forget_looks()
+        gone, self._first_line = self._first_line, self._tops[0]
         if not self._following:
             self.scroll_to(y=max(0, self.scroll_offset.y - (self._first_line - gone)), animate=False)
 
@@ -143,7 +166,7 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         """Measure all blocks anew, from line 0."""
         tops = list(accumulate(map(self._height, self._blocks), initial=0))
         self._first_line, self._end_line, self._tops = 0, tops.pop(), tops
-        self._laid_out.clear()
+        self._forget_looks()
         self._deselect()
 
     def _resized(self) -> None:
@@ -174,7 +197,11 @@ class Lines(ScrollView, Generic[B], can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self._forget_looks()
+
+    def _forget_looks(self) -> None:
         self._laid_out.clear()
+        self._laid_out_lines = 0
 
     # --- showing ---
 
@@ -192,7 +219,11 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         block = self._blocks[place[0]]
         laid_out = self._laid_out.get(id(block))
         if laid_out is None:
-            laid_out = self._laid_out[id(block)] = self.lay_out(block, self._width)
+            laid_out = self.lay_out(block, self._width)
+            if self._laid_out_lines > _LAID_OUT:
+                self._forget_looks()
+            self._laid_out[id(block)] = laid_out
+            self._laid_out_lines += len(laid_out)
         return laid_out[place[1]]
 
     def render_line(self, y: int) -> Strip:
@@ -212,6 +243,23 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         return strip.crop_extend(0, width, base.rich_style).apply_offsets(0, number)
 
     # --- copying ---
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        place = self._at(self._first_line + self.scroll_offset.y + event.y)
+        self._pointed = self._blocks[place[0]] if place is not None else None
+
+    def text_select_all(self) -> None:
+        """Select the block that was clicked on: Textual calls this for a double click."""
+        index = self._index(self._pointed) if self._pointed is not None else None
+        if index is None:
+            return
+        first = self._tops[index]
+        last = (self._tops[index + 1] if index + 1 < len(self._tops) else self._end_line) - 1
+        begins, ends = self._line(first), self._line(last)
+        if begins is not None and ends is not None:
+            start = begins.start if begins.body is None else begins.body
+            end = len(ends.content) if ends.end is None else ends.end
+            self.screen.selections = {self: Selection(Offset(start, first), Offset(end, last))}
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()

@@ -21,6 +21,10 @@ class Seat:
 
     member: ev.Member
 
+    @property
+    def size(self) -> int:
+        return len(self.member.name)
+
     def height(self, width: int) -> int:
         return 1
 

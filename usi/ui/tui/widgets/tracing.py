@@ -30,6 +30,10 @@ def _short(value: str) -> str:
 class Record:
     text: str
 
+    @property
+    def size(self) -> int:
+        return len(self.text)
+
     def height(self, width: int) -> int:
         return len(wrap(self.text, width, width - 2))
 

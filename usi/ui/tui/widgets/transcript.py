@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.content import Content
 from textual.style import Style
 
@@ -38,7 +40,8 @@ Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark tex
             if lines:
                 lines.append(Line(Content(" " * row.indent) + body, start=row.indent, glue=row.glue))
             else:
-                lines.append(Line(self._head(block, row.indent) + self._body(block, body)))
+                head = self._head(block, row.indent)
+                lines.append(Line(head + self._body(block, body), body=len(head)))
         return self._marked(block, lines, width)
 
     def _look(self, role: str) -> Style:
@@ -72,5 +75,5 @@ Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark tex
             mark = (_MARKS[block.state], self.get_visual_style(f"transcript--{block.state}", partial=True))
             gap = width - 1 - line.content.cell_length
             content = Content.assemble(line.content, " " * gap, mark)
-            lines[0] = Line(content, line.start, len(line.content), line.glue)
+            lines[0] = replace(line, content=content, end=len(line.content))
         return lines

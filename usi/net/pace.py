@@ -1,0 +1,79 @@
+"""Pacing: a sender over its rate waits, and nothing of what it sent is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from usi.config import Limits
+from usi.core import wire
+
+_UNIT = 2_048  # bytes of a post that count as one message
+
+
+def cost(message: wire.Message) -> float:
+    """What a message takes from its sender's allowance: 1, and more for a long post."""
+    return max(1.0, len(message.sealed) / _UNIT) if isinstance(message, wire.Post) else 1.0
+
+
+class PacedInbox:
+    """Messages of one sender on their way in, passed on as fast as a token bucket allows, in order.
+
+    `pass_on` gets what may go on; `hold` is called with True when messages begin to wait, and with False when all have
+    gone: reading should stop meanwhile, so that what waits stays small."""
+
+    def __init__(
+        self, limits: Limits, pass_on: Callable[[Sequence[wire.Message]], None], hold: Callable[[bool], None]
+    ) -> None:
+        self._rate = limits.sender_rate
+        self._burst = self._allowance = limits.sender_burst
+        self._pass_on = pass_on
+        self._hold = hold
+        self._loop = asyncio.get_running_loop()
+        self._filled = self._loop.time()
+        self._waiting: deque[wire.Message] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._waiting)
+
+    def take(self, messages: Sequence[wire.Message]) -> None:
+        if self._waiting:
+            self._waiting.extend(messages)
+            return
+        due = sum(map(cost, messages))
+        self._fill()
+        if due <= self._allowance:
+            self._allowance -= due
+            self._pass_on(messages)
+            return
+        self._waiting.extend(messages)
+        self._hold(True)
+        self._go_on()
+
+    def stop(self) -> None:
+        """Forget what waits: its sender is gone."""
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _fill(self) -> None:
+        now = self._loop.time()
+        self._allowance = min(self._burst, self._allowance + (now - self._filled) * self._rate)
+        self._filled = now
+
+    def _go_on(self) -> None:
+        self._fill()
+        ready: list[wire.Message] = []
+        while self._waiting and self._allowance > 0:  # a long post may run up a debt, which is then waited for
+            message = self._waiting.popleft()
+            self._allowance -= cost(message)
+            ready.append(message)
+        if self._waiting:
+            self._timer = self._loop.call_later((1.0 - self._allowance) / self._rate, self._go_on)
+        if ready:
+            self._pass_on(ready)
+        if not self._waiting:
+            self._hold(False)

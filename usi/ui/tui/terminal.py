@@ -1,0 +1,127 @@
+"""A terminal that does not keep up must not hold up the program: this driver drops what cannot be shown in time.
+
+Textual's own driver waits where a terminal takes nothing (a stalled ssh connection), and for ever where the terminal is
+gone. The conversation runs on the same loop, and on a host it is everybody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from textual.drivers.linux_driver import LinuxDriver
+
+_AHEAD = 512 * 1024  # bytes that may wait for the terminal: several full screens
+_PATIENCE = 0.5  # seconds for the last words to a terminal that takes nothing
+
+
+class Writer:
+    """Writes to a descriptor from a thread of its own. `write` never waits.
+
+    Where too much waits, all is dropped until what was accepted is written; then `caught_up` is called, from the
+    thread, so that the screen can be drawn anew.
+    """
+
+    def __init__(self, descriptor: int, caught_up: Callable[[], None]) -> None:
+        self._descriptor = descriptor
+        self._caught_up = caught_up
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._behind = False
+        self._closing = False
+        self._changed = threading.Condition()
+        # A daemon: where the terminal takes nothing, the end of the program leaves the thread behind.
+        self._thread = threading.Thread(target=self._run, name="usi-screen", daemon=True)
+        self._thread.start()
+
+    def write(self, data: str) -> None:
+        raw = data.encode("utf-8", "replace")
+        with self._changed:
+            if self._size + len(raw) > _AHEAD:
+                self._behind = True
+            if not self._behind:
+                self._waiting.append(raw)
+                self._size += len(raw)
+                self._changed.notify()
+
+    def drop(self) -> None:
+        """Forget what waits; what is written from now on waits again."""
+        with self._changed:
+            self._waiting.clear()
+            self._size = 0
+            self._behind = False
+
+    def close(self) -> None:
+        """Write what waits, for a moment."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(_PATIENCE)
+
+    def _run(self) -> None:
+        while (data := self._next()) is not None:
+            rest = memoryview(data)
+            while rest:
+                try:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                except BlockingIOError:  # somebody else, who shares this terminal, has made it so
+                    select.select((), (self._descriptor,), ())
+                except OSError:
+                    return  # the terminal is gone; what is written from now on is dropped as soon as enough waits
+
+    def _next(self) -> bytes | None:
+        """What waits, as soon as something does; None at the end."""
+        with self._changed:
+            while not self._waiting:
+                if self._behind:
+                    self._behind = False
+                    self._caught_up()
+                if self._closing:
+                    return None
+                self._changed.wait()
+            data = b"".join(self._waiting)
+            self._waiting.clear()
+            self._size = 0
+            return data
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver for POSIX terminals, with a writer that never makes the program wait."""
+
+    _writer: Writer | None = None
+
+    def start_application_mode(self) -> None:
+        loop = asyncio.get_running_loop()
+        # The command line made sure that standard output is a terminal; standard error may be a file.
+        descriptor = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
+
+        def caught_up() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._draw_all)
+
+        self._writer = Writer(descriptor, caught_up)
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def write(self, data: str) -> None:
+        if self._writer is not None:
+            self._writer.write(data)
+
+    def stop_application_mode(self) -> None:
+        if self._writer is not None:
+            self._writer.drop()
+        super().stop_application_mode()
+
+    def close(self) -> None:
+        super().close()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _draw_all(self) -> None:
+        self._app.refresh(layout=True)
