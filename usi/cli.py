@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import string
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from usi.core import errors, text
 
 KEY_VARIABLE = "USI_KEY"
 _MAX_PORT = 65_535
+_PORT = re.compile(r"[0-9]{1,5}")
 _STATUSES = """\
 exit status: 0 left normally, 1 other failure, 2 wrong usage, 3 unreachable, refused or port in use,
 4 authentication or verification failed, 5 removed by the host"""
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run USI with these arguments (default: the process's own); returns the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
+    _open_standard_streams()
     try:
         return _run(arguments)
     except errors.UsiError as error:
@@ -75,6 +78,15 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"usi: this should not have happened ({type(error).__name__}); --debug shows more.", file=sys.stderr)
         return 1
+
+
+def _open_standard_streams() -> None:
+    """Give 0, 1 and 2 something harmless where they were closed, or a socket would get their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
 
 
 def _run(arguments: list[str]) -> int:
@@ -142,7 +154,7 @@ def _split_host(target: str) -> tuple[str, int | None]:
         port = rest[1:]
     elif target.count(":") == 1:
         host, _, port = target.partition(":")
-    if not host or (port and not (port.isascii() and port.isdigit())) or target.endswith(":"):
+    if not host or (port and not _PORT.fullmatch(port)) or target.endswith(":"):
         raise errors.UsageError(why=f"{target!r} is not HOST[:PORT].")
     return host, int(port) if port else None
 

@@ -245,6 +245,12 @@ class TooSlow(PeerError):
     code = "too-slow"
 
 
+class TooFast(PeerError):
+    """This connection sent far more small messages at once than anybody writes, so the host ended it."""
+
+    code = "too-fast"
+
+
 class NotAcknowledged(PeerError):
     """You left before the host confirmed this message, so it may not have arrived."""
 
@@ -303,6 +309,8 @@ class EndedByPeer(PeerError):
     def __init__(self, code: str) -> None:
         super().__init__(reason=code)
         self.code = code  # type: ignore[misc]  # that of the goodbye
+        if code in (BadHandshake.code, BadRecord.code):
+            self.exit_status = BadRecord.exit_status  # type: ignore[misc]  # tampering, seen from the other end
 
 
 class RefusedPost(PeerError):
@@ -311,7 +319,7 @@ class RefusedPost(PeerError):
     code = "refused"
 
 
-_OF_A_GOODBYE = (TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout)
+_OF_A_GOODBYE = (TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout)
 
 
 def from_code(code: str) -> PeerError:

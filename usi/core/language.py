@@ -28,5 +28,7 @@ def tr(sentence: str, /, **fields: object) -> str:
     """A sentence of ours in the person's language, its fields filled in.
 
     A field that is a phrase of ours is translated as well; any other is taken as it is."""
-    phrases = {name: _translate(value) if isinstance(value, str) else value for name, value in fields.items()}
+    phrases = {  # "" is not a phrase: in a gettext catalogue it is the key of the header
+        name: _translate(value) if isinstance(value, str) and value else value for name, value in fields.items()
+    }
     return _translate(sentence).format(**phrases) if fields else _translate(sentence)

@@ -86,7 +86,10 @@ class Member:
         self.name = wanted_name
         self.id = key.public.id
         self.roster = Roster(key.public)
-        self._wanted_name = wanted_name
+        self._wanted_names: deque[str] = deque()
+        """Names asked for by /nick and not answered, oldest first."""
+        self._compared: dict[str, tuple[bytes, Proof]] = {}
+        """Skeleton of a name → the key and the proof that were shown for it, to be compared."""
         self._key = key
         self._preset = preset
         self._trace = tracer
@@ -167,7 +170,7 @@ class Member:
                 name = text.clean_name(wanted)
                 if not self._present:
                     raise NotConnected
-                self._wanted_name = name
+                self._wanted_names.append(name)
                 self._outgoing.append(wire.Nick(name))
             case commands.Users():
                 self._emit(self.users(asked=True))
@@ -203,8 +206,12 @@ class Member:
         proof, name = roster.proof_of(member), roster.here[member].name
         if proof is None:
             raise NothingToCompare(name=name)
-        if intent.match is not None:
-            (roster.verified.add if intent.match else roster.verified.discard)(member)
+        key = text.skeleton(name)
+        if intent.match is False:
+            roster.verified.discard(member)
+        elif intent.match and self._compared.get(key) == (member, proof):
+            roster.verified.add(member)  # only what was shown can have been compared, not who has the name by now
+        self._compared[key] = (member, proof)
         verified: Literal["verified", "open"] = "verified" if member in roster.verified else "open"
         self._emit(
             events.Verification(
@@ -357,6 +364,8 @@ class Member:
         if signature == "good" and not self._take_count(room, posted.sender, body, profile):
             return
         room.shown[posted.sender, posted.id] = None
+        if profile is not None:
+            profile.new = False
         self._note_content("open", "in", posted, body.text, signature)
         signed_name = text.visible(body.name, keep_newlines=False)
         name = profile.name if profile else signed_name
@@ -433,6 +442,8 @@ class Member:
         self._seat(message.host)
         self._seat(message.me)
         self.name = message.me.name
+        if self.roster.own_link is not None:  # the face shows it on joining
+            self._compared[text.skeleton(message.host.name)] = (host_key.id, self.roster.own_link)
 
     def _take_present(self, message: wire.Present) -> None:
         for info in message.members:
@@ -477,8 +488,10 @@ class Member:
             raise BadMessage(why="a new name of a member who is not here")
         old = profile.name
         mine = message.member == self.id
-        if mine and message.name != self._wanted_name:
+        if mine and message.name not in self._wanted_names:
             raise BadMessage(why="a name for us that we did not ask for")
+        while mine and self._wanted_names.popleft() != message.name:
+            pass  # a wish that changed nothing gets no answer
         self._seat(wire.MemberInfo(message.member, message.name))
         if mine:
             self.name = message.name

@@ -231,7 +231,7 @@ class Session:
     @property
     def failed(self) -> bool:
         """Whether an error waits behind the messages that were returned."""
-        return self._failed is not None and not self._broken
+        return self._failed is not None and not self._broken and self.state is not State.CLOSED
 
     @property
     def has_keys(self) -> bool:

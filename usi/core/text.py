@@ -340,6 +340,8 @@ def _with_number(name: str, tail: str) -> str:
 _SIGN = "[^\\w\\s\u0000-\u02ff]"
 _SIGNS = re.compile(f"{_SIGN}{{{_MAX_MARKS + 1},}}")
 _HIDDEN_IN_LINES = f"\u0000-\u0009\u000b-\u001f\u007f{_UNSAFE}{_IGNORABLE}"
+HIDDEN = re.compile(f"[\u007f{_UNSAFE}{_IGNORABLE}]")
+"""Characters that a terminal obeys or does not show, C0 apart; for formats that can escape them."""
 _HIDDEN = re.compile(f"[{_HIDDEN_IN_LINES}]")
 _ODD_IN_LINES = re.compile(f"[{_HIDDEN_IN_LINES}]|{_SIGN}{{{_MAX_MARKS + 1}}}")
 _ODD_IN_LINE = re.compile(f"[\n{_HIDDEN_IN_LINES}]|{_SIGN}{{{_MAX_MARKS + 1}}}")

@@ -52,6 +52,8 @@ class Host:
         self._ending: set[Link] = set()
         self._turned_away: set[Link] = set()
         self._most_connections = min(self._limits.connections, _descriptors() - _OWN_DESCRIPTORS)
+        self._newcomers: dict[Link, str] = {}
+        """Links that count as half-open, and the network under which they do."""
         self._numbers = itertools.count(OWN + 1)
         self._facts: deque[Fact] = deque()
         self._handling = False
@@ -142,6 +144,7 @@ class Host:
                 self._turned_away.add(link)
             return False
         self._half_open[network] += 1
+        self._newcomers[link] = network
         self._links[link.number] = link
         return True
 
@@ -169,9 +172,7 @@ class Host:
         self._handle(Gone(link.number, (error or Left()).code))
 
     def link_closed(self, link: Link) -> None:
-        if link in self._turned_away:
-            self._turned_away.discard(link)
-            return
+        self._turned_away.discard(link)
         self._ending.discard(link)
         self._settle(link)  # a refused newcomer counts until its socket is closed
         for index, count in enumerate(link.traffic()):
@@ -179,8 +180,8 @@ class Host:
 
     def _settle(self, link: Link) -> None:
         """This connection's handshake is over, one way or the other."""
-        network = _network(link.peer_address[0])
-        if not link.is_joined and network in self._half_open:
+        network = self._newcomers.pop(link, None)
+        if network is not None:
             self._half_open[network] -= 1
             if self._half_open[network] <= 0:
                 del self._half_open[network]

@@ -7,6 +7,7 @@ reading is paused. Everything else is plain calls on the event loop, without a t
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -14,13 +15,14 @@ from typing import Protocol, cast
 
 from usi.config import Limits
 from usi.core import wire
-from usi.core.errors import Busy, Cut, HandshakeTimeout, PeerError, Silent, TooSlow, WornOut
+from usi.core.errors import Busy, Cut, HandshakeTimeout, PeerError, Silent, TooFast, TooSlow, WornOut
 from usi.core.session import Role, Session, State, refusal
 from usi.net.pace import PacedInbox
 from usi.net.side import Traffic
 
 _HIGH_WATER = 256 * 1024  # bytes that asyncio holds for the kernel before the link's own queue fills
 _FLUSH_AT = 64 * 1024  # bytes in the queue that do not wait for the next turn
+_MOST_WAITING = 5_000  # messages of one sender: no honest one fills a read with so many so small
 _LINGER_BYTES = 64 * 1024  # read and thrown away after a refusal, so that a reset does not destroy it on its way
 
 
@@ -101,6 +103,9 @@ class Link(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         self.peer_address = transport.get_extra_info("peername", ("", 0))[:2]
+        if (sock := transport.get_extra_info("socket")) is not None:
+            with suppress(OSError):  # two who write in turn must not wait for each other's delayed ACK
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._owner.link_made(self):
             self._write()
         elif not self._ended:
@@ -203,8 +208,10 @@ class Link(asyncio.Protocol):
             return
         if self._inbox is None:
             self._pass_on(messages)
-        elif messages:
+        elif messages := [message for message in messages if not isinstance(message, wire.Alive)]:
             self._inbox.take(messages)
+            if self._inbox.waiting > _MOST_WAITING:
+                self._refuse(TooFast())
 
     def _pass_on(self, messages: Sequence[wire.Message]) -> None:
         if messages and not self._ended:

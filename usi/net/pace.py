@@ -36,8 +36,9 @@ class PacedInbox:
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def waits(self) -> bool:
-        return bool(self._waiting)
+    def waiting(self) -> int:
+        """How many messages wait."""
+        return len(self._waiting)
 
     def take(self, messages: Sequence[wire.Message]) -> None:
         if self._waiting:

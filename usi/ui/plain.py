@@ -7,8 +7,8 @@ for a line, never holds up the connection. What goes out is flushed line by line
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
-import re
 import signal
 import sys
 import threading
@@ -111,14 +111,15 @@ class _Plain:
 # --- rendering ------------------------------------------------------------------------------------------------------
 
 _json = msgspec.json.Encoder()
-# DEL, C1, bidirectional and zero-width characters, separators: a terminal may obey or hide them; JSON escapes them.
-_BARE = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def to_json(event: ev.Event) -> str:
     """An event as one line of JSON in which no control or invisible character stands bare."""
-    line = _json.encode(event).decode("utf-8")
-    return _BARE.sub(lambda found: f"\\u{ord(found.group()):04x}", line)
+    try:
+        line = _json.encode(event).decode("utf-8")
+    except UnicodeEncodeError:  # half a surrogate pair, as a path or an argument can hold
+        return json.dumps(msgspec.to_builtins(event))
+    return text.HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], line)
 
 
 def to_plain(event: ev.Event) -> str | None:

@@ -20,6 +20,8 @@ State = Literal["", "sending", "delivered", "failed"]
 Role = Literal["text", "quiet", "strong", "alarm"]
 
 _TAB = "    "
+_UNSTEADY = re.compile("\u200d|[\ufe00-\ufe0f]|(?<=\\S)[\U0001f3fb-\U0001f3ff]+")
+_TONE = re.compile("[\U0001f3fb-\U0001f3ff]+")
 _CLOCK = 7  # cells of the time and the gap behind it
 _MARK = 2  # cells at the right edge for the state of an own message
 _GAP = 2  # cells between a name and the text
@@ -29,12 +31,22 @@ _LEFT = {"cut": "connection lost", "silent": "no sign of life", "too-slow": "too
 
 def shown(value: str) -> str:
     """Text of others as it may be shown, line ends kept."""
-    return text.visible(value).replace("\t", _TAB)
+    return _steady(text.visible(value))
 
 
 def inline(value: str) -> str:
     """The same on one line."""
-    return text.visible(value, keep_newlines=False).replace("\t", _TAB)
+    return _steady(text.visible(value, keep_newlines=False))
+
+
+def _steady(value: str) -> str:
+    """The text without what terminals do not agree about how wide it is, so that it moves nothing beside it.
+
+    An emoji that is made of several is shown as its parts, without colour of skin.
+    """
+    return (
+        value if value.isascii() and "\t" not in value else _TONE.sub("■", _UNSTEADY.sub("", value.replace("\t", _TAB)))
+    )
 
 
 @dataclass(frozen=True, slots=True)

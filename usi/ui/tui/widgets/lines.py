@@ -56,7 +56,7 @@ class Lines(ScrollView, Generic[B], can_focus=True):
     """A scrolling list of blocks. What is added while the end is in view keeps the end in view."""
 
     DEFAULT_CSS = """
-    Lines { overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; }
+    Lines { overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
     """
     FOLLOWS = True
     """Whether it stays at the end when something is added there."""
@@ -148,7 +148,7 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         self._forget_looks()
         gone, self._first_line = self._first_line, self._tops[0]
         if not self._following:
-            self.scroll_to(y=max(0, self.scroll_offset.y - (self._first_line - gone)), animate=False)
+            self.scroll_to(y=max(0, self.scroll_offset.y - (self._first_line - gone)), animate=False, force=True)
 
     def _index(self, block: B) -> int | None:
         """Where a block is; mostly near the end."""
@@ -172,7 +172,7 @@ class Lines(ScrollView, Generic[B], can_focus=True):
     def _resized(self) -> None:
         self.virtual_size = Size(self._width, self._end_line - self._first_line)
         if self._following:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, force=True, immediate=True, x_axis=False)
         self.refresh()
 
     def _deselect(self) -> None:
@@ -187,9 +187,9 @@ class Lines(ScrollView, Generic[B], can_focus=True):
             self._measure()
             self._resized()
             if anchor is not None and not self._following:
-                self.scroll_to(y=self._tops[anchor[0]] - self._first_line, animate=False)
+                self.scroll_to(y=self._tops[anchor[0]] - self._first_line, animate=False, force=True)
         elif self._following:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, force=True, immediate=True, x_axis=False)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

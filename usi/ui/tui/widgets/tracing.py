@@ -18,7 +18,7 @@ _ARROWS = {"in": "←", "out": "→", "here": "·"}
 
 def one_line(event: ev.TraceEvent) -> str:
     """A trace event as one line of text."""
-    details = "  ".join(f"{name}={_short(inline(str(value)))}" for name, value in event.detail.items())
+    details = "  ".join(f"{inline(name)}={_short(inline(str(value)))}" for name, value in event.detail.items())
     return f"{_ARROWS.get(event.direction, '?')} {inline(event.step)}  {details}".rstrip()
 
 
