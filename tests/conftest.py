@@ -63,6 +63,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.fixture(scope="session")
 def keys() -> dict[str, PrivateKey]:
     """RSA keys for tests, by name: alice, bob, carol, host, mallory. They are published here: good for nothing else."""
-    found = {path.stem: PrivateKey.from_pem(path.read_bytes()) for path in (Path(__file__).parent / "keys").glob("*.pem")}
+    folder = Path(__file__).parent / "keys"
+    found = {path.stem: PrivateKey.from_pem(path.read_bytes()) for path in folder.glob("*.pem")}
     assert found
     return found

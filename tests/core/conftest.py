@@ -90,7 +90,7 @@ class Talk:
         return len(sealed).to_bytes(wire.LENGTH_SIZE, "big") + sealed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def talk(keys: dict[str, PrivateKey]) -> Callable[..., Talk]:
     """`talk(preset=…, client="bob", …)` makes a new pair of sessions."""
     return partial(Talk, keys)

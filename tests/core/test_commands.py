@@ -9,7 +9,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from usi.core import commands
-from usi.core.commands import COMMANDS, Act, Clear, Help, Info, Intent, Nick, Quit, Say, Users, checked, help_text, parse
+from usi.core.commands import (
+    COMMANDS,
+    Act,
+    Clear,
+    Help,
+    Info,
+    Intent,
+    Nick,
+    Quit,
+    Say,
+    Users,
+    Verify,
+    checked,
+    help_text,
+    parse,
+)
 from usi.core.errors import BadCommand, LocalError, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.wire import MAX_TEXT
 
@@ -29,11 +44,15 @@ SPELLINGS: dict[str, Intent] = {
     "liste": Users(),
     "info": Info(),
     "infos": Info(),
+    "verify": Verify(),
+    "verifier": Verify(),
+    "vérifier": Verify(),
     "me waves": Act("waves"),
     "moi waves": Act("waves"),
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
+ALONE = (Quit(), Clear(), Users(), Info())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 
@@ -64,13 +83,33 @@ def test_an_argument_keeps_its_case_and_its_inner_space() -> None:
 
 
 @pytest.mark.parametrize("mark", ["/", "!"])
-@pytest.mark.parametrize("name", [name for line in SPELLINGS if " " not in line for name in [line]])
+@pytest.mark.parametrize("name", [line for line, intent in SPELLINGS.items() if intent in ALONE])
 def test_an_argument_too_many_is_answered_with_the_usage(mark: str, name: str) -> None:
-    if isinstance(SPELLINGS[name], Help):
-        return
     with pytest.raises(BadCommand) as caught:
         parse(f"{mark}{name} now")
     assert str(caught.value) == f"Usage: {commands.find(name).usage}"
+
+
+@pytest.mark.parametrize(
+    ("rest", "intent"),
+    [
+        ("alice", Verify("alice")),
+        ("yes", Verify(None, True)),
+        ("NON", Verify(None, False)),
+        ("alice oui", Verify("alice", True)),
+        ("alice   No ", Verify("alice", False)),
+        ("yes no", Verify("yes", False)),
+    ],
+)
+def test_verify_takes_a_name_and_what_people_found(rest: str, intent: Intent) -> None:
+    assert parse(f"/verify {rest}") == intent
+
+
+@pytest.mark.parametrize("rest", ["alice perhaps", "alice bob", "alice yes no"])
+def test_verify_takes_nothing_else(rest: str) -> None:
+    with pytest.raises(BadCommand) as caught:
+        parse(f"/verify {rest}")
+    assert str(caught.value) == "Usage: /verify [NAME] [yes|no]"
 
 
 @pytest.mark.parametrize("line", ["/me", "!moi", "/nick", "!pseudo", "/me ", "/nick    "])
@@ -80,7 +119,7 @@ def test_an_argument_that_is_missing_is_answered_with_the_usage(line: str) -> No
     assert str(caught.value) in {"Usage: /me TEXT", "Usage: /nick NAME"}
 
 
-@pytest.mark.parametrize("line", ["/nothing", "!rien du tout", "/", "!", "/ ", "/ help", "/helpme", "/!", "!/quit", "/\n"])
+@pytest.mark.parametrize("line", ["/nothing", "!rien du tout", "/", "!", "/ ", "/ help", "/helps", "/!", "!/me", "/\n"])
 def test_an_unknown_command_says_what_to_do(line: str) -> None:
     with pytest.raises(UnknownCommand) as caught:
         parse(line)
@@ -124,6 +163,9 @@ def test_help_for_what_there_is_not() -> None:
     with pytest.raises(UnknownCommand):
         help_text("nothing")
     assert parse("/help /") == Help()
+    with pytest.raises(UnknownCommand) as caught:
+        help_text("\ud800")
+    assert "/?." in str(caught.value)
 
 
 # --- texts ---------------------------------------------------------------------------------------------------------
@@ -180,6 +222,8 @@ def test_a_text_may_have_64_kib(prefix: str, intent: type[Say | Act], letter: st
         ("/me \ud800", Act("?")),
         ("//\ud800", Say("/?")),
         ("\ud83d\ude00", Say("??")),
+        ("/nick \ud800", Nick("?")),
+        ("/help \ud800", Help("?")),
     ],
 )
 def test_half_a_surrogate_pair_is_replaced(line: str, intent: Intent) -> None:

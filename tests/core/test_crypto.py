@@ -143,16 +143,20 @@ RFC_7253 = [
         "BBAA9988776655443322110D",
         40,
         40,
-        "D5CA91748410C1751FF8A2F618255B68A0A12E093FF454606E59F9C1D0DDC54B"
-        "65E8628E568BAD7AED07BA06A4A69483A7035490C5769E60",
+        (
+            "D5CA91748410C1751FF8A2F618255B68A0A12E093FF454606E59F9C1D0DDC54B"
+            "65E8628E568BAD7AED07BA06A4A69483A7035490C5769E60"
+        ),
     ),
     ("BBAA9988776655443322110E", 40, 0, "C5CD9D1850C141E358649994EE701B68"),
     (
         "BBAA9988776655443322110F",
         0,
         40,
-        "4412923493C57D5DE0D700F753CCE0D1D2D95060122E9F15A5DDBFC5787E50B5"
-        "CC55EE507BCB084E479AD363AC366B95A98CA5F3000B1479",
+        (
+            "4412923493C57D5DE0D700F753CCE0D1D2D95060122E9F15A5DDBFC5787E50B5"
+            "CC55EE507BCB084E479AD363AC366B95A98CA5F3000B1479"
+        ),
     ),
 ]
 
@@ -536,8 +540,9 @@ def test_digits_that_cannot_be_a_hexadecimal_key_may_be_base64() -> None:
         ("00" * 15, "it has "),
         ("00" * 17, "it has 136 bits"),
         ("00" * 33, "it has "),
-        ("AAAA", "it has 24 bits"),
-        ("A" * 100_000, "it has 600000 bits"),
+        ("AAAA", "it has 16 bits"),
+        ("zzzz", "it has 24 bits"),
+        pytest.param("A" * 100_000, "it has 400000 bits", id="long"),
         ("ab:cd", "it has 16 bits"),
         (base64.b64encode(bytes(31)).decode(), "it has 248 bits"),
         (base64.b64encode(bytes(32)).decode()[:-3] + "=AA", "it is neither hexadecimal nor base64"),
@@ -560,10 +565,9 @@ def test_what_is_no_preset_key(text: str, why: str | None) -> None:
 def test_any_text_is_a_preset_key_or_not(text: str) -> None:
     try:
         key = crypto.parse_preset_key(text)
-    except BadKey as error:
-        assert str(error)
-    else:
-        assert len(key) in crypto.PRESET_SIZES
+    except BadKey:
+        return
+    assert len(key) in crypto.PRESET_SIZES
 
 
 @given(st.sampled_from(crypto.PRESET_SIZES).flatmap(lambda size: st.binary(min_size=size, max_size=size)))

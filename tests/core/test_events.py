@@ -145,6 +145,20 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
         },
     ),
     (
+        events.Verification(
+            time=TIME, name="alice", member=MEMBER, fingerprint=PRINT, words=WORDS, state="open", preset=False
+        ),
+        "verification",
+        {
+            "name": "alice",
+            "member": MEMBER,
+            "fingerprint": PRINT,
+            "words": WORDS,
+            "state": "open",
+            "preset": False,
+        },
+    ),
+    (
         events.Info(
             time=TIME,
             connection="localhost:12800",

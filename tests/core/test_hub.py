@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from usi.core import hub, text, wire
 from usi.core.crypto import TAG_SIZE, digest, sha256
-from usi.core.errors import BadMessage, Cut, OutOfTurn, PeerError, Replaced
+from usi.core.errors import BadMessage, Cut, OutOfTurn, PeerError, RefusedName, Replaced
 from usi.core.hub import LOG_BYTES, LOG_POSTS, OWN, Arrived, Fact, Gone, Heard, Hub, Send
 
 SEALED = bytes(wire.PADDING + TAG_SIZE)
@@ -215,7 +215,7 @@ def test_a_name_is_free_again_when_its_owner_has_left(floor: Floor) -> None:
 def test_nobody_joins_under_a_bad_name(floor: Floor, name: str) -> None:
     floor.forget()
     link = floor.join("alice", name)
-    assert isinstance(floor.closed[link], BadMessage)
+    assert isinstance(floor.closed[link], RefusedName)
     assert not floor.told
     assert floor.hub.members == 1
 
@@ -225,8 +225,8 @@ def test_nobody_takes_a_bad_name(floor: Floor, name: str) -> None:
     link = floor.join("alice")
     floor.forget()
     floor.hear(link, wire.Nick(name))
-    assert isinstance(floor.closed[link], BadMessage)
-    assert floor.told == {OWN: [wire.Left(member_id("alice"), BadMessage.code)]}
+    assert isinstance(floor.closed[link], RefusedName)
+    assert floor.told == {OWN: [wire.Left(member_id("alice"), RefusedName.code)]}
 
 
 def test_a_new_name_is_told_to_everybody_its_owner_included(floor: Floor) -> None:
@@ -257,6 +257,12 @@ def test_one_may_change_the_look_of_one_s_own_name(floor: Floor) -> None:
     floor.hear(alice, wire.Nick("Alïce"))
     assert floor.told[alice] == [wire.Renamed(member_id("alice"), "Alïce")]
     assert floor.name(floor.join("bob", "alice")) == "alice-2"
+
+
+def test_a_new_name_that_is_the_old_one_is_not_told(floor: Floor) -> None:
+    alice = floor.join("alice")
+    assert floor.hub.handle(Heard(alice, wire.Nick("alice"))) == []
+    assert floor.hub.handle(Heard(alice, wire.Nick(" alice "))) == []
 
 
 # --- whose turn it is ----------------------------------------------------------------------------------------------
@@ -353,6 +359,17 @@ def test_a_post_to_an_unknown_conversation_is_refused(floor: Floor) -> None:
     floor.hear(alice, post)
     assert floor.told == {alice: [wire.Refused(post.id, "no-such-room")]}
     assert not floor.closed
+
+
+def test_a_post_to_a_room_that_one_is_not_in_is_refused() -> None:
+    floor = Floor("general", "staff")
+    alice = floor.join("alice")
+    del floor.hub._rooms[floor.rooms[1].conversation].links[alice]  # as a room with rights of its own will do
+    floor.forget()
+    post = floor.say(alice, room=1)
+    assert floor.told == {alice: [wire.Refused(post.id, "no-such-room")]}
+    floor.say(OWN, room=1)
+    assert not floor.all(alice, wire.Posted)
 
 
 def test_a_post_under_another_key_is_stale_and_takes_no_number(floor: Floor) -> None:
@@ -465,12 +482,27 @@ def test_who_goes_is_told_to_all_others_once(floor: Floor) -> None:
     assert alice not in floor.told
 
 
-def test_a_goodbye_and_the_end_of_its_link_are_one_leaving(floor: Floor) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("left", "left"),
+        ("anything", "left"),
+        # Only the hub can know these of a member.
+        ("replaced", "left"),
+        ("too-slow", "left"),
+        ("host-stopped", "left"),
+        # These a member can know of its own link.
+        ("bad-record", "bad-record"),
+        ("bad-message", "bad-message"),
+        ("silent", "silent"),
+    ],
+)
+def test_a_goodbye_and_the_end_of_its_link_are_one_leaving(floor: Floor, said: str, told: str) -> None:
     alice, bob = floor.join("alice"), floor.join("bob")
     floor.forget()
-    floor.hear(alice, wire.Bye("anything"))
+    floor.hear(alice, wire.Bye(said))
     floor.handle(Gone(alice, Cut.code))
-    left = wire.Left(member_id("alice"), "left")  # what the others read is the host's word, not the leaver's
+    left = wire.Left(member_id("alice"), told)
     assert floor.told == {OWN: [left], bob: [left]}
 
 

@@ -12,22 +12,27 @@ from usi.core import commands, events, wire
 from usi.core.content import RUN_SIZE, Body, ConversationKey
 from usi.core.crypto import TAG_SIZE, PrivateKey, PublicKey, sha256
 from usi.core.errors import (
+    BadCommand,
     BadHandshake,
     BadMessage,
     BadName,
     Cut,
     HostStopped,
     LocalError,
+    NoSuchMember,
     NotConnected,
+    NothingToCompare,
     OutOfTurn,
     PeerError,
     TextTooLong,
 )
-from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, Member
+from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, OUTBOX_BYTES, OUTBOX_POSTS, Member
+from usi.core.roster import Proof
 from usi.core.trace import Secret, Trace
 
 NOW = 1_700_000_000.0
 ROOM = wire.RoomInfo(b"conversation 16.", "general", "", b"k" * 32, 0)
+WORDS = ("one", "two", "three", "four")
 SEALED = bytes(wire.PADDING + TAG_SIZE)
 MENDABLE_NAMES = ["a b", "ａlice", "alice "]  # `clean_name` makes names of them, so an honest hub never passes them on
 BAD_NAMES = ["evil\u202e", "\x1b[31mred", "a\u200bb", "аlice", "", "x" * 25, "\ud800", "✓"]
@@ -90,7 +95,7 @@ class Desk:
 
     def start(self) -> None:
         """Say that there is a link, and nothing more."""
-        self.member.start(self.keys["host"].public, b"f" * 32, ("one", "two", "three", "four"))
+        self.member.start(self.keys["host"].public, Proof(b"f" * 32, WORDS))
         self.collect()
 
     def open(self, *present: str, known: bool = True) -> Desk:
@@ -206,7 +211,7 @@ def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
     assert [row.name for row in users.members if row.me] == ["bob-2"]
     assert [row.name for row in users.members if row.host] == ["host"]
     assert rows["host"].fingerprint == (b"f" * 32).hex()
-    assert rows["host"].words == ["one", "two", "three", "four"]
+    assert rows["host"].words == list(WORDS)
     assert rows["alice"].fingerprint is None
     assert rows["alice"].words is None
     assert rows["alice"].member == desk.keys["alice"].public.id.hex()
@@ -290,22 +295,52 @@ def test_a_welcome_names_the_keys_that_the_link_proved(desk: Desk, field: str) -
 
 
 @pytest.mark.parametrize("name", MENDABLE_NAMES + BAD_NAMES)
-@pytest.mark.parametrize("place", ["me", "host", "present", "joined", "renamed"])
-def test_a_name_that_no_honest_hub_passes_on_ends_the_link(desk: Desk, place: str, name: str) -> None:
-    if place in {"me", "host"}:
-        desk.start()
-        message: wire.Message = desk.welcome(**{place: desk.info("bob" if place == "me" else "host", name)})
-    else:
-        desk.open("alice")
-        message = {
-            "present": wire.Present([desk.info("carol", name)], True),
-            "joined": wire.Joined(desk.info("carol", name)),
-            "renamed": wire.Renamed(desk.keys["alice"].public.id, name),
-        }[place]
+@pytest.mark.parametrize("place", ["host", "present", "joined", "renamed"])
+def test_a_name_that_no_honest_hub_passes_on_is_not_shown(desk: Desk, place: str, name: str) -> None:
+    """It may be one that only a newer Unicode knows: its owner's id stands in its place, and the link goes on."""
+    desk.start()
+    desk.tell(
+        desk.welcome(**({"host": desk.info("host", name)} if place == "host" else {})),
+        wire.Present([desk.info("alice")] + ([desk.info("carol", name)] if place == "present" else []), True),
+    )
+    if place == "joined":
+        desk.tell(wire.Joined(desk.info("carol", name)))
+    elif place == "renamed":
+        desk.tell(wire.Renamed(desk.keys["alice"].public.id, name))
+    owner = {"host": "host", "renamed": "alice"}.get(place, "carol")
+    shown = f"?{desk.keys[owner].public.id.hex()[:8]}"
+    assert shown in [row.name for row in desk.member.users(asked=True).members]
+    if place in {"joined", "renamed"}:
+        told = desk.told[-1]
+        assert isinstance(told, events.MemberJoined | events.MemberRenamed)
+        assert told.name == shown
+    assert desk.notices == []
+
+
+@pytest.mark.parametrize("name", [*MENDABLE_NAMES, *BAD_NAMES, "alice", "bob2", "bob-", "bob-x", "rob-2", "bob--2"])
+def test_the_host_does_not_choose_our_name(desk: Desk, name: str) -> None:
+    """It would stand in what we sign. Only a number may be put behind the one that was asked for."""
+    desk.start()
     with pytest.raises(BadMessage):
-        desk.tell(message)
+        desk.tell(desk.welcome(me=desk.info("bob", name)))
     assert not desk.told
-    assert name not in [row.name for row in desk.member.users(asked=True).members]
+    desk = Desk(desk.keys).open()
+    with pytest.raises(BadMessage):
+        desk.tell(wire.Renamed(desk.member.id, name))
+    assert not desk.told
+    assert desk.member.name == "bob"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [("bob", "bob-2"), ("bob", "bob-10"), ("x" * 24, "x" * 22 + "-2"), ("x" * 20 + "----", "x" * 20 + "-2")],
+)
+def test_a_number_behind_our_name_is_the_host_s_to_give(keys: dict[str, PrivateKey], wanted: str, given: str) -> None:
+    desk = Desk(keys)
+    desk.member = Member(keys["bob"], wanted)
+    desk.start()
+    desk.tell(desk.welcome(me=desk.info("bob", given)))
+    assert desk.member.name == given
 
 
 # --- hearing -------------------------------------------------------------------------------------------------------
@@ -592,6 +627,13 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(desk: Desk, harm: str)
     assert notice.text == NOTICES["unreadable"].format(name="alice", room="general")
 
 
+def test_a_text_that_a_program_without_our_limit_sends_is_not_shown(desk: Desk) -> None:
+    desk.open("alice")
+    desk.tell(desk.post("alice", "x" * (wire.MAX_TEXT + 1)))
+    assert not desk.heard
+    assert desk.notices == ["unreadable"]
+
+
 def test_a_post_that_was_moved_here_from_another_host_is_bad(desk: Desk) -> None:
     """The same room key and id elsewhere would still be another key-holder, whom the signature covers."""
     desk.open("alice")
@@ -673,6 +715,47 @@ def test_a_hole_in_an_author_s_count_is_told_with_its_size(desk: Desk) -> None:
     (notice,) = desk.all(events.Notice)
     assert notice.code == "withheld-from"
     assert notice.text == NOTICES["withheld-from"].format(count=2, name="alice", room="general")
+
+
+def test_the_first_words_of_who_came_after_us_cannot_be_withheld_unseen(desk: Desk) -> None:
+    desk.open()
+    desk.tell(wire.Joined(desk.info("alice")))
+    desk.counts["alice"] = 2
+    desk.tell(desk.post("alice", "third"), desk.key_of("alice"), desk.post("alice", "fourth"))
+    assert [text for _, text, _ in desk.heard] == ["third", "fourth"]
+    (notice,) = desk.all(events.Notice)
+    assert notice.text == NOTICES["withheld-from"].format(count=2, name="alice", room="general")
+
+
+def test_of_who_was_here_before_us_nothing_earlier_is_missed(desk: Desk) -> None:
+    desk.open("alice", known=False)
+    desk.counts["alice"] = 40
+    desk.tell(desk.post("alice", "as I said"), desk.key_of("alice"))
+    assert desk.heard == [("alice", "as I said", "good")]
+    assert not desk.notices
+
+
+def test_a_post_that_was_shown_without_its_key_was_not_withheld(desk: Desk) -> None:
+    desk.open()
+    desk.tell(wire.Joined(desk.info("alice")), desk.post("alice", "early"))
+    desk.member.tick(NOW + KEY_PATIENCE + 1)
+    desk.tell(desk.key_of("alice"), desk.post("alice", "later"), after=KEY_PATIENCE + 2)
+    assert desk.heard == [("alice", "early", "missing"), ("alice", "later", "good")]
+    assert not desk.notices
+
+
+@pytest.mark.parametrize("signature", ["missing", "bad"])
+def test_what_is_not_signed_is_not_shown_twice_either(desk: Desk, signature: str) -> None:
+    desk.open("alice", known=signature == "bad")
+    if signature == "bad":
+        posted = desk.forged("alice", "psst", by="mallory")
+        desk.tell(posted)
+    else:
+        posted = desk.post("alice", "psst")
+        desk.tell(posted, wire.KeyOf(posted.sender, None))
+    desk.tell(desk.number_it(posted))
+    assert desk.heard == [("alice", "psst", signature)]
+    assert desk.notices == ["repeated"]
 
 
 def test_a_new_run_of_the_same_key_counts_anew(desk: Desk) -> None:
@@ -780,6 +863,23 @@ def test_one_s_own_renaming_counts_for_what_is_said_next(desk: Desk) -> None:
     assert desk.read(desk.say("hello")).name == "Robert-the-2nd"
 
 
+def test_two_renamings_may_be_under_way(desk: Desk) -> None:
+    desk.open("alice")
+    for name in ("robert", "alice", "bobby", "bob", "bobby"):
+        desk.member.do(commands.Nick(name), NOW)
+    desk.collect()
+    assert desk.sent == [wire.Nick(name) for name in ("robert", "alice", "bobby", "bob", "bobby")]
+    me = desk.member.id
+    desk.tell(wire.Renamed(me, "robert"))
+    assert desk.member.name == "robert"
+    desk.tell(wire.Notice("name-taken", "alice"), wire.Renamed(me, "bobby"), wire.Renamed(me, "bob"))
+    desk.tell(wire.Renamed(me, "bobby"))
+    assert desk.member.name == "bobby"
+    assert [event.name for event in desk.all(events.MemberRenamed)] == ["robert", "bobby", "bob", "bobby"]
+    with pytest.raises(BadMessage):
+        desk.tell(wire.Renamed(me, "robert"))  # each was asked for once
+
+
 def test_a_name_that_cannot_be_used_is_not_asked_for(desk: Desk) -> None:
     desk.open()
     for name in BAD_NAMES:
@@ -790,12 +890,13 @@ def test_a_name_that_cannot_be_used_is_not_asked_for(desk: Desk) -> None:
 
 def test_the_refusal_of_a_name_is_told_as_a_sentence(desk: Desk) -> None:
     desk.open()
-    desk.tell(wire.Notice("name-taken", "al\x1b[31m{name}"), wire.Notice("something-new", "\u202e{0}"))
+    desk.tell(wire.Notice("name-taken", "al\x1b[31m{name}"), wire.Notice("fingerprint", "trust me: 1234"))
     first, second = desk.all(events.Notice)
     assert first.code == "name-taken"
     assert "al␛[31m{name}" in first.text
     assert "/nick" in first.text
-    assert (second.code, second.text) == ("something-new", "something-new: ‹U+202E›{0}")
+    # The host's own words must never look like this program's.
+    assert (second.code, second.text) == ("unknown-notice", NOTICES["unknown-notice"])
 
 
 @pytest.mark.parametrize("name", ["alice", "ALICE", "a1ice", "àlice"])
@@ -816,6 +917,13 @@ def test_a_name_that_comes_back_under_another_key_is_announced(desk: Desk, how: 
     assert notice.code == "name-changed-hands"
     assert notice.text == NOTICES["name-changed-hands"].format(name=name)
     assert desk.notices == ["name-changed-hands"]
+
+
+def test_a_name_that_changes_hands_again_is_announced_again(desk: Desk) -> None:
+    desk.open("alice")
+    for owner, following in (("alice", "mallory"), ("mallory", "alice"), ("alice", "mallory")):
+        desk.tell(wire.Left(desk.keys[owner].public.id, "left"), wire.Joined(desk.info(following, "alice")))
+    assert desk.notices == ["name-changed-hands"] * 3
 
 
 def test_a_name_that_comes_back_under_its_own_key_is_not(desk: Desk) -> None:
@@ -845,31 +953,163 @@ def test_users_is_answered_from_what_is_known(desk: Desk) -> None:
     assert not desk.sent
 
 
-def test_the_host_s_own_person_knows_the_links(keys: dict[str, PrivateKey]) -> None:
+@pytest.fixture
+def host_desk(keys: dict[str, PrivateKey]) -> Desk:
+    """The host's own person at its desk; nobody else is there."""
     desk = Desk(keys, "host")
-    desk.member.start(None, None, None)
+    desk.member.start(None, None)
     desk.tell(desk.welcome(me=desk.info("host")), wire.Present([], True))
-    desk.collect()
-    desk.forget()
-    alice = keys["alice"].public
-    words = ("north", "east", "south", "west")
-    desk.tell(wire.LinkFacts(alice.id, alice.modulus, b"f" * 32, words, "192.0.2.1:5"), wire.Joined(desk.info("alice")))
+    return desk.forget()
+
+
+def arrive(desk: Desk, who: str, *words: str, name: str | None = None) -> None:
+    """Somebody joins the host whose own person sits at this desk."""
+    public = desk.keys[who].public
+    link = wire.LinkFacts(public.id, public.modulus, sha256(who.encode()), words or WORDS, "192.0.2.1:5")
+    desk.tell(link, wire.Joined(desk.info(who, name)))
+
+
+def test_the_host_s_own_person_knows_the_links(host_desk: Desk) -> None:
+    desk, alice = host_desk, host_desk.keys["alice"].public.id
+    arrive(desk, "alice", "north", "east", "south", "west")
+    shown = sha256(b"alice").hex()
     assert desk.told == [
         events.MemberJoined(
             time=seconds(0),
             name="alice",
-            member=alice.id.hex(),
-            fingerprint=(b"f" * 32).hex(),
-            words=list(words),
+            member=alice.hex(),
+            fingerprint=shown,
+            words=["north", "east", "south", "west"],
             address="192.0.2.1:5",
         )
     ]
-    row = next(row for row in desk.member.users(asked=True).members if row.name == "alice")
-    assert (row.fingerprint, row.words, row.host) == ((b"f" * 32).hex(), list(words), False)
-    desk.tell(desk.post("alice", "hello"), wire.Left(alice.id, "left"))
+    rows = {row.name: row for row in desk.member.users(asked=True).members}
+    assert (rows["alice"].fingerprint, rows["alice"].words) == (shown, ["north", "east", "south", "west"])
+    assert (rows["host"].fingerprint, rows["host"].words) == (None, None)
+    assert [(row.host, row.me) for row in rows.values()] == [(True, True), (False, False)]
+    desk.tell(desk.post("alice", "hello"), wire.Left(alice, "left"))
     assert desk.heard == [("alice", "hello", "good")]
-    assert desk.all(events.MemberLeft)[0].fingerprint == (b"f" * 32).hex()
+    assert desk.all(events.MemberLeft)[0].fingerprint == shown
     assert not desk.sent  # the key came with the link
+
+
+# --- comparing -------------------------------------------------------------------------------------------------------
+
+
+def verify(desk: Desk, name: str | None = None, match: bool | None = None) -> events.Verification:
+    desk.member.do(commands.Verify(name, match), NOW)
+    desk.collect()
+    verification = desk.told[-1]
+    assert isinstance(verification, events.Verification)
+    return verification
+
+
+def marks(desk: Desk) -> list[str]:
+    """Names with the mark of having been compared."""
+    return [row.name for row in desk.member.users(asked=True).members if row.verified]
+
+
+def test_a_guest_compares_with_the_host(desk: Desk) -> None:
+    desk.open("alice")
+    shown = verify(desk)
+    assert shown == events.Verification(
+        time=seconds(0),
+        name="host",
+        member=desk.keys["host"].public.id.hex(),
+        fingerprint=(b"f" * 32).hex(),
+        words=list(WORDS),
+        state="open",
+        preset=False,
+    )
+    assert verify(desk, "HOST") == shown
+    assert marks(desk) == []
+    assert verify(desk, None, True).state == "verified"
+    assert verify(desk).state == "verified"
+    assert marks(desk) == ["host"]
+    assert verify(desk, "host", False).state == "differs"
+    assert marks(desk) == []
+    assert verify(desk).state == "open"
+    assert not desk.sent  # what people found is nobody else's business
+
+
+def test_with_a_preset_key_the_fingerprint_is_said_to_be_that_one(keys: dict[str, PrivateKey]) -> None:
+    assert verify(Desk(keys, preset=True).open()).preset
+
+
+def test_guests_have_nothing_to_compare_among_themselves(desk: Desk) -> None:
+    desk.open("alice")
+    for name in ("alice", "bob"):
+        with pytest.raises(NothingToCompare) as caught:
+            verify(desk, name, True)
+        assert name in str(caught.value)
+    with pytest.raises(NoSuchMember):
+        verify(desk, "carol", True)
+    desk.collect()
+    assert not desk.told
+    assert marks(desk) == []
+
+
+def test_the_host_compares_with_each_guest(host_desk: Desk) -> None:
+    desk = host_desk
+    with pytest.raises(BadCommand):
+        verify(desk)  # nobody to compare with
+    arrive(desk, "alice", "a", "b", "c", "d")
+    assert verify(desk).name == "alice"
+    arrive(desk, "carol")
+    with pytest.raises(BadCommand) as caught:
+        verify(desk, None, True)  # with whom?
+    assert "/verify" in str(caught.value)
+    shown = verify(desk, "alice", True)
+    assert (shown.state, shown.fingerprint, shown.words) == ("verified", sha256(b"alice").hex(), ["a", "b", "c", "d"])
+    assert marks(desk) == ["alice"]
+    with pytest.raises(NothingToCompare):
+        verify(desk, "host")
+
+
+def test_the_mark_follows_the_key_and_never_the_name(host_desk: Desk) -> None:
+    desk, alice = host_desk, host_desk.keys["alice"].public.id
+    arrive(desk, "alice")
+    verify(desk, "alice")
+    verify(desk, "alice", True)
+    desk.tell(wire.Renamed(alice, "liddell"))
+    assert marks(desk) == ["liddell"]
+    arrive(desk, "mallory", name="alice")
+    assert marks(desk) == ["liddell"]
+    desk.tell(wire.Left(alice, "cut"))
+    assert marks(desk) == []
+    arrive(desk, "alice", name="liddell-2")
+    assert marks(desk) == ["liddell-2"]
+
+
+def test_a_yes_counts_only_for_what_was_shown(host_desk: Desk) -> None:
+    desk = host_desk
+    arrive(desk, "alice")
+    shown = verify(desk, "alice", True)  # nobody has seen anything to compare
+    assert shown.state == "open"
+    assert marks(desk) == []
+    assert verify(desk, "alice", True).state == "verified"
+
+
+@pytest.mark.parametrize("following", ["mallory", "alice"])
+def test_a_yes_is_not_for_who_took_the_name_meanwhile(host_desk: Desk, following: str) -> None:
+    """While two people compare by telephone, the wire of one is cut and somebody else takes the name; or she comes back
+    herself, over another link with other words."""
+    desk = host_desk
+    arrive(desk, "alice", "a", "b", "c", "d")
+    assert verify(desk, "alice").words == ["a", "b", "c", "d"]
+    desk.tell(wire.Left(desk.keys["alice"].public.id, "cut"))
+    arrive(desk, following, "e", "f", "g", "h", name="alice")
+    shown = verify(desk, "alice", True)
+    assert (shown.state, shown.words) == ("open", ["e", "f", "g", "h"])
+    assert marks(desk) == []
+
+
+def test_without_a_connection_there_is_nothing_to_compare(desk: Desk) -> None:
+    with pytest.raises(NotConnected):
+        verify(desk)
+    desk.start()
+    with pytest.raises(NotConnected):
+        verify(desk, "host", True)
 
 
 # --- saying ----------------------------------------------------------------------------------------------------------
@@ -895,6 +1135,26 @@ def test_what_is_said_is_sealed_signed_and_counted(desk: Desk) -> None:
         (post.id.hex(), True, "good", "bob") for post in (first, second)
     ]
     assert desk.member.in_flight == 2
+
+
+def test_the_outbox_is_full_at_so_many_posts_or_bytes(desk: Desk) -> None:
+    desk.open()
+    for _ in range(OUTBOX_POSTS - 1):
+        desk.say("x")
+    assert not desk.member.outbox_full
+    last = desk.say("x")
+    assert desk.member.outbox_full
+    desk.tell(desk.ack(last))
+    assert not desk.member.outbox_full
+
+
+def test_a_few_long_posts_fill_the_outbox(desk: Desk) -> None:
+    desk.open()
+    weight = 0
+    while not desk.member.outbox_full:
+        assert weight < OUTBOX_BYTES
+        weight += len(desk.say("x" * wire.MAX_TEXT).sealed)
+    assert weight >= OUTBOX_BYTES
 
 
 def test_each_run_is_its_own(keys: dict[str, PrivateKey]) -> None:
