@@ -82,7 +82,21 @@ class Command:
 
     @property
     def usage(self) -> str:
-        return f"/{self.names[0]} {self.takes}".rstrip()
+        return self._with_what_it_takes(f"/{self.names[0]}")
+
+    @property
+    def spelling(self) -> str:
+        """The name in the person's language, behind its mark: the catalogue says which of `names` that is."""
+        return tr(f"/{self.names[0]}")
+
+    @property
+    def listed(self) -> str:
+        """The usage with the spelling of the person's language first."""
+        english = f"/{self.names[0]}"
+        return self.usage if self.spelling == english else self._with_what_it_takes(f"{self.spelling}, {english}")
+
+    def _with_what_it_takes(self, name: str) -> str:
+        return f"{name} {tr(self.takes)}" if self.takes else name
 
 
 def _nothing(intent: Intent) -> Callable[[str], Intent]:
@@ -103,18 +117,24 @@ def _something(make: Callable[[str], Intent]) -> Callable[[str], Intent]:
     return build
 
 
+def _split(line: str) -> tuple[str, str]:
+    """The first word and the rest, at any white space: a French keyboard easily makes a no-break one."""
+    name, *rest = line.split(maxsplit=1) if line[:1].strip() else ["", line]
+    return name, rest[0].strip() if rest else ""
+
+
 _ANSWERS = {"yes": True, "oui": True, "no": False, "non": False}
 
 
 def _verify(rest: str) -> Verify:
-    name, _, answer = rest.partition(" ")
+    name, answer = _split(rest)
     if not answer and name.lower() in _ANSWERS:
         return Verify(None, _ANSWERS[name.lower()])
     if not answer:
         return Verify(name or None)
-    if answer.strip().lower() not in _ANSWERS:
+    if answer.lower() not in _ANSWERS:
         raise ValueError
-    return Verify(name, _ANSWERS[answer.strip().lower()])
+    return Verify(name, _ANSWERS[answer.lower()])
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -164,10 +184,10 @@ def parse(line: str) -> Intent:
         return Say(checked(line))
     if line[:1] == line[1:2]:
         return Say(checked(line[1:]))
-    name, _, rest = line[1:].partition(" ")
-    command = find(name.strip())
+    name, rest = _split(line[1:])
+    command = find(name)
     try:
-        intent = command.build(rest.strip())
+        intent = command.build(rest)
     except ValueError:
         raise BadCommand(usage=command.usage) from None
     return Act(checked(intent.text)) if isinstance(intent, Act) else intent
@@ -193,12 +213,14 @@ def help_text(name: str | None = None) -> str:
     """All commands with a line each, or one with all its spellings."""
     if name is not None:
         command = find(name)
-        others = ", ".join(f"/{other}" for other in command.names[1:])
+        also = [f"/{other}" for other in command.names[1:]]
+        also.sort(key=command.spelling.__ne__)  # that of the person's language first
+        others = ", ".join(also)
         return tr(
             "{usage} — {summary} (also {others}; ! works like /)",
             usage=command.usage,
             summary=command.summary,
             others=others,
         )
-    width = max(len(command.usage) for command in COMMANDS)
-    return "\n".join(f"{command.usage:<{width}}  {tr(command.summary)}" for command in COMMANDS)
+    width = max(len(command.listed) for command in COMMANDS)
+    return "\n".join(f"{command.listed:<{width}}  {tr(command.summary)}" for command in COMMANDS)
