@@ -208,9 +208,9 @@ class Link(asyncio.Protocol):
             return
         if self._inbox is None:
             self._pass_on(messages)
-        elif messages := [message for message in messages if not isinstance(message, wire.Alive)]:
+        elif messages:
             self._inbox.take(messages)
-            if self._inbox.waiting > _MOST_WAITING:
+            if max(len(messages), self._inbox.waiting) > _MOST_WAITING:
                 self._refuse(TooFast())
 
     def _pass_on(self, messages: Sequence[wire.Message]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from usi.config import Limits
 from usi.core import wire
 
+_LONGEST_DEBT = 10.0  # seconds that a sender of nothing but signs of life is kept waiting at the most
 _UNIT = 2_048  # bytes of a post that count as one message
 
 
@@ -41,18 +42,21 @@ class PacedInbox:
         return len(self._waiting)
 
     def take(self, messages: Sequence[wire.Message]) -> None:
-        if self._waiting:
-            self._waiting.extend(messages)
-            return
-        due = sum(map(cost, messages))
-        self._fill()
-        if due <= self._allowance:
-            self._allowance -= due
-            self._pass_on(messages)
-            return
-        self._waiting.extend(messages)
-        self._hold(True)
-        self._go_on()
+        """Let these pass as the allowance permits. Signs of life are paid for like all, and go no further."""
+        real = [message for message in messages if not isinstance(message, wire.Alive)]
+        if self._timer is None:
+            self._fill()
+            due = sum(map(cost, messages))
+            if due <= self._allowance:
+                self._allowance -= due
+                if real:
+                    self._pass_on(real)
+                return
+            self._hold(True)
+        self._allowance = max(self._allowance - (len(messages) - len(real)), -_LONGEST_DEBT * self._rate)
+        self._waiting.extend(real)
+        if self._timer is None:
+            self._go_on()
 
     def stop(self) -> None:
         """Forget what waits: its sender is gone."""
@@ -72,9 +76,11 @@ class PacedInbox:
             message = self._waiting.popleft()
             self._allowance -= cost(message)
             ready.append(message)
-        if self._waiting:
+        if self._waiting or self._allowance < 0:
             self._timer = self._loop.call_later((1.0 - self._allowance) / self._rate, self._go_on)
+        else:
+            self._timer = None
         if ready:
             self._pass_on(ready)
-        if not self._waiting:
+        if self._timer is None:
             self._hold(False)
