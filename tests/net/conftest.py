@@ -17,7 +17,7 @@ import pytest
 from usi.config import Limits, Settings
 from usi.core import events as ev
 from usi.core import wire
-from usi.core.crypto import PrivateKey
+from usi.core.crypto import NONCE_SIZE, PrivateKey
 from usi.core.errors import PeerError
 from usi.core.session import ANSWER_SIZE, HELLO_SIZE, OFFER_SIZE, Role, Session, State
 from usi.net.peer import Peer
@@ -243,6 +243,11 @@ class Puppet:
         """Anything at all, past the session."""
         self.writer.write(data)
 
+    def seal(self, plaintext: bytes) -> None:
+        """Anything at all, as the next record; the session itself must not be used to send after this."""
+        sealed = self.session._seal_key.seal(self.session.records_out.to_bytes(NONCE_SIZE, "big"), plaintext)
+        self.write(len(sealed).to_bytes(wire.LENGTH_SIZE, "big") + sealed)
+
     async def goodbye(self) -> str:
         """Wait for the end and return its code: of the host's goodbye or refusal, or `cut` where there was none."""
         try:
@@ -321,9 +326,7 @@ class House:
         self._stack.push_async_callback(proxy.close)
         return proxy
 
-    async def server(
-        self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-    ) -> int:
+    async def server(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> int:
         """A server that is no host; returns its port. Its connections are closed when `serve` returns."""
         tasks: set[asyncio.Task[None]] = set()
 
@@ -397,7 +400,7 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 (nothing sets an event for it)
                 await asyncio.sleep(0.005)
 
     return wait

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from usi.core import events as ev
-from usi.core.errors import BadHandshake, Busy, HandshakeTimeout, NotUsi, PeerError, Unreachable, UnknownHost
+from usi.core.errors import BadHandshake, Busy, HandshakeTimeout, NotUsi, PeerError, UnknownHost, Unreachable
 from usi.core.session import OFFER_SIZE, REFUSAL_MARK, REFUSAL_SIZE, refusal
 from usi.net import client as net_client
 
@@ -21,7 +21,10 @@ PRESET = bytes(range(16))
 # --- nobody there ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["no-such-host.invalid", "..", "a" * 70, "é" * 70, "300.1.2.3"], ids=lambda a: ascii(a[:21]))
+NOWHERE = ["no-such-host.invalid", "..", "a" * 70, "é" * 70, "300.1.2.3"]
+
+
+@pytest.mark.parametrize("address", NOWHERE, ids=lambda address: ascii(address[:21]))
 async def test_a_host_that_cannot_be_found_is_said(house: Any, address: str) -> None:
     with pytest.raises(UnknownHost) as caught:
         await house.guest("alice", 12800, address=address)

@@ -12,9 +12,20 @@ from typing import Any
 
 import pytest
 
+from usi.config import Settings
 from usi.core import events as ev
 from usi.core import wire
-from usi.core.errors import Busy, CannotListen, HandshakeTimeout, PortInUse
+from usi.core.errors import (
+    Busy,
+    CannotListen,
+    HandshakeTimeout,
+    HostStopped,
+    KeyNeeded,
+    KeyNotWanted,
+    PeerError,
+    PortInUse,
+    WrongKey,
+)
 from usi.core.session import CLIENT_BLOCK_SIZE, HELLO_SIZE, Role, Session, refusal
 from usi.net import host as net_host
 
@@ -37,7 +48,7 @@ FOREIGN = {
 @pytest.fixture
 async def talking(house: Any) -> AsyncIterator[Any]:
     """A host with bob, who must go on undisturbed: checked at the end."""
-    host = await house.host(handshake_seconds=600, goodbye_seconds=0.5)
+    host = await house.host(handshake_seconds=600)
     bob = await house.guest("bob", host.port)
     yield host
     await bob.says("undisturbed")
@@ -67,7 +78,10 @@ async def test_two_hosts_do_not_share_a_port(house: Any) -> None:
         await house.open(settings(port=host.port), house.keys["alice"])
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "no-such-name.invalid", "300.1.2.3", "..", "é" * 70, "a" * 70], ids=lambda a: ascii(a[:21]))
+NOT_OURS = ["192.0.2.1", "no-such-name.invalid", "300.1.2.3", "..", "é" * 70, "a" * 70]
+
+
+@pytest.mark.parametrize("address", NOT_OURS, ids=lambda address: ascii(address[:21]))
 async def test_an_address_that_is_not_ours_is_said(house: Any, address: str) -> None:
     with pytest.raises(CannotListen) as caught:
         await house.open(settings(address=address), house.keys["host"])
@@ -111,9 +125,7 @@ async def test_ipv6(house: Any) -> None:
     assert (await alice.hears(ev.Info)).connection == f"[::1]:{listening.port}"
 
 
-def settings(*, port: int = 0, address: str | None = HERE) -> Any:
-    from usi.config import Settings
-
+def settings(*, port: int = 0, address: str | None = HERE) -> Settings:
     return Settings(True, "host", address, port)
 
 
@@ -147,14 +159,14 @@ async def test_what_speaks_something_else_is_refused_and_noted(house: Any, talki
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, HELLO_SIZE - 1, HELLO_SIZE, HELLO_SIZE + 1, HELLO_SIZE + 900])
-async def test_a_newcomer_that_breaks_off_is_noted(house: Any, talking: Any, size: int) -> None:
+async def test_a_newcomer_that_breaks_off_is_noted(house: Any, talking: Any, eventually: Any, size: int) -> None:
     reader, writer = await house.dial(talking.port)
     session = Session(Role.CLIENT, house.keys["alice"])
     writer.write((session.data_to_send() + bytes(2_000))[:size])
     writer.write_eof()
     await talking.hears(ev.Notice, code="cut")
     await answer(reader)
-    assert talking.peer._side.half_open == 0
+    await eventually(lambda: talking.peer._side.half_open == 0)
 
 
 async def test_a_newcomer_that_resets_is_noted(house: Any, talking: Any) -> None:
@@ -244,12 +256,32 @@ async def test_what_a_member_may_not_say_ends_its_link(house: Any, talking: Any,
 INFO = wire.MemberInfo(bytes(32), "x")
 
 
+HOSTILE_NAMES = ["\x1b[31m", "a\u202eb", "\u200b", " ", "\u0430dmin", "x\x7f"]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
+@pytest.mark.parametrize("joined", [False, True], ids=["join", "nick"])
+async def test_a_name_that_cannot_be_one_is_never_shown(house: Any, talking: Any, name: str, joined: bool) -> None:
+    puppet = await house.puppet(talking.port, "mallory")
+    if joined:
+        await puppet.join("mallory")
+        puppet.send(wire.Nick(name))
+    else:
+        puppet.send(wire.Join(name))
+    assert await puppet.goodbye() == "name-refused"
+    if joined:
+        await talking.hears(ev.MemberLeft, name="mallory")
+    assert not talking.all(ev.MemberRenamed)
+    assert {event.name for event in talking.all(ev.MemberJoined)} <= {"bob", "mallory"}
+    assert not any(name in str(event) for event in talking.told if name.strip())
+
+
 @pytest.mark.parametrize(
     "message", [wire.Nick("early"), wire.GetKey(bytes(32)), wire.Alive()], ids=["nick", "get-key", "alive"]
 )
 async def test_nobody_speaks_before_joining(house: Any, talking: Any, message: wire.Message) -> None:
     puppet = await house.puppet(talking.port, "mallory")
-    puppet.send(message)
+    puppet.seal(b"\x91" + wire.encode(message))
     assert await puppet.goodbye() == "out-of-turn"
     await talking.hears(ev.Notice, code="out-of-turn")
     assert talking.peer._side.hub.members == 2
@@ -263,9 +295,7 @@ async def test_nobody_speaks_before_joining(house: Any, talking: Any, message: w
 async def test_a_sealed_record_of_nonsense_ends_that_link_alone(house: Any, talking: Any, plaintext: bytes) -> None:
     puppet = await house.puppet(talking.port, "mallory")
     await puppet.join("mallory")
-    session = puppet.session
-    sealed = session._seal_key.seal(session.records_out.to_bytes(15, "big"), plaintext)
-    puppet.write(len(sealed).to_bytes(4, "big") + sealed)
+    puppet.seal(plaintext)
     assert await puppet.goodbye() == "bad-message"
     await talking.hears(ev.MemberLeft, name="mallory", reason="bad-message")
 
@@ -293,23 +323,36 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 
+def let_time_pass(host: Any, *, joined: bool) -> None:
+    """As if the newcomers had begun an hour ago, or the members had been silent for so long."""
+    for link in host.peer._side._links.values():
+        if link.is_joined and joined:
+            link._heard -= 3_600
+        elif not link.is_joined and not joined:
+            link._deadline -= 3_600
+
+
 @pytest.mark.usefixtures("quick_ticks")
-async def test_who_connects_and_says_nothing_is_turned_away_in_time(house: Any) -> None:
-    host = await house.host(handshake_seconds=0.1, goodbye_seconds=0.1)
+async def test_who_connects_and_says_nothing_is_turned_away_in_time(house: Any, eventually: Any) -> None:
+    host = await house.host(handshake_seconds=600, goodbye_seconds=0.1)
     bob = await house.guest("bob", host.port)
     reader, _ = await house.dial(host.port)
+    await eventually(lambda: host.peer._side.half_open == 1)
+    let_time_pass(host, joined=False)
     assert await answer(reader) == refusal(HandshakeTimeout())
     notice = await host.hears(ev.Notice, code="handshake-timeout")
     assert "in time" in notice.text
-    assert host.peer._side.half_open == 0
+    await eventually(lambda: host.peer._side.half_open == 0)  # it counts until its socket is closed
     await bob.says("here")
     await host.hears(ev.Message, text="here")
 
 
 @pytest.mark.usefixtures("quick_ticks")
-async def test_who_makes_keys_and_does_not_join_is_turned_away_in_time(house: Any) -> None:
-    host = await house.host(handshake_seconds=0.3, goodbye_seconds=0.1)
+async def test_who_makes_keys_and_does_not_join_is_turned_away_in_time(house: Any, eventually: Any) -> None:
+    host = await house.host(handshake_seconds=600)
     puppet = await house.puppet(host.port, "mallory")
+    await eventually(lambda: len(host.peer._side.hub._seats) == 2)
+    let_time_pass(host, joined=False)
     assert await puppet.goodbye() == "handshake-timeout"
     await host.hears(ev.Notice, code="handshake-timeout")
     assert host.peer._side.hub.members == 1
@@ -338,6 +381,23 @@ async def test_so_many_handshakes_and_no_more_at_once(
     assert host.peer._side.half_open == 1
 
 
+async def test_so_many_connections_and_no_more_in_all(
+    house: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usi.net.client._BUSY_PAUSES", (0.05,) * 40)
+    host = await house.host(connections=2)
+    bob = await house.guest("bob", host.port)
+    alice = await house.guest("alice", host.port)
+    joining = asyncio.ensure_future(house.guest("carol", host.port))
+    await host.hears(ev.Notice, code="busy")
+    await alice.says("still here")
+    await bob.hears(ev.Message, text="still here")
+    await alice.leave()
+    carol = await joining
+    await carol.says("at last")
+    await bob.hears(ev.Message, text="at last")
+
+
 async def test_a_host_that_stays_busy_is_said_in_the_end(
     house: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,7 +411,6 @@ async def test_a_host_that_stays_busy_is_said_in_the_end(
     await host.hears(ev.Notice, code="busy", count=3)
 
 
-@pytest.mark.usefixtures("quick_ticks")
 async def test_a_flood_of_refused_connections_is_counted_and_not_listed(house: Any) -> None:
     host = await house.host()
     for _ in range(60):
@@ -365,27 +424,27 @@ async def test_a_flood_of_refused_connections_is_counted_and_not_listed(house: A
 
 @pytest.mark.usefixtures("quick_ticks")
 async def test_a_silent_member_is_given_up_and_announced(house: Any) -> None:
-    host = await house.host(silence_seconds=0.3, heartbeat_seconds=0.05)
-    bob = await house.guest("bob", host.port, heartbeat_seconds=0.05)
+    host = await house.host()
     puppet = await house.puppet(host.port, "mallory")
     await puppet.join("mallory")
-    for seat in (host, bob):
-        await seat.hears(ev.MemberLeft, name="mallory", reason="silent")
+    let_time_pass(host, joined=True)
+    bob = await house.guest("bob", host.port)
+    await host.hears(ev.MemberLeft, name="mallory", reason="silent")
     assert await puppet.goodbye() == "silent"
     await bob.says("still here")
     await host.hears(ev.Message, text="still here")
 
 
 @pytest.mark.usefixtures("quick_ticks")
-async def test_heartbeats_keep_an_idle_link(house: Any) -> None:
-    limits = {"silence_seconds": 0.4, "heartbeat_seconds": 0.05}
-    host = await house.host(**limits)
-    alice = await house.guest("alice", host.port, **limits)
+async def test_an_idle_link_beats_in_both_directions(house: Any, eventually: Any) -> None:
+    host = await house.host(heartbeat_seconds=0.05)
+    alice = await house.guest("alice", host.port, heartbeat_seconds=0.05)
     side = alice.peer._side
-    while side.traffic().records_in < 25:  # some three times the silence that would end it
-        async with asyncio.timeout(20):
-            await asyncio.sleep(0.02)
-    assert side.traffic().records_out > 10
+    await eventually(lambda: side.traffic().records_in > 8 and side.traffic().records_out > 8)
+    before = [link._heard for link in (side._link, *host.peer._side._links.values())]
+    await eventually(lambda: side.traffic().records_in > 12 and host.peer._side.traffic().records_in > 12)
+    after = [link._heard for link in (side._link, *host.peer._side._links.values())]
+    assert all(late > early for early, late in zip(before, after, strict=True))  # each was a sign of life
     assert not alice.all(ev.Disconnected)
     assert not host.all(ev.MemberLeft)
 
@@ -412,11 +471,22 @@ async def test_a_reader_that_stops_reading_is_given_up_and_delays_nobody(house: 
     assert texts == ["x" * 60_000] * len(texts)
 
 
+async def test_a_member_that_floods_the_host_waits_in_line_and_delays_nobody(house: Any) -> None:
+    host = await house.host()
+    bob = await house.guest("bob", host.port)
+    puppet = await house.puppet(host.port, "mallory")
+    await puppet.join("mallory")
+    for number in range(20):
+        puppet.send(*[wire.GetKey(bytes(32))] * 100)
+        await bob.says(f"in between {number}")
+    await host.hears(ev.Message, text="in between 19")
+    await host.says("indeed")
+    await bob.hears(ev.Message, text="indeed")
+
+
 def narrow(host: Any, guest: Any) -> None:
     """Make the system's own buffers between the two small, so that little is needed to fill them."""
-    (link,) = [
-        link for link in host.peer._side._links.values() if link.session.peer == guest.peer._member._key.public
-    ]
+    (link,) = [link for link in host.peer._side._links.values() if link.session.peer == guest.peer._member._key.public]
     link._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     near = guest.peer._side._link._transport
     near.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -449,7 +519,7 @@ async def test_a_host_that_closes_sees_off_every_kind_of_connection(house: Any, 
     refused, _ = await house.dial(host.port)
     await host.hears(ev.Notice, code="busy")
     await host.leave()
-    assert await answer(silent) == await answer(begun) == refusal(net_host.HostStopped())
+    assert await answer(silent) == await answer(begun) == refusal(HostStopped())
     assert await keyed.goodbye() == "host-stopped"
     assert await answer(refused) == refusal(Busy())
     assert (await bob.end())[-1].code == "host-stopped"
@@ -481,22 +551,20 @@ async def test_a_host_does_not_wait_for_ever_for_those_who_do_not_hang_up(house:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "given", "code"),
-    [(PRESET, None, "key-needed"), (None, PRESET, "key-not-wanted"), (PRESET, bytes(32), "wrong-key")],
+    ("wanted", "given", "error"),
+    [(PRESET, None, KeyNeeded), (None, PRESET, KeyNotWanted), (PRESET, bytes(32), WrongKey)],
     ids=["missing", "unwanted", "wrong"],
 )
 async def test_a_preset_key_that_does_not_fit_is_told_on_both_sides(
-    house: Any, wanted: bytes | None, given: bytes | None, code: str
+    house: Any, wanted: bytes | None, given: bytes | None, error: type[PeerError]
 ) -> None:
-    from usi.core.errors import PEER_ERRORS
-
     host = await house.host(preset=wanted)
     bob = await house.guest("bob", host.port, preset=wanted)
-    with pytest.raises(PEER_ERRORS[code]) as caught:
+    with pytest.raises(error) as caught:
         await house.guest("alice", host.port, preset=given)
     assert caught.value.exit_status == 4
     assert "preset key" in str(caught.value)
-    notice = await host.hears(ev.Notice, code=code)
+    notice = await host.hears(ev.Notice, code=error.code)
     assert "preset key" in notice.text
     assert HERE in notice.text
     await bob.says("undisturbed")

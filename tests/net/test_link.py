@@ -27,13 +27,15 @@ from usi.core.errors import (
     NotUsi,
     PeerError,
     Silent,
+    TooFast,
     TooSlow,
+    WornOut,
 )
-from usi.core.session import REFUSAL_MARK, Role, Session, State, refusal
+from usi.core.session import MAX_RECORDS, REFUSAL_MARK, Role, Session, State, refusal
 from usi.net.link import Flusher, Link
 
 T = TypeVar("T")
-LIMITS = Limits(queue_bytes=1_000)
+LIMITS = Limits(queue_bytes=200_000)
 
 
 class Held(Executor):
@@ -49,7 +51,7 @@ class Held(Executor):
         def work() -> None:
             try:
                 future.set_result(fn(*args, **kwargs))
-            except Exception as error:
+            except PeerError as error:
                 future.set_exception(error)
 
         self.waiting.append(work)
@@ -363,6 +365,32 @@ async def test_one_too_many_is_turned_away_before_it_costs_anything(keys: dict[s
     assert bench.session.state is State.START
 
 
+async def test_far_more_than_the_pace_allows_ends_the_link(keys: dict[str, PrivateKey]) -> None:
+    bench = Bench(keys, Limits(sender_burst=10, sender_rate=1))
+    await bench.join()
+    for _ in range(40):
+        bench.partner.send([wire.Nick("n")] * 200)
+    bench.feed()
+    assert bench.owner.said[-1] == ("ended", TooFast.code)
+    assert bench.told() == [wire.Bye(TooFast.code)]
+    assert len(bench.owner.said) < 20  # what waited is forgotten
+    await turns()
+    assert bench.owner.said[-1] == ("ended", TooFast.code)
+
+
+async def test_who_is_over_the_pace_is_not_read_meanwhile(keys: dict[str, PrivateKey], eventually: Any) -> None:
+    bench = Bench(keys, Limits(sender_burst=2, sender_rate=500))
+    await bench.join()
+    bench.partner.send([wire.Nick(f"n{number}") for number in range(9)])
+    bench.feed()
+    assert not bench.transport.reading
+    await eventually(lambda: bench.transport.reading)
+    assert bench.owner.said == [wire.Nick(f"n{number}") for number in range(9)]
+    bench.partner.send([wire.Alive()])
+    bench.feed()
+    assert len(bench.owner.said) == 9  # a sign of life is for the link alone
+
+
 # --- sending ---------------------------------------------------------------------------------------------------------
 
 
@@ -402,11 +430,11 @@ async def test_a_partner_that_is_too_slow_is_given_up_when_its_queue_is_full(key
     bench = Bench(keys)
     await bench.join()
     bench.link.pause_writing()
-    size = len(wire.encode(NOTICE))
-    for _ in range(LIMITS.queue_bytes // size):
-        bench.link.send(NOTICE)
+    long = wire.Notice("n", "x" * 256)
+    for _ in range(LIMITS.queue_bytes // len(wire.encode(long))):
+        bench.link.send(long)
     assert bench.owner.said == []
-    bench.link.send(NOTICE)
+    bench.link.send(long)
     assert bench.owner.said == [("ended", TooSlow.code)]
     assert bench.told() == [wire.Bye(TooSlow.code)]  # of the queue nothing more is sealed
     bench.link.send(NOTICE)
@@ -418,11 +446,12 @@ async def test_a_partner_that_is_too_slow_is_given_up_when_its_queue_is_full(key
 async def test_the_bound_is_on_what_waits_and_not_on_all_that_was_sent(keys: dict[str, PrivateKey]) -> None:
     bench = Bench(keys)
     await bench.join()
-    for _ in range(5):
-        bench.link.send(wire.Notice("n", "x" * 250))
-        bench.link.send(wire.Notice("n", "x" * 250))
-        await turns(1)
-    assert len(bench.told()) == 10
+    long = wire.Notice("n", "x" * 256)
+    count = 2 * LIMITS.queue_bytes // len(wire.encode(long))
+    for _ in range(count):
+        bench.link.send(long)  # a burst of our own, however long: the partner takes it
+    await turns(1)
+    assert bench.told() == [long] * count
     assert bench.owner.said == []
 
 
@@ -450,8 +479,8 @@ async def test_what_is_under_way_when_a_link_ends_does_not_reset_it(keys: dict[s
     """However much the partner has sent before: a reset could overtake the goodbye."""
     bench = Bench(keys)
     await bench.join()
-    for _ in range(30):
-        bench.partner.send([wire.Nick("n" * 24)] * 200)
+    long = wire.Post(bytes(16), bytes(32), bytes(32), bytes(15), bytes(wire.MAX_SEALED))
+    bench.partner.send([long, long])
     bench.feed()
     assert bench.link.bytes_in > 100_000
     bench.link.close(HostStopped())
@@ -537,6 +566,30 @@ async def test_an_idle_link_sends_a_heartbeat(keys: dict[str, PrivateKey]) -> No
     bench.link.tick(now + LIMITS.heartbeat_seconds + 1)
     await turns()
     assert bench.told() == [wire.Alive()]
+
+
+async def test_a_link_ends_before_its_numbers_do(keys: dict[str, PrivateKey]) -> None:
+    bench = Bench(keys)
+    await bench.join()
+    bench.session._sent = bench.partner._received = MAX_RECORDS - 10
+    bench.link.tick(asyncio.get_running_loop().time())
+    assert bench.owner.said == [("ended", WornOut.code)]
+    assert bench.told() == [wire.Bye(WornOut.code)]
+
+
+async def test_only_what_opens_is_a_sign_of_life(keys: dict[str, PrivateKey]) -> None:
+    bench = Bench(keys)
+    await bench.join()
+    now = asyncio.get_running_loop().time()
+    bench.link._heard = now - LIMITS.silence_seconds - 1
+    bench.partner.send([wire.Alive()])
+    bench.feed()
+    bench.link.tick(now + 1)
+    assert bench.owner.said == []
+    bench.link._heard = now - LIMITS.silence_seconds - 1
+    bench.feed(b"\x00\x01\x00\x00 the beginning of a long record")
+    bench.link.tick(now + 1)
+    assert bench.owner.said == [("ended", Silent.code)]
 
 
 async def test_silence_ends_a_link_and_forgiveness_spares_it(keys: dict[str, PrivateKey]) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+import usi
 from usi.config import Settings
 from usi.core import events as ev
-from usi.core.commands import COMMANDS
+from usi.core.commands import COMMANDS, Say
 from usi.core.crypto import PrivateKey
-from usi.core.errors import Unreachable
+from usi.core.errors import BadName, Unreachable
 from usi.core.session import CIPHER, KEY_EXCHANGE
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
@@ -169,6 +170,21 @@ async def test_nick_is_told_to_all_and_stands_on_the_next_message(house: Any) ->
     await bob.says("/users")
     users = await bob.hears(ev.Users, asked=True)
     assert sorted(member.name for member in users.members) == ["alicia", "bob", "host"]
+
+
+async def test_names_that_change_quickly_are_all_taken(house: Any) -> None:
+    """As from a pipe: the answer to the first is still under way when the next is asked for."""
+    host = await house.host()
+    alice = await house.guest("alice", host.port)
+    names = [f"name{number}" for number in range(10)]
+    for seat, lines in ((host, names), (alice, [name.upper() + "x" for name in names])):
+        await seat.says(*(f"/nick {name}" for name in lines[:5]), "/nick alice" if seat is host else "/nick name9")
+        await seat.says(*(f"/nick {name}" for name in lines[5:]))
+        await seat.hears(ev.MemberRenamed, mine=True, count=10)
+        assert [event.name for event in seat.all(ev.MemberRenamed, mine=True)] == lines
+    await alice.says("still here")
+    assert (await host.hears(ev.Message)).from_ == "NAME9x"
+    assert len(host.all(ev.Notice)) == len(alice.all(ev.Notice)) == 1  # the one name that was taken
 
 
 async def test_a_guest_whose_name_is_taken_gets_a_number(house: Any) -> None:
@@ -410,6 +426,23 @@ async def test_without_a_key_one_is_made_for_this_run(house: Any, monkeypatch: p
         assert listening.key_fingerprint == house.keys["carol"].public.id.hex()
 
 
+async def test_a_program_of_ones_own_can_host_and_join(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the names that the package gives to others."""
+    made = iter(("host", "alice"))
+    monkeypatch.setattr(PrivateKey, "generate", classmethod(lambda cls: house.keys[next(made)]))
+    async with asyncio.timeout(20), usi.host(address=HERE, port=0, preset=PRESET) as host:
+        listening = await anext(host.events())
+        assert isinstance(listening, ev.Listening)
+        async with usi.connect(HERE, listening.port, name="bot", preset=PRESET) as bot:
+            await bot.do(Say("hello"))
+            async for event in host.events():
+                if isinstance(event, ev.Message):
+                    assert (event.from_, event.text) == ("bot", "hello")
+                    break
+    with pytest.raises(BadName):
+        usi.connect(name="\x1b")
+
+
 async def test_a_start_that_fails_leaves_nothing_behind(house: Any) -> None:
     host = await house.host()
     await host.leave()
@@ -442,7 +475,7 @@ async def test_a_start_can_be_called_off(house: Any) -> None:
 
 
 async def test_a_guest_whose_face_sleeps_reads_no_more_and_loses_nothing(house: Any, eventually: Any) -> None:
-    host = await house.host()
+    host = await house.host(sender_rate=10_000)
     alice = await house.guest("alice", host.port, awake=False, listed_events=400)
     link = alice.peer._side._link
     names = [f"n{index}" for index in range(700)]  # a change of name is an event that costs next to nothing
@@ -460,17 +493,14 @@ async def test_a_guest_whose_face_sleeps_reads_no_more_and_loses_nothing(house: 
     await host.hears(ev.Message, text="awake")
 
 
-@pytest.mark.usefixtures("quick_ticks")
 async def test_a_guest_that_does_not_read_is_not_told_that_the_host_was_silent(house: Any, eventually: Any) -> None:
-    host = await house.host(heartbeat_seconds=0.05, silence_seconds=600)
-    limits = {"listed_events": 40, "heartbeat_seconds": 0.05, "silence_seconds": 0.3}
-    alice = await house.guest("alice", host.port, awake=False, **limits)
+    host = await house.host()
+    alice = await house.guest("alice", host.port, awake=False, listed_events=40)
     link = alice.peer._side._link
     await host.says(*(f"/nick n{index}" for index in range(30)))
     await eventually(lambda: not link._transport.is_reading())
-    loop = asyncio.get_running_loop()
-    until = loop.time() + 0.6  # twice the silence that would end the link
-    await eventually(lambda: loop.time() > until)
+    link._heard -= 3_600  # as after an hour with the face asleep
+    alice.peer._side.tick(False)
     alice.wake()
     await host.says("still there?")
     assert (await alice.hears(ev.Message)).text == "still there?"
@@ -530,9 +560,7 @@ async def test_the_inspector_hears_every_step_and_no_secret(house: Any, monkeypa
     await host.hears(ev.MemberLeft)
     await host.leave()
 
-    steps = {
-        seat: [(event.step, event.direction) for event in seat.all(ev.TraceEvent)] for seat in (host, alice)
-    }
+    steps = {seat: [(event.step, event.direction) for event in seat.all(ev.TraceEvent)] for seat in (host, alice)}
     handshake = ["hello", "offer", "kem", "answer", "keys", "fingerprint"]
     there = {"hello": "out", "offer": "in", "answer": "out"}
     back = {"hello": "in", "offer": "out", "answer": "in"}
@@ -566,3 +594,52 @@ async def test_without_the_inspector_nothing_is_traced(house: Any) -> None:
     await alice.says("hello")
     await alice.hears(ev.Delivered)
     assert not host.all(ev.TraceEvent) + alice.all(ev.TraceEvent)
+
+
+# --- comparing -------------------------------------------------------------------------------------------------------
+
+
+async def test_comparing_and_saying_that_it_matches(house: Any) -> None:
+    host = await house.host()
+    alice = await house.guest("alice", host.port)
+    await alice.says("/verify")
+    await host.says("/verify alice")
+    mine, theirs = await alice.hears(ev.Verification), await host.hears(ev.Verification)
+    assert (mine.name, theirs.name) == ("host", "alice")
+    assert (mine.fingerprint, mine.words) == (theirs.fingerprint, theirs.words)
+    assert mine.state == theirs.state == "open"
+    await alice.says("!verifier oui", "/users")
+    assert (await alice.hears(ev.Verification, count=2)).state == "verified"
+    users = await alice.hears(ev.Users, asked=True)
+    assert {member.name: member.verified for member in users.members} == {"host": True, "alice": False}
+    await host.says("/users")
+    users = await host.hears(ev.Users, asked=True)
+    assert not any(member.verified for member in users.members)  # what one has compared is not the other's word
+
+
+@pytest.mark.parametrize("who", ["guest", "host"])
+async def test_saying_that_it_differs_ends_that_link_at_once(house: Any, who: str) -> None:
+    host = await house.host()
+    alice = await house.guest("alice", host.port)
+    bob = await house.guest("bob", host.port)
+    await (alice.says("/verify host no") if who == "guest" else host.says("/verify alice no"))
+    told = await alice.end()
+    assert isinstance(told[-1], ev.Disconnected)
+    assert told[-1].code == "not-verified"
+    assert alice.peer.exit_status == 4
+    for seat in (host, bob):
+        await seat.hears(ev.MemberLeft, name="alice", reason="not-verified")
+    await bob.says("still here")
+    await host.hears(ev.Message, text="still here")
+
+
+@pytest.mark.parametrize("line", ["/verify nobody", "/verify alice", "/verify bob", "/verify host perhaps"])
+async def test_what_cannot_be_compared_is_said(house: Any, line: str) -> None:
+    host = await house.host()
+    alice = await house.guest("alice", host.port)
+    await house.guest("bob", host.port)
+    await alice.hears(ev.MemberJoined)
+    assert await alice.peer.enter(line) is False
+    error = await alice.hears(ev.Error)
+    assert error.message == line
+    assert not alice.all(ev.Verification)

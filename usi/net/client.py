@@ -14,6 +14,7 @@ from usi.config import Settings
 from usi.core import events, wire
 from usi.core.crypto import PrivateKey
 from usi.core.errors import Busy, Cut, Left, NotConnected, PeerError, UnknownHost, Unreachable, from_code
+from usi.core.language import tr
 from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
 from usi.core.trace import Trace
 from usi.net.link import Flusher, Link
@@ -67,7 +68,8 @@ class Client:
         except (socket.gaierror, UnicodeError) as error:
             raise UnknownHost(host=self.host) from error
         except TimeoutError as error:
-            raise Unreachable(host=self.host, port=self.port, why=f"no answer in {seconds:g} seconds") from error
+            why = tr("no answer in {seconds:g} seconds", seconds=seconds)
+            raise Unreachable(host=self.host, port=self.port, why=why) from error
         except (OSError, OverflowError) as error:
             raise Unreachable(host=self.host, port=self.port, why=_why(error)) from error
 
@@ -170,11 +172,11 @@ def _several_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
 def _why(error: Exception) -> str:
     """A failed connection in words; asyncio folds the failures of several addresses into one text."""
     codes = {
-        errno.ECONNREFUSED: "it refused the connection",
-        errno.EHOSTUNREACH: "there is no route to it",
-        errno.ENETUNREACH: "this machine has no network that leads there",
+        errno.ECONNREFUSED: tr("it refused the connection"),
+        errno.EHOSTUNREACH: tr("there is no route to it"),
+        errno.ENETUNREACH: tr("this machine has no network that leads there"),
     }
     for code, words in codes.items():
         if getattr(error, "errno", None) == code or f"[Errno {code}]" in str(error):
             return words
-    return getattr(error, "strerror", None) or "it cannot be reached"
+    return getattr(error, "strerror", None) or tr("it cannot be reached")

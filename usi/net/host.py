@@ -18,6 +18,7 @@ from usi.core import events, wire
 from usi.core.crypto import PrivateKey, digest, random_bytes, sha256
 from usi.core.errors import Busy, CannotListen, HostStopped, Left, PeerError, PortInUse
 from usi.core.hub import OWN, Arrived, Fact, Gone, Heard, Hub, Send
+from usi.core.language import tr
 from usi.core.session import Role, Session
 from usi.core.trace import Trace
 from usi.net.link import Flusher, Link
@@ -281,7 +282,7 @@ def _listen(address: str | None, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(port=port) from error
-        why = "that address is not one of this machine" if error.errno == errno.EADDRNOTAVAIL else error.strerror
+        why = tr("that address is not one of this machine") if error.errno == errno.EADDRNOTAVAIL else error.strerror
         raise CannotListen(address=address or "*", port=port, why=why or "it is not allowed") from error
     except UnicodeError as error:
         raise CannotListen(address=address or "*", port=port, why="that is not an address") from error

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from usi.config import Limits
 from usi.core import wire
-from usi.core.errors import Busy, Cut, HandshakeTimeout, PeerError, Silent, TooFast, TooSlow, WornOut
+from usi.core.errors import Busy, Cut, HandshakeTimeout, NotUsi, PeerError, Silent, TooFast, TooSlow, WornOut
 from usi.core.session import Role, Session, State, refusal
 from usi.net.pace import PacedInbox
 from usi.net.side import Traffic
@@ -142,8 +142,18 @@ class Link(asyncio.Protocol):
         self._transport = None
         self._closed.set()
         if not self._ended:
-            self._end(Cut())
+            self._end(self._cut())
         self._owner.link_closed(self)
+
+    def _cut(self) -> PeerError:
+        """What a connection that ended without an end means: a refusal, where one came just before."""
+        try:
+            self.session.receive_eof()
+        except NotUsi:
+            return Cut()
+        except PeerError as error:
+            return error
+        return Cut()
 
     def pause_writing(self) -> None:
         self._full = True
@@ -342,9 +352,11 @@ class Link(asyncio.Protocol):
         await self._closed.wait()
 
     def turn_away(self) -> None:
-        """End without a word: there are too many to be polite to."""
+        """Refuse and close at once: there are too many to wait for each to read it."""
         self._ended = True
-        self._abort()
+        if self._transport is not None:
+            self._transport.write(refusal(Busy()))
+            self._transport.close()
 
     def _abort(self) -> None:
         if self._transport is not None:

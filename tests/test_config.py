@@ -1,0 +1,49 @@
+"""Settings and limits: their defaults, and that a run cannot change them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from usi.config import DEFAULT_PORT, Limits, Settings
+from usi.core import wire
+
+
+def test_the_defaults_are_those_of_the_protocol() -> None:
+    limits = Limits()
+    assert DEFAULT_PORT == 12_800
+    assert (limits.half_open, limits.half_open_per_address) == (64, 8)
+    assert limits.handshake_seconds == 10
+    assert (limits.heartbeat_seconds, limits.silence_seconds) == (10, 30)
+    assert limits.queue_bytes == 1024 * 1024
+
+
+def test_the_limits_fit_together() -> None:
+    limits = Limits()
+    assert limits.half_open_per_address < limits.half_open
+    assert limits.silence_seconds >= 3 * limits.heartbeat_seconds
+    assert limits.queue_bytes > 4 * wire.MAX_RECORD  # one long message is no sign of a slow reader
+    assert limits.listed_events > 10 * wire.MAX_BATCH  # nor is one full record of a sleeping face
+    assert limits.goodbye_seconds < limits.acknowledge_seconds < limits.silence_seconds
+    assert all(value > 0 for value in dataclasses.astuple(limits))
+
+
+@pytest.mark.parametrize("thing", [Limits(), Settings(True, "host")])
+def test_nothing_changes_under_a_run(thing: Limits | Settings) -> None:
+    for field in dataclasses.fields(thing):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(thing, field.name, None)
+
+
+def test_keys_do_not_show() -> None:
+    """Settings may end up in a traceback or a log."""
+    settings = Settings(True, "host", preset=b"secret preset key", drawn_key="drawn secret")
+    assert "secret" not in repr(settings)
+    assert "secret" not in str(settings)
+
+
+def test_settings_of_two_runs_share_nothing_that_can_change() -> None:
+    assert Settings(True, "a").limits == Settings(False, "b").limits
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings(True, "a").limits.half_open = 1  # type: ignore[misc]
