@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import random
 import re
@@ -14,49 +15,64 @@ from typing import NoReturn
 from usi import __version__
 from usi.config import DEFAULT_PORT, Settings
 from usi.core import errors, text
+from usi.core.language import tr
+from usi.ui import i18n
 
 KEY_VARIABLE = "USI_KEY"
 _MAX_PORT = 65_535
 _PORT = re.compile(r"[0-9]{1,5}")
-_STATUSES = """\
+_STATUSES = i18n.mark("""\
 exit status: 0 left normally, 1 other failure, 2 wrong usage, 3 unreachable, refused or port in use,
-4 authentication or verification failed, 5 removed by the host"""
+4 authentication or verification failed, 5 removed by the host""")
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise errors.UsageError(why=f"{message[:1].upper()}{message[1:]}.")
+        sentence = f"{message[:1].upper()}{message[1:]}."
+        raise errors.UsageError(why=sentence)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="usi",
-        description="Encrypted conversations in the terminal: one hosts, the others join.",
-        epilog=_STATUSES,
+        description=tr("Encrypted conversations in the terminal: one hosts, the others join."),
+        epilog=tr(_STATUSES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("-s", "--server", "--serveur", action="store_true", help="host")
+    add("-s", "--server", "--serveur", action="store_true", help=tr("host a conversation"))
     add(
-        "-c", "--client", nargs="?", const="localhost", metavar="HOST[:PORT]",
-        help=f"join a host (default localhost:{DEFAULT_PORT}; [::1]:{DEFAULT_PORT} for IPv6)",
+        "-c", "--client", nargs="?", const="localhost", metavar=tr("HOST[:PORT]"),
+        help=tr("join a host (default localhost:{port}; [::1]:{port} for IPv6)", port=DEFAULT_PORT),
     )  # fmt: skip
-    add("-m", "--name", "--nom", metavar="NAME", help="your name (default guest-xxxx, or host)")
-    add("-b", "--bind", metavar="ADDRESS", help="host: listen on this address only")
-    add("-p", "--port", type=int, metavar="PORT", help=f"port (default {DEFAULT_PORT}; a host takes 0 for any)")
+    add("-m", "--name", "--nom", metavar=tr("NAME"), help=tr("your name (default guest-xxxx, or host)"))
+    add("-b", "--bind", metavar=tr("ADDRESS"), help=tr("host: listen on this address only"))
     add(
-        "-k", "--key", "--cle", metavar="KEY",
-        help="preset key that all must have, base64 or hexadecimal, 128/192/256 bits; `new` on a host draws one",
+        "-p", "--port", type=int, metavar=tr("PORT"),
+        help=tr("port (default {port}; a host takes 0 for any)", port=DEFAULT_PORT),
     )  # fmt: skip
-    add("--key-file", metavar="FILE", help=f"read the preset key from a file (or set {KEY_VARIABLE})")
-    add("-d", "--dev", action="store_true", help="show every step of the cryptography")
-    add("--plain", action="store_true", help="no screen: lines in, lines out")
-    add("--json", action="store_true", help="as --plain, with one JSON object per event")
-    add("--stay", action="store_true", help="with --plain or --json: stay when the input ends, until a signal")
-    add("--no-color", action="store_true", help="no colours (as the variable NO_COLOR)")
-    add("--debug", action="store_true", help="show the traceback of a failure")
-    add("-v", "--version", action="version", version=f"usi {__version__}")
+    add(
+        "-k", "--key", "--cle", metavar=tr("KEY"),
+        help=tr("preset key that all must have, base64 or hexadecimal, 128/192/256 bits; `new` on a host draws one"),
+    )  # fmt: skip
+    add(
+        "--key-file", metavar=tr("FILE"),
+        help=tr("read the preset key from a file (or set {variable})", variable=KEY_VARIABLE),
+    )  # fmt: skip
+    add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
+    add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
+    add("-d", "--dev", action="store_true", help=tr("show every step of the cryptography"))
+    add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
+    add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
+    add("--stay", action="store_true", help=tr("with --plain or --json: stay when the input ends, until a signal"))
+    add(
+        *i18n.OPTIONS, choices=i18n.LANGUAGES, metavar="|".join(i18n.LANGUAGES),
+        help=tr("language (default: that of the system)"),
+    )  # fmt: skip
+    add("--no-color", action="store_true", help=tr("no colours (as the variable NO_COLOR)"))
+    add("--debug", action="store_true", help=tr("show the traceback of a failure"))
+    add("-v", "--version", action="version", version=f"usi {__version__}", help=tr("show the version and exit"))
     return parser
 
 
@@ -64,8 +80,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run USI with these arguments (default: the process's own); returns the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     _open_standard_streams()
+    language = i18n.choose(arguments)
+    i18n.speak(language)
     try:
-        return _run(arguments)
+        return _run(arguments, language)
     except errors.UsiError as error:
         if "--debug" in arguments:
             raise
@@ -76,7 +94,8 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in arguments:
             raise
-        print(f"usi: this should not have happened ({type(error).__name__}); --debug shows more.", file=sys.stderr)
+        said = tr("this should not have happened ({kind}); --debug shows more.", kind=type(error).__name__)
+        print(f"usi: {said}", file=sys.stderr)
         return 1
 
 
@@ -87,10 +106,16 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for the life of the program)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an old code page may lack some of our letters
 
 
-def _run(arguments: list[str]) -> int:
-    options = _parser().parse_args(arguments)
+def _run(arguments: list[str], language: str) -> int:
+    with i18n.standard_library(language):
+        options = _parser().parse_args(arguments)
     settings = _settings(options)
     if settings.hosting:
         _use_fast_loop()
@@ -118,11 +143,11 @@ def _settings(options: argparse.Namespace) -> Settings:
             raise errors.UsageError(why="-b is for a host: it says where to listen.")
         address, port = _split_host(options.client)
         if port is not None and options.port not in (None, port):
-            raise errors.UsageError(why=f"Two ports were given, {port} and {options.port}.")
+            raise errors.UsageError(why=tr("Two ports were given, {one} and {other}.", one=port, other=options.port))
         port = port if port is not None else options.port
     port = DEFAULT_PORT if port is None else port
     if not (0 if hosting else 1) <= port <= _MAX_PORT:
-        raise errors.UsageError(why=f"{port} is not a port: it must be 1 to {_MAX_PORT}.")
+        raise errors.UsageError(why=tr("{port} is not a port: it must be 1 to {limit}.", port=port, limit=_MAX_PORT))
     from usi.core.commands import mended  # these here, because --help should be quick
     from usi.core.crypto import new_preset_key, parse_preset_key
 
@@ -141,6 +166,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         preset=parse_preset_key(preset) if preset is not None else None,
         drawn_key=preset if drawn else None,
         dev=options.dev,
+        notifications=options.notifications,
+        notify_content=options.notify_content,
     )
 
 
@@ -150,12 +177,13 @@ def _split_host(target: str) -> tuple[str, int | None]:
     if target.startswith("["):
         host, bracket, rest = target[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise errors.UsageError(why=f"{target} is not HOST[:PORT]; an IPv6 address stands in brackets.")
+            why = tr("{target} is not HOST[:PORT]; an IPv6 address stands in brackets.", target=target)
+            raise errors.UsageError(why=why)
         port = rest[1:]
     elif target.count(":") == 1:
         host, _, port = target.partition(":")
     if not host or (port and not _PORT.fullmatch(port)) or target.endswith(":"):
-        raise errors.UsageError(why=f"{target!r} is not HOST[:PORT].")
+        raise errors.UsageError(why=tr("{target!r} is not HOST[:PORT].", target=target))
     return host, int(port) if port else None
 
 

@@ -52,4 +52,8 @@ class Settings:
     drawn_key: str | None = field(default=None, repr=False)
     """The preset key in base64 where this run drew it, to be shown to its person."""
     dev: bool = False
+    notifications: bool = False
+    """Tell the desktop of messages that nobody is looking at."""
+    notify_content: bool = False
+    """With their text."""
     limits: Limits = field(default_factory=Limits)

@@ -16,6 +16,7 @@ from usi.core.commands import (
     Help,
     Info,
     Intent,
+    Mute,
     Nick,
     Quit,
     Say,
@@ -47,12 +48,14 @@ SPELLINGS: dict[str, Intent] = {
     "verify": Verify(),
     "verifier": Verify(),
     "vérifier": Verify(),
+    "mute": Mute(),
+    "sourdine": Mute(),
     "me waves": Act("waves"),
     "moi waves": Act("waves"),
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 

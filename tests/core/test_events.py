@@ -21,9 +21,29 @@ WORDS = ["one", "two", "three", "four"]
 # Event as made here → what a script reads, besides `event` and `time`.
 CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
     (
-        events.Listening(time=TIME, addresses=["192.0.2.1", "2001:db8::1"], port=12800, key_fingerprint=PRINT),
+        events.Connecting(time=TIME, step="dial", attempt=2),
+        "connecting",
+        {"step": "dial", "attempt": 2},
+    ),
+    (
+        events.Listening(
+            time=TIME,
+            addresses=["192.0.2.1", "2001:db8::1"],
+            port=12800,
+            name="host",
+            member=MEMBER,
+            rooms=["general"],
+            key_fingerprint=PRINT,
+        ),
         "listening",
-        {"addresses": ["192.0.2.1", "2001:db8::1"], "port": 12800, "key_fingerprint": PRINT},
+        {
+            "addresses": ["192.0.2.1", "2001:db8::1"],
+            "port": 12800,
+            "name": "host",
+            "member": MEMBER,
+            "rooms": ["general"],
+            "key_fingerprint": PRINT,
+        },
     ),
     (
         events.Connected(
@@ -32,6 +52,7 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             port=12800,
             name="alice",
             member=MEMBER,
+            rooms=["general"],
             fingerprint=PRINT,
             words=WORDS,
             cipher="AES-256-OCB",
@@ -44,6 +65,7 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "port": 12800,
             "name": "alice",
             "member": MEMBER,
+            "rooms": ["general"],
             "fingerprint": PRINT,
             "words": WORDS,
             "cipher": "AES-256-OCB",
@@ -56,7 +78,14 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             time=TIME, name="alice", member=MEMBER, fingerprint=PRINT, words=WORDS, address="192.0.2.1:5"
         ),
         "member_joined",
-        {"name": "alice", "member": MEMBER, "fingerprint": PRINT, "words": WORDS, "address": "192.0.2.1:5"},
+        {
+            "name": "alice",
+            "member": MEMBER,
+            "fingerprint": PRINT,
+            "words": WORDS,
+            "address": "192.0.2.1:5",
+            "verified": False,
+        },
     ),
     (
         events.MemberLeft(time=TIME, name="alice", member=MEMBER, reason="cut", fingerprint=PRINT),

@@ -25,7 +25,12 @@ def french() -> Iterator[None]:
 @pytest.mark.usefixtures("french")
 def test_a_template_is_translated_and_filled_in() -> None:
     assert tr("{count} here", count=3) == "3 ici"
-    assert tr("never translated {name}", name="it is empty") == "never translated il est vide"
+    assert tr("never translated: {why}", why="it is empty") == "never translated: il est vide"
+
+
+@pytest.mark.usefixtures("french")
+def test_a_name_is_never_translated() -> None:
+    assert tr("[{name}]", name="it is empty") == "[it is empty]"
 
 
 @pytest.mark.usefixtures("french")

@@ -53,6 +53,11 @@ class Clear:
 
 
 @dataclass(frozen=True)
+class Mute:
+    """Notifications of the current room, off and on again."""
+
+
+@dataclass(frozen=True)
 class Quit:
     pass
 
@@ -67,7 +72,7 @@ class Verify:
 
 ForMember = Say | Act | Nick | Users | Verify
 """What the member machine carries out; the rest is for the peer or the face."""
-Intent = ForMember | Help | Info | Clear | Quit
+Intent = ForMember | Help | Info | Clear | Mute | Quit
 
 
 @dataclass(frozen=True)
@@ -82,18 +87,22 @@ class Command:
 
     @property
     def usage(self) -> str:
-        return self._with_what_it_takes(f"/{self.names[0]}")
+        return self._with_what_it_takes(self._english)
 
     @property
     def spelling(self) -> str:
         """The name in the person's language, behind its mark: the catalogue says which of `names` that is."""
-        return tr(f"/{self.names[0]}")
+        return tr(self._english)
 
     @property
     def listed(self) -> str:
         """The usage with the spelling of the person's language first."""
-        english = f"/{self.names[0]}"
-        return self.usage if self.spelling == english else self._with_what_it_takes(f"{self.spelling}, {english}")
+        spelling = self.spelling
+        return self.usage if spelling == self._english else self._with_what_it_takes(f"{spelling}, {self._english}")
+
+    @property
+    def _english(self) -> str:
+        return f"/{self.names[0]}"
 
     def _with_what_it_takes(self, name: str) -> str:
         return f"{name} {tr(self.takes)}" if self.takes else name
@@ -159,6 +168,7 @@ COMMANDS: tuple[Command, ...] = (
         _verify,
     ),
     Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
+    Command(("mute", "sourdine"), "", "notifications of this room off, or on again", _nothing(Mute())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),
     Command(("nick", "pseudo"), "NAME", "change your name", _something(Nick)),
 )

@@ -23,6 +23,7 @@ from Crypto.Random import get_random_bytes
 from Crypto.Signature import pss
 
 from usi.core.errors import BadKey
+from usi.core.language import tr
 
 try:
     from cryptography.exceptions import InvalidTag as _InvalidTag
@@ -292,7 +293,7 @@ def parse_preset_key(text: str) -> bytes:
         if len(key) in PRESET_SIZES:
             return key
     if readings:
-        raise BadKey(why=f"it has {len(readings[0]) * 8} bits")
+        raise BadKey(why=tr("it has {bits} bits", bits=len(readings[0]) * 8))
     raise BadKey(why="it is neither hexadecimal nor base64")
 
 

@@ -21,9 +21,21 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_d
     time: datetime
 
 
+class Connecting(Event, frozen=True, tag="connecting"):
+    """How far a start has come, for a person who waits; a host has the first step only."""
+
+    step: Literal["key", "dial", "exchange", "busy", "join"]
+    """Making this run's key; calling the host; exchanging keys; the host is full and is tried again; waiting to be
+    let in."""
+    attempt: int = 1
+
+
 class Listening(Event, frozen=True, tag="listening"):
     addresses: list[str]
     port: int
+    name: str
+    member: str
+    rooms: list[str]
     key_fingerprint: str
     """SHA-256 of the host's public key, 64 hexadecimal digits."""
     preset_fingerprint: str | None = None
@@ -37,6 +49,7 @@ class Connected(Event, frozen=True, tag="connected"):
     port: int
     name: str
     member: str
+    rooms: list[str]
     fingerprint: str
     words: list[str]
     cipher: str
@@ -52,6 +65,8 @@ class MemberJoined(Event, frozen=True, tag="member_joined"):
     words: list[str] | None = None
     """As the host's own person sees them; another member's are not known to a guest."""
     address: str | None = None
+    verified: bool = False
+    """This key was compared before in this run."""
 
 
 class MemberLeft(Event, frozen=True, tag="member_left"):

@@ -11,6 +11,10 @@ from collections.abc import Callable
 Translate = Callable[[str], str]
 
 
+PHRASES = frozenset({"why", "what", "summary"})
+"""Fields that hold a phrase of ours, such as a reason; all others are names and numbers, taken as they are."""
+
+
 def _as_it_is(sentence: str) -> str:
     return sentence
 
@@ -25,10 +29,9 @@ def install(translate: Translate | None) -> None:
 
 
 def tr(sentence: str, /, **fields: object) -> str:
-    """A sentence of ours in the person's language, its fields filled in.
-
-    A field that is a phrase of ours is translated as well; any other is taken as it is."""
-    phrases = {  # "" is not a phrase: in a gettext catalogue it is the key of the header
-        name: _translate(value) if isinstance(value, str) and value else value for name, value in fields.items()
+    """A sentence of ours in the person's language, its fields filled in; those in `PHRASES` are translated as well."""
+    phrases = {  # "" is no phrase: in a gettext catalogue it is the key of the header
+        name: _translate(value) if name in PHRASES and isinstance(value, str) and value else value
+        for name, value in fields.items()
     }
     return _translate(sentence).format(**phrases) if fields else _translate(sentence)

@@ -118,6 +118,11 @@ class Member:
         return taken
 
     @property
+    def rooms(self) -> list[str]:
+        """The names of the rooms that this member may see."""
+        return [room.name for room in self._rooms.values()]
+
+    @property
     def in_flight(self) -> int:
         """Posts that the host has not answered."""
         return len(self._outbox)
@@ -464,6 +469,7 @@ class Member:
                 fingerprint=facts.fingerprint.hex() if facts else None,
                 words=list(facts.words) if facts else None,
                 address=facts.address if facts else None,
+                verified=info.id in self.roster.verified,
             )
         )
 

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from usi.core.crypto import ID_SIZE, KEY_SIZE, MODULUS_SIZE, NONCE_SIZE, SIGNATURE_SIZE, TAG_SIZE
 from usi.core.errors import BadMessage, TooLong
+from usi.core.language import tr
 
 MAGIC = b"USI3"
 
@@ -243,9 +244,9 @@ def _decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> lis
         messages = decoder.decode(plaintext)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         found = _FIELD.search(str(error))  # the decoder's own sentence may quote the peer
-        raise BadMessage(why=f"the value at {found[1]}" if found else "it cannot be decoded") from error
+        raise BadMessage(why=tr("the value at {place}", place=found[1]) if found else "it cannot be decoded") from error
     if not 0 < len(messages) <= MAX_BATCH:
-        raise BadMessage(why=f"{len(messages)} messages in a record")
+        raise BadMessage(why=tr("{count} messages in a record", count=len(messages)))
     return messages
 
 

@@ -18,6 +18,7 @@ from usi.core.language import tr
 from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
 from usi.core.trace import Trace
 from usi.net.link import Flusher, Link
+from usi.net.memory import Memory
 from usi.net.side import Person, Traffic
 
 _BUSY_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between tries while a host takes in many at once
@@ -27,12 +28,14 @@ _NO_TRAFFIC = Traffic(0, 0, 0, 0)
 class Client:
     """A guest's way to a host: a `Side` over one link."""
 
-    def __init__(self, settings: Settings, key: PrivateKey, person: Person) -> None:
-        self.host = settings.address or "localhost"
+    def __init__(self, settings: Settings, key: PrivateKey, person: Person, memory: Memory | None = None) -> None:
+        """`memory`: the host is there, and not at an address."""
+        self.host = memory.name if memory is not None else settings.address or "localhost"
         self.port = settings.port
         self._settings = settings
         self._key = key
         self._person = person
+        self._memory = memory
         self._loop = asyncio.get_running_loop()
         self._flusher = Flusher(self._loop)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="usi-rsa")
@@ -46,16 +49,20 @@ class Client:
 
     async def start(self) -> None:
         """Dial and exchange keys. Raises `UnknownHost`, `Unreachable` or the `PeerError` that ended the handshake."""
-        for pause in (*_BUSY_PAUSES, None):
+        for attempt, pause in enumerate((*_BUSY_PAUSES, None), 1):
             self._exchanged = self._loop.create_future()
+            self._person.progress("dial", attempt)
             await self._dial()
+            self._person.progress("exchange", attempt)
             try:
                 await self._exchanged
             except Busy:
                 if pause is None:
                     raise
+                self._person.progress("busy", attempt)
                 await asyncio.sleep(pause)
             else:
+                self._person.progress("join", attempt)
                 return
 
     async def _dial(self) -> None:
@@ -64,6 +71,9 @@ class Client:
         seconds = self._settings.limits.connect_seconds
         try:
             async with asyncio.timeout(seconds):
+                if self._memory is not None:
+                    await self._memory.connect(link)
+                    return
                 await self._loop.create_connection(lambda: link, self.host, self.port, **_several_addresses(self._loop))
         except (socket.gaierror, UnicodeError) as error:
             raise UnknownHost(host=self.host) from error
@@ -82,7 +92,7 @@ class Client:
 
         return note
 
-    def arrival(self, name: str, member: str) -> events.Event:
+    def arrival(self, name: str, member: str, rooms: list[str]) -> events.Event:
         if self._link is None:
             raise NotConnected
         session = self._link.session
@@ -92,6 +102,7 @@ class Client:
             port=self.port,
             name=name,
             member=member,
+            rooms=rooms,
             fingerprint=session.fingerprint.hex(),
             words=list(session.words),
             cipher=CIPHER,

@@ -22,6 +22,7 @@ from usi.core.language import tr
 from usi.core.session import Role, Session
 from usi.core.trace import Trace
 from usi.net.link import Flusher, Link
+from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
 from usi.net.side import Person, Traffic
 
@@ -33,7 +34,8 @@ _OWN_DESCRIPTORS = 64  # for the program itself
 class Host:
     """Listens, and lets members talk; a `Side` whose person is attached to the hub in memory."""
 
-    def __init__(self, settings: Settings, key: PrivateKey, person: Person) -> None:
+    def __init__(self, settings: Settings, key: PrivateKey, person: Person, memory: Memory | None = None) -> None:
+        """`memory`: listen there, and not on a port."""
         room_key = random_bytes(32)
         room = wire.RoomInfo(random_bytes(wire.CONVERSATION_SIZE), FIRST_ROOM, "", room_key, 0)
         self.hub = Hub([(room, digest("usi3 key id", room_key))])
@@ -43,6 +45,7 @@ class Host:
         self._limits: Limits = settings.limits
         self._key = key
         self._person = person
+        self._memory = memory
         self._for_person: list[wire.Message | wire.LinkFacts] = []
         self._loop = asyncio.get_running_loop()
         self._flusher = Flusher(self._loop)
@@ -70,21 +73,28 @@ class Host:
 
     async def start(self) -> None:
         """Listen; raises `PortInUse` or `CannotListen`."""
-        listener = _listen(self._settings.address, self._settings.port)
-        self.port = listener.getsockname()[1]
-        self.addresses = _addresses(self._settings.address)
-        self._server = await self._loop.create_server(self._accept, sock=listener, backlog=512)
+        if self._memory is not None:
+            self._memory.listen(self._accept)
+            self.addresses = [self._memory.name]
+        else:
+            listener = _listen(self._settings.address, self._settings.port)
+            self.port = listener.getsockname()[1]
+            self.addresses = _addresses(self._settings.address)
+            self._server = await self._loop.create_server(self._accept, sock=listener, backlog=512)
         public = self._key.public
         facts = wire.LinkFacts(public.id, public.modulus, b"", (), "")
         self._handle(Arrived(OWN, facts))
         self._person.keyed(None)
 
-    def arrival(self, name: str, member: str) -> events.Event:
+    def arrival(self, name: str, member: str, rooms: list[str]) -> events.Event:
         preset = self._settings.preset
         return events.Listening(
             time=datetime.now(UTC),
             addresses=self.addresses,
             port=self.port,
+            name=name,
+            member=member,
+            rooms=rooms,
             key_fingerprint=self._key.public.id.hex(),
             preset_fingerprint=sha256(preset).hex() if preset is not None else None,
             preset_key=self._settings.drawn_key,

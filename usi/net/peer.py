@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Self
+from typing import Literal, Self
 
 from usi.config import DEFAULT_PORT, Settings
 from usi.core import commands, wire
@@ -23,6 +23,7 @@ from usi.core.text import clean_name
 from usi.core.trace import Trace, plain_detail
 from usi.net.client import Client
 from usi.net.host import Host
+from usi.net.memory import Memory as Memory
 from usi.net.side import Side
 
 _TICK = 1.0
@@ -47,11 +48,13 @@ class Peer:
     """A running host or guest. Use as `async with Peer(settings) as peer`, read `peer.events()`, call `peer.do`.
 
     `start` raises a `UsiError` where hosting or joining fails; afterwards failures are events, and `exit_status` tells
-    how it ended. `key` is this person's key; without one a fresh key is made for this run."""
+    how it ended. `key` is this person's key; without one a fresh key is made for this run. Peers with the same `memory`
+    meet there, inside this process, and need no network."""
 
-    def __init__(self, settings: Settings, key: PrivateKey | None = None) -> None:
+    def __init__(self, settings: Settings, key: PrivateKey | None = None, memory: Memory | None = None) -> None:
         self.settings = settings
         self._key = key
+        self._memory = memory
         self.exit_status = 0
         self._events: deque[ev.Event] = deque()
         self._lost_events = 0
@@ -82,11 +85,13 @@ class Peer:
         loop = asyncio.get_running_loop()
         key = self._key
         if key is None:
+            self._emit(ev.Connecting(time=_now(), step="key"))
             key = await loop.run_in_executor(None, PrivateKey.generate)
         tracer = partial(self.trace, "content") if self.settings.dev else None
         preset = self.settings.preset is not None
         self._member = Member(key, self.settings.name, preset=preset, tracer=tracer)
-        self._side = Host(self.settings, key, self) if self.settings.hosting else Client(self.settings, key, self)
+        side = Host if self.settings.hosting else Client
+        self._side = side(self.settings, key, self, self._memory)
         self._ticker = loop.call_later(_TICK, self._tick)
         try:
             await self._side.start()
@@ -153,14 +158,16 @@ class Peer:
             case commands.Help(name):
                 self._emit(ev.Notice(time=_now(), code="help", text=commands.help_text(name)))
             case commands.Info():
+                if not self._connected:
+                    raise NotConnected
                 self._emit(self._info())
             case commands.Quit():
                 await self.close()
-            case commands.Clear():
+            case commands.Clear() | commands.Mute():
                 pass  # a matter of the face
 
     def _act(self, intent: commands.ForMember) -> None:
-        if self._ended_by is not None:
+        if self._ended_by is not None or not self._connected:
             raise NotConnected
         self._member.do(intent, time.time())
         self._pump()
@@ -195,6 +202,9 @@ class Peer:
     @property
     def joined(self) -> bool:
         return self._member.joined
+
+    def progress(self, step: Literal["dial", "exchange", "busy", "join"], attempt: int) -> None:
+        self._emit(ev.Connecting(time=_now(), step=step, attempt=attempt))
 
     def keyed(self, session: Session | None) -> None:
         """The key exchange is done; on the host itself there is none."""
@@ -236,7 +246,7 @@ class Peer:
         happened = self._member.take_events()
         if self._member.joined and not self._connected:
             self._connected = True
-            self._emit(self._side.arrival(self._member.name, self._member.id.hex()))
+            self._emit(self._side.arrival(self._member.name, self._member.id.hex(), self._member.rooms))
         for event in happened:
             if isinstance(event, ev.Failed):
                 self.exit_status = self.exit_status or 1

@@ -7,7 +7,7 @@ A `Side` is how a person reaches the hub: `Host` in memory, `Client` over a link
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from usi.core import events, wire
 from usi.core.errors import PeerError
@@ -28,6 +28,9 @@ class Person(Protocol):
     @property
     def joined(self) -> bool:
         """Whether the hub's welcome has arrived whole."""
+
+    def progress(self, step: Literal["dial", "exchange", "busy", "join"], attempt: int) -> None:
+        """How far joining has come."""
 
     def keyed(self, session: Session | None) -> None:
         """The way to the hub is open: over this session, or in memory."""
@@ -52,8 +55,8 @@ class Side(Protocol):
     async def start(self) -> None:
         """Open the way to the hub; raises `UsiError`."""
 
-    def arrival(self, name: str, member: str) -> events.Event:
-        """The event that tells the person that it is in, under this name and member id."""
+    def arrival(self, name: str, member: str, rooms: list[str]) -> events.Event:
+        """The event that tells the person that it is in: under this name and member id, with these rooms."""
 
     def send(self, messages: Sequence[wire.Message]) -> None: ...
 

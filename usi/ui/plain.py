@@ -12,23 +12,29 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import RawIOBase
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 import msgspec
 
 from usi.config import Settings
+from usi.core import commands, text
 from usi.core import events as ev
-from usi.core import text
 from usi.core.crypto import grouped
 from usi.core.errors import UsiError
+from usi.core.language import tr
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
+from usi.ui.i18n import mark
+
+if TYPE_CHECKING:
+    from usi.ui.notify import Notifier
 
 _LINES_AHEAD = 256  # typed or printed lines between a thread and the program
 _LONGEST_LINE = 2 * MAX_TEXT  # bytes; more are not kept, for the line is refused anyway
@@ -48,6 +54,16 @@ class _Plain:
         self._render: Callable[[ev.Event], str | None] = to_json if as_json else to_plain
         self._as_json = as_json
         self._stop = asyncio.Event()
+        self._room = "general"
+        self._notifier: Notifier | None = None
+        if settings.notifications:
+            from usi.ui.notify import Notifier
+
+            self._notifier = Notifier(with_content=settings.notify_content, on_problem=self._complain)
+
+    def _complain(self, sentence: str) -> None:
+        """The desktop takes no notifications: said once."""
+        print(f"usi: {_inline(sentence)}", file=sys.stderr, flush=True)
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -57,6 +73,7 @@ class _Plain:
             _on_signal(loop, name, self._stop.set)
         peer = Peer(self._settings)
         starting = loop.create_task(peer.start())
+        showing = loop.create_task(self._show(peer, writer))
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
@@ -71,15 +88,16 @@ class _Plain:
                     await writer.write(to_json(ev.Error(time=datetime.now(UTC), code=error.code, text=str(error))))
                 say_error(error)
                 return error.exit_status
-            return await self._talk(peer, writer, stopping)
+            return await self._talk(peer, writer, showing, stopping)
         finally:
+            showing.cancel()
             stopping.cancel()
             await writer.close()
 
-    async def _talk(self, peer: Peer, writer: _Writer, stopping: asyncio.Task[bool]) -> int:
-        loop = asyncio.get_running_loop()
-        showing = loop.create_task(self._show(peer, writer))
-        typing = loop.create_task(self._read(peer))
+    async def _talk(
+        self, peer: Peer, writer: _Writer, showing: asyncio.Task[None], stopping: asyncio.Task[bool]
+    ) -> int:
+        typing = asyncio.get_running_loop().create_task(self._read(peer, writer))
         try:
             await asyncio.wait({showing, typing, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if typing.done() and not showing.done():
@@ -96,16 +114,30 @@ class _Plain:
 
     async def _show(self, peer: Peer, writer: _Writer) -> None:
         async for event in peer.events():
+            if self._notifier is not None:
+                self._notifier.consider(event, focused=False, now=time.monotonic())
+            if isinstance(event, ev.Message):
+                self._room = event.room
             line = self._render(event)
             if line is not None and not await writer.write(line):
                 break  # nobody reads any more
 
-    async def _read(self, peer: Peer) -> None:
+    async def _read(self, peer: Peer, writer: _Writer) -> None:
         """Do what each line asks for, until the input ends."""
         reader = _Reader(_raw(sys.stdin))
         while (line := await reader.line()) is not None:
-            if line.strip():
-                await peer.enter(line)
+            if line.strip() and await peer.enter(line) and commands.parse(line) == commands.Mute():
+                await writer.write(str(self._render(self._mute())))
+
+    def _mute(self) -> ev.Notice:
+        """Notifications of the room off, or on again."""
+        if self._notifier is None:
+            said = tr("There are no notifications to mute: -n turns them on.")
+        elif self._notifier.mute(self._room):
+            said = tr("Notifications of #{room} are off; /mute turns them on again.", room=self._room)
+        else:
+            said = tr("Notifications of #{room} are on again.", room=self._room)
+        return ev.Notice(time=datetime.now(UTC), code="mute", text=said)
 
 
 # --- rendering ------------------------------------------------------------------------------------------------------
@@ -127,39 +159,44 @@ def to_plain(event: ev.Event) -> str | None:
     match event:
         case ev.Message():
             return _message(event)
+        case ev.Connecting():
+            return _connecting(event)
         case ev.Listening():
-            places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
-            shown = event.preset_fingerprint or event.key_fingerprint
-            what = "preset key" if event.preset_fingerprint else "host key"
-            key = f"\n* Preset key, to hand to those who may join: {event.preset_key}" if event.preset_key else ""
-            return f"* Hosting on {places}\n* Fingerprint of the {what}: {_grouped(shown)}{key}"
+            return _told(_listening(event))
         case ev.Connected():
-            return (
-                f"* Connected to {event.host} port {event.port} as {event.name}\n"
-                f"* {event.cipher}, {event.key_exchange}\n"
-                f"* Fingerprint: {_grouped(event.fingerprint)}\n"
-                f"* Words: {' '.join(event.words)}\n"
-                "* Compare them with the host's /users by another way, such as a telephone call."
+            return _told(
+                [
+                    tr("Connected to {host} port {port} as {name}", host=event.host, port=event.port, name=event.name),
+                    f"{event.cipher}, {event.key_exchange}",
+                    *_proof(event.fingerprint, event.words),
+                    tr("Compare them with the host's /users by another way, such as a telephone call."),
+                ]
             )
         case ev.MemberJoined():
-            words = f" (words: {' '.join(event.words)})" if event.words else ""
-            return f"* {event.name} joined{words}"
+            if event.words:
+                return _told([tr("{name} joined (words: {words})", name=event.name, words=" ".join(event.words))])
+            return _told([tr("{name} joined", name=event.name)])
         case ev.MemberLeft():
-            return f"* {event.name} left{_LEFT.get(event.reason, '')}"
+            if why := _LEFT.get(event.reason):
+                return _told([tr("{name} left ({why})", name=event.name, why=tr(why))])
+            return _told([tr("{name} left", name=event.name)])
         case ev.MemberRenamed():
-            return f"* {'You are' if event.mine else f'{event.old} is'} now called {event.name}"
+            if event.mine:
+                return _told([tr("You are now called {name}", name=event.name)])
+            return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
         case ev.Users():
-            return _users(event)
+            return _told(_users(event))
         case ev.Verification():
-            return _verification(event)
+            return _told(_verification(event))
         case ev.Info():
-            return _info(event)
+            return _told(_info(event))
         case ev.Failed():
-            return f"! Not delivered: {event.text} Your text was: {_inline(event.message)}"
+            said = _inline(event.message)
+            return "! " + tr("Not delivered: {reason} Your text was: {text}", reason=event.text, text=said)
         case ev.Error():
             return f"! {_inline(event.text)}"
         case ev.Notice() | ev.Disconnected():
-            return "\n".join(f"* {line}" for line in text.visible(event.text).split("\n"))
+            return _told(text.visible(event.text).split("\n"))
         case ev.TraceEvent():
             line = one_line(Trace(event.step, event.direction, dict(event.detail)))
             return f"# {event.link}  {_inline(line)}"
@@ -167,65 +204,105 @@ def to_plain(event: ev.Event) -> str | None:
             return None
 
 
-_LEFT = {"cut": " (connection lost)", "silent": " (no sign of life)", "too-slow": " (too slow)", "left": ""}
+_LEFT = {"cut": mark("connection lost"), "silent": mark("no sign of life"), "too-slow": mark("too slow")}
+
+
+def _told(lines: Iterable[str]) -> str:
+    return "\n".join(f"* {line}" for line in lines)
+
+
+def _proof(fingerprint: str, words: Iterable[str]) -> list[str]:
+    """What two people compare."""
+    return [
+        tr("Fingerprint: {fingerprint}", fingerprint=_grouped(fingerprint)),
+        tr("Words: {words}", words=" ".join(words)),
+    ]
+
+
+def _listening(event: ev.Listening) -> list[str]:
+    places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
+    lines = [tr("Hosting on {places}", places=places)]
+    if event.preset_fingerprint:
+        fingerprint = _grouped(event.preset_fingerprint)
+        lines.append(tr("Fingerprint of the preset key: {fingerprint}", fingerprint=fingerprint))
+    else:
+        fingerprint = _grouped(event.key_fingerprint)
+        lines.append(tr("Fingerprint of the host key: {fingerprint}", fingerprint=fingerprint))
+    if event.preset_key:
+        lines.append(tr("Preset key, to hand to those who may join: {key}", key=event.preset_key))
+    return lines
+
+
+def _connecting(event: ev.Connecting) -> str | None:
+    """What may take long enough to be wondered about."""
+    if event.step == "dial" and event.attempt == 1:
+        return tr("* Connecting …")
+    if event.step == "busy" and event.attempt == 1:
+        return tr("* The host is taking in many at once; trying again …")
+    return None
 
 
 def _message(event: ev.Message) -> str | None:
     if event.mine:
         return None  # its author has typed it
     clock = event.sent_at.astimezone().strftime("%H:%M")
-    marks = {"good": "", "bad": " [FORGED: the signature is not this member's]", "missing": " [unsigned: key missing]"}
-    mark = marks[event.signature]
+    alarms = []
+    if event.signature == "bad":
+        alarms.append(tr("FORGED: the signature is not this member's"))
+    elif event.signature == "missing":
+        alarms.append(tr("unsigned: key missing"))
     if event.late:
-        mark += f" [dated {event.sent_at.astimezone():%Y-%m-%d %H:%M}]"
+        alarms.append(tr("dated {date}", date=f"{event.sent_at.astimezone():%Y-%m-%d %H:%M}"))
     if event.signed_as is not None:
-        mark += f" [signs as {_inline(event.signed_as)}]"
+        alarms.append(tr("signs as {name}", name=_inline(event.signed_as)))
     said = text.visible(event.text).replace("\n", "\n        ")
     who = f"* {event.from_}" if event.kind == "me" else f"{event.from_}:"
-    return f"[{clock}] {who}{mark} {said}"
+    return f"[{clock}] {who}{''.join(f' [{alarm}]' for alarm in alarms)} {said}"
 
 
-def _users(event: ev.Users) -> str:
+def _users(event: ev.Users) -> list[str]:
     if not event.asked:
-        names = [member.name + (" (you)" if member.me else "") for member in event.members]
-        return f"* Here: {', '.join(names)}"
-    lines = [f"* {len(event.members)} here"]
+        names = [f"{member.name} ({tr('you')})" if member.me else member.name for member in event.members]
+        return [tr("Here: {names}", names=", ".join(names))]
+    lines = [tr("{count} here", count=len(event.members))]
     for member in event.members:
-        marks = [word for word, is_so in (("you", member.me), ("host", member.host)) if is_so]
+        marks = [word for word, is_so in ((tr("you"), member.me), (tr("host"), member.host)) if is_so]
         if member.fingerprint:
-            marks.append("verified" if member.verified else "not verified")
-        lines.append(f"*   {member.name}" + (f" ({', '.join(marks)})" if marks else ""))
+            marks.append(tr("verified") if member.verified else tr("not verified"))
+        lines.append(f"  {member.name}" + (f" ({', '.join(marks)})" if marks else ""))
         if member.fingerprint:
-            lines.append(f"*     {_grouped(member.fingerprint)}")
+            lines.append(f"    {_grouped(member.fingerprint)}")
         if member.words:
-            lines.append(f"*     {' '.join(member.words)}")
-    return "\n".join(lines)
+            lines.append(f"    {' '.join(member.words)}")
+    return lines
 
 
-def _verification(event: ev.Verification) -> str:
+def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
-        return f"* {event.name} is verified."
+        return [tr("{name} is verified.", name=event.name)]
     if event.state == "differs":
-        return f"* {event.name} is not who you think: the connection is ended."
-    return (
-        f"* Compare with {event.name}, by telephone or in person:\n"
-        f"*   {' '.join(event.words)}\n"
-        f"*   {_grouped(event.fingerprint)}\n"
-        f"* If they match, say /verify {event.name} yes; if they differ, /verify {event.name} no."
-    )
-
-
-def _info(event: ev.Info) -> str:
-    lines = [
-        f"* {event.connection}, as {event.name}, {event.members} here, for {event.seconds:.0f} s",
-        f"* Cipher {event.cipher} (by {event.library}), key exchange {event.key_exchange}",
-        f"* In: {event.bytes_in} bytes in {event.records_in} records",
-        f"* Out: {event.bytes_out} bytes in {event.records_out} records",
+        return [tr("{name} is not who you think: the connection is ended.", name=event.name)]
+    return [
+        tr("Compare with {name}, by telephone or in person:", name=event.name),
+        f"  {' '.join(event.words)}",
+        f"  {_grouped(event.fingerprint)}",
+        tr("If they match, say /verify {name} yes; if they differ, /verify {name} no.", name=event.name),
     ]
+
+
+def _info(event: ev.Info) -> list[str]:
+    where, name, count = event.connection, event.name, event.members
+    lines = [
+        tr("{where}, as {name}, {count} here, for {seconds:.0f} s",
+           where=where, name=name, count=count, seconds=event.seconds),
+        tr("Cipher {cipher} (by {library}), key exchange {key_exchange}",
+           cipher=event.cipher, library=event.library, key_exchange=event.key_exchange),
+        tr("In: {count} bytes in {records} records", count=event.bytes_in, records=event.records_in),
+        tr("Out: {count} bytes in {records} records", count=event.bytes_out, records=event.records_out),
+    ]  # fmt: skip
     if event.fingerprint and event.words:
-        lines.append(f"* Fingerprint: {_grouped(event.fingerprint)}")
-        lines.append(f"* Words: {' '.join(event.words)}")
-    return "\n".join(lines)
+        lines += _proof(event.fingerprint, event.words)
+    return lines
 
 
 def _grouped(fingerprint: str) -> str:

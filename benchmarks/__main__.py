@@ -1,0 +1,88 @@
+"""`python -m benchmarks`: run benchmarks, print their tables, write all figures as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.cases import BENCHMARKS, FAST_LIBRARIES, Options, Row, run
+from benchmarks.child import BenchmarkError, raise_file_limit
+from benchmarks.report import heading, machine, table
+
+
+def _arguments() -> argparse.Namespace:
+    listed = "\n".join(f"  {name:<10} {case.__doc__}" for name, case in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=f"Measure a host of USI, by clients in processes of their own.\n\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="which (default: all)")
+    add("--members", nargs="+", type=int, metavar="N", help="members in the room (default: each benchmark's own)")
+    add("--seconds", type=float, metavar="S", help="of each measurement, at most (default: 5; memory: 25)")
+    add("--in-flight", nargs="+", type=int, default=[64, 1], metavar="N", help="posts under way (default: 64 and 1)")
+    add("--authors", type=int, default=64, metavar="N", help="who post in turn (default: 64)")
+    add("--repeat", type=int, default=1, metavar="N", help="measure so many times and show the spread")
+    add("--fast", action="store_true", help="only with the libraries of the `fast` extra")
+    add("--without-fast", action="store_true", help="only without them, as if not installed (default: both)")
+    add("--quick", action="store_true", help="a few members and half a second: whether it works, not how well")
+    add("--json", type=Path, metavar="FILE", help="write all figures there")
+    return parser.parse_args()
+
+
+def _options(arguments: argparse.Namespace, name: str) -> Options:
+    seconds = arguments.seconds or (0.5 if arguments.quick else 25.0 if name == "memory" else 5.0)
+    members = arguments.members or ((5,) if arguments.quick else None)
+    return Options(
+        members=members,
+        seconds=seconds,
+        authors=max(1, arguments.authors),
+        in_flight=tuple(arguments.in_flight),
+        most_posts=300 if arguments.quick else Options.most_posts,
+    )
+
+
+def _modes(arguments: argparse.Namespace) -> list[bool]:
+    installed = all(find_spec(name) for name in FAST_LIBRARIES)
+    if arguments.fast and not installed:
+        raise BenchmarkError("the `fast` extra is not installed")
+    wanted = {True, False} if arguments.fast == arguments.without_fast else {arguments.fast}
+    return [fast for fast in (True, False) if fast in wanted and (installed or not fast)]
+
+
+def main() -> int:
+    arguments = _arguments()
+    raise_file_limit()
+    names = arguments.names or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        print(f"There is no benchmark {unknown[0]}: {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        return 2
+    facts = machine()
+    print(heading(facts))
+    results: dict[str, list[Row]] = {}
+    try:
+        for name in names:
+            rows: list[Row] = []
+            for fast in _modes(arguments):
+                rows += run(name, replace(_options(arguments, name), fast=fast), arguments.repeat)
+            results[name] = rows
+            print(f"\n{name}: {BENCHMARKS[name].__doc__}\n\n{table(rows)}", flush=True)
+    except BenchmarkError as error:
+        print(f"A benchmark failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+    finally:
+        if arguments.json is not None:
+            text = json.dumps({"machine": facts, "results": results}, indent=1)
+            arguments.json.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

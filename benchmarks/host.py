@@ -1,0 +1,79 @@
+"""A host process to be measured: exactly `python usi.py -s --json`, with a thread beside it that reports what it used.
+
+Its events go to the file that is the first argument; commands and answers are lines of JSON on standard input and
+output, which USI itself does not get to see. Each further argument is a library to be hidden, as if not installed.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.child import raise_file_limit
+
+
+def _rss() -> int:
+    """Bytes of memory in use."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        # Where there is no /proc only the peak is known, in bytes on macOS and in kilobytes elsewhere.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _report() -> dict[str, Any]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu": usage.ru_utime + usage.ru_stime, "system": usage.ru_stime, "rss": _rss()}
+
+
+def _about(events: Path) -> dict[str, Any]:
+    """Where it listens, which is in the first event, and with which libraries it runs."""
+    while b"\n" not in (said := events.read_bytes()):
+        time.sleep(0.02)
+    from usi.core.crypto import OCB_LIBRARY
+
+    fast = [name for name in ("cryptography", "uvloop") if sys.modules.get(name) is not None]
+    return {"port": json.loads(said.partition(b"\n")[0])["port"], "library": OCB_LIBRARY, "fast": fast}
+
+
+def _control(commands: int, answers: int, events: Path) -> None:
+    with os.fdopen(commands, "rb") as lines, os.fdopen(answers, "wb", buffering=0) as out:
+        for line in lines:
+            match json.loads(line)["command"]:
+                case "about":
+                    answer = _about(events)
+                case "collect":
+                    gc.collect()
+                    answer = _report()
+                case _:
+                    answer = _report()
+            out.write(json.dumps(answer).encode() + b"\n")
+    os._exit(0)  # who measures is gone, or has what it needs
+
+
+def main(events: str, *hidden: str) -> int:
+    raise_file_limit()
+    commands, answers = os.dup(0), os.dup(1)
+    for number, flags, path in ((0, os.O_RDONLY, os.devnull), (1, os.O_WRONLY | os.O_CREAT, events)):
+        file = os.open(path, flags, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    threading.Thread(target=_control, args=(commands, answers, Path(events)), daemon=True).start()
+
+    from usi import cli
+
+    return cli.main(["-s", "--json", "--stay", "-b", "127.0.0.1", "-p", "0"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,339 @@
+"""The conversation on the screen."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from textual import events as keys
+from textual.color import Color
+from textual.widgets import Static
+
+from usi.core import commands
+from usi.core import events as ev
+from usi.core.errors import NameTaken
+from usi.ui.tui.widgets.composer import Composer
+from usi.ui.tui.widgets.header import HeaderBar
+from usi.ui.tui.widgets.keybar import KeyBar
+from usi.ui.tui.widgets.members import Card, Members
+from usi.ui.tui.widgets.tracing import Tracing
+from usi.ui.tui.widgets.transcript import Transcript
+
+Open = Callable[..., AbstractAsyncContextManager]
+
+
+def hint(stage: SimpleNamespace) -> str:
+    shown = stage.chat.query_one("#hint", Static)
+    return str(shown.render()) if shown.display else ""
+
+
+# --- what the peer tells ---
+
+
+async def test_while_it_connects(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage(joined=False) as stage:
+        assert "connecting to example.net:12800" in cast.look(stage.get(HeaderBar))[0]
+        assert "Connecting to example.net:12800" in stage.all()
+        await stage.type("too early")
+        assert stage.composer.text == "too early"
+        assert "no connection" in hint(stage)
+        assert stage.peer.wanted == []
+
+
+async def test_a_guest_sees_where_it_is_and_what_to_compare(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        header = cast.look(stage.get(HeaderBar))[0]
+        for part in ("#general", "3 here", "example.net:12800", "AES-256-OCB", "unverified"):
+            assert part in header
+        assert cast.look(stage.get(Members))[:3] == ["♦ host", "● alice you", "● bob"]
+        card = cast.look(stage.get(Card))
+        assert " ".join(cast.WORDS) in " ".join(card)
+        assert card.count("0123 4567 89ab cdef") == 4
+
+
+async def test_a_host_sees_who_comes_with_what_proof(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage(hosting=True) as stage:
+        assert "nobody joined yet" in cast.look(stage.get(HeaderBar))[0]
+        proof = {"fingerprint": "ab" * 32, "words": cast.WORDS}
+        await stage.tell(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
+        assert "⚠ 1 unverified" in cast.look(stage.get(HeaderBar))[0]
+        assert "— bob joined: sierra tulip walnut yodel —" in stage.all()
+        assert cast.look(stage.get(Members))[:2] == ["♦ host you", "● bob"]
+        facts = {"time": cast.NOW, "name": "bob", "member": cast.BOB, "preset": False}
+        await stage.tell(ev.Verification(**facts, **proof, state="verified"))
+        assert "✔ verified" in cast.look(stage.get(HeaderBar))[0]
+        assert cast.look(stage.get(Members))[1] == "● bob ✔"
+        await stage.tell(ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason="cut"))
+        assert "nobody joined yet" in cast.look(stage.get(HeaderBar))[0]
+
+
+async def test_what_is_said(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        own = cast.said("me too", name="alice", id=cast.ALICE, number=2, mine=True)
+        await stage.tell(cast.said("Bonjour\nà tous", number=1), own)
+        shown = [line for line in stage.lines() if line]
+        assert [line[7:21].strip() for line in shown[-4:-1]] == ["bob", "", "you"]
+        assert shown[-2].endswith("…")
+        await stage.tell(ev.Delivered(time=cast.NOW, id=own.id, number=2))
+        assert any("me too" in line and line.endswith("✓") for line in stage.lines())
+
+
+async def test_what_did_not_arrive(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        own = cast.said("me too", name="alice", id=cast.ALICE, mine=True)
+        reason = "The connection was cut."
+        await stage.tell(own, ev.Failed(time=cast.NOW, id=own.id, code="cut", text=reason, message="me too"))
+        assert any("me too" in line and line.endswith("✗") for line in stage.lines())
+        assert f"✗ not delivered: {reason}" in stage.all()
+
+
+async def test_the_end_is_shown_and_all_stays_to_be_read(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(cast.said("last words"))
+        await stage.tell(ev.Disconnected(time=cast.NOW, code="host-stopped", text="The host has stopped. Goodbye."))
+        stage.peer.end()
+        assert "✗ disconnected" in cast.look(stage.get(HeaderBar))[0]
+        assert any("last words" in line for line in stage.lines())
+        assert any("The host has stopped. Goodbye." in line for line in stage.lines())
+        await stage.type("hello?")
+        assert stage.composer.text == "hello?"
+        assert "no connection" in hint(stage)
+        await stage.pilot.press("f1")
+        assert "/quit" in stage.all()
+
+
+async def test_hostile_text_everywhere(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage(dev=True) as stage:
+        for text in cast.HOSTILE.values():
+            name = text[:24]
+            users = [*cast.THERE.members[:2], cast.member(name, cast.BOB)]
+            await stage.tell(
+                msgspec.structs.replace(cast.THERE, members=users, asked=True),
+                ev.MemberRenamed(time=cast.NOW, old="bob", name=name, member=cast.BOB, mine=False),
+                cast.said(text, name=name),
+                cast.said(text, name=name, kind="me", signature="bad", signed_as=name),
+                ev.TraceEvent(time=cast.NOW, step=text, direction="in", detail={"plaintext": text}, link=text),
+                ev.Error(time=cast.NOW, code="x", text=text),
+                ev.MemberLeft(time=cast.NOW, name=name, member=cast.BOB, reason=text),
+            )
+            await stage.type(f"/nick{text}")
+            stage.composer.clear()
+        for widget in (Transcript, Members, Tracing, HeaderBar, KeyBar):
+            assert all(line.isprintable() for line in cast.look(stage.get(widget)))
+        assert "\x1b" not in stage.app.export_screenshot()
+
+
+async def test_traces_are_for_developers(open_stage: Open, cast: SimpleNamespace) -> None:
+    traced = ev.TraceEvent(time=cast.NOW, step="seal", direction="out", detail={"number": 7}, link="content")
+    async with open_stage(dev=True) as stage:
+        await stage.tell(traced)
+        assert any("→ seal  number=7" in line for line in cast.look(stage.get(Tracing)))
+        assert "F4 Inspector" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("f4")
+        assert not stage.get(Tracing).display or not stage.get(Tracing).size
+    async with open_stage() as stage:
+        await stage.tell(traced)
+        assert "seal" not in stage.all()
+        assert "F4" not in cast.look(stage.get(KeyBar))[0]
+
+
+# --- what the person wants ---
+
+
+async def test_what_is_written_goes_to_the_peer(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        await stage.type("Bonjour !")
+        await stage.type("//etc")
+        await stage.type("/me waves")
+        await stage.type("!users")
+        await stage.until(lambda: len(stage.peer.wanted) == 4)
+        say, act = commands.Say, commands.Act
+        assert stage.peer.wanted == [say("Bonjour !"), say("/etc"), act("waves"), commands.Users()]
+        assert stage.composer.text == ""
+
+
+async def test_a_paste_is_said_and_not_done(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        stage.app.post_message(keys.Paste("/quit\n/clear"))
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Say("/quit\n/clear")]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("/unknown", "There is no command /unknown.", id="unknown"),
+        pytest.param("/me", "Usage: /me TEXT", id="usage"),
+        pytest.param("x" * 65_537, "This text is too long", id="long"),
+    ],
+)
+async def test_what_cannot_be_done_stays_in_the_input(open_stage: Open, text: str, reason: str) -> None:
+    async with open_stage() as stage:
+        await stage.type(text)
+        assert stage.composer.text == text
+        assert reason in hint(stage)
+        assert stage.peer.wanted == []
+        await stage.pilot.press("backspace")
+        await stage.until(lambda: not hint(stage))
+
+
+async def test_what_the_peer_refuses_comes_back(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        stage.peer.refusal = NameTaken(name="bob")
+        await stage.type("/nick bob")
+        await stage.until(lambda: hint(stage))
+        assert stage.composer.text == "/nick bob"
+        assert "The name bob is taken" in hint(stage)
+        stage.peer.refusal = None
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.peer.wanted)
+        assert not hint(stage)
+
+
+async def test_clear_and_help(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(cast.said("something"))
+        await stage.type("/clear")
+        assert stage.all() == ""
+        await stage.type("/help quit")
+        assert "/quit — leave" in stage.all()
+        await stage.tell(cast.said("and on"))
+        assert any("and on" in line for line in stage.lines())
+
+
+async def test_verify(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        await stage.pilot.press("f2")
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Verify()]
+    async with open_stage(hosting=True) as stage:
+        await stage.pilot.press("f2")
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Users()]
+
+
+# --- panels, keys and sizes ---
+
+
+async def test_who_types_means_the_input(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        await stage.pilot.click(Transcript, (5, 5))
+        assert stage.app.focused is stage.transcript
+        await stage.pilot.press("h", "i")
+        assert stage.composer.text == "hi"
+        stage.transcript.focus()
+        stage.app.post_message(keys.Paste(" there"))
+        await stage.until(lambda: stage.composer.text == "hi there")
+        await stage.pilot.press("tab", "escape")
+        assert stage.app.focused is stage.composer
+
+
+async def test_pages_scroll_the_transcript_while_one_writes(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(*(cast.said(f"message {number}", number=number) for number in range(100)))
+        bottom = stage.transcript.scroll_offset.y
+        assert bottom == stage.transcript.max_scroll_y
+        await stage.pilot.press("pageup")
+        assert stage.transcript.scroll_offset.y < bottom
+        await stage.tell(cast.said("later"))
+        assert not any("later" in line for line in stage.lines())
+        await stage.pilot.press("pagedown", "pagedown")
+        assert stage.transcript.scroll_offset.y == stage.transcript.max_scroll_y
+
+
+def inside(stage: SimpleNamespace) -> bool:
+    """Whether everything that is shown lies on the screen and has room."""
+    whole = stage.chat.region
+    shown = [widget for widget in stage.chat.walk_children() if widget.display and widget.region]
+    return all(whole.contains_region(widget.region) for widget in shown) and stage.composer.region.width > 10
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 35), (200, 60)])
+async def test_sizes(open_stage: Open, cast: SimpleNamespace, size: tuple[int, int]) -> None:
+    async with open_stage(size) as stage:
+        await stage.tell(*(cast.said(f"message {number}", number=number) for number in range(60)))
+        assert inside(stage)
+        wide = size[0] >= 64
+        assert bool(stage.get(Members).region) == wide
+        assert stage.transcript.size.height > size[1] // 3
+        await stage.pilot.press("f3")
+        await stage.pilot.pause()
+        assert bool(stage.get(Members).region) != wide
+        assert inside(stage)
+        await stage.pilot.press("f3")
+        await stage.pilot.pause()
+        assert any("message 59" in line for line in stage.lines())
+
+
+async def test_a_size_that_is_too_small_harms_nothing(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((20, 6), dev=True) as stage:
+        await stage.tell(cast.said("many words " * 10), cast.said("last"))
+        await stage.pilot.press("f3", "f3", "f4", "f4")
+        for size in ((5, 2), (1, 1), (80, 24)):
+            await stage.pilot.resize_terminal(*size)
+            await stage.pilot.pause()
+        assert any("last" in line for line in stage.lines())
+
+
+async def test_the_size_changes(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(*(cast.said("many words " * 10, number=number) for number in range(60)), cast.said("last"))
+        for size in ((40, 12), (80, 24), (30, 8), (120, 35)):
+            await stage.pilot.resize_terminal(*size)
+            await stage.pilot.pause()
+            assert inside(stage)
+            assert any("last" in line for line in stage.lines())
+
+
+async def test_the_input_grows_with_what_is_written(open_stage: Open) -> None:
+    async with open_stage((40, 12)) as stage:
+        assert stage.composer.size.height == 1
+        stage.composer.insert("one\ntwo\nthree")
+        await stage.pilot.pause()
+        assert stage.composer.size.height == 3
+        stage.composer.insert("\n" * 50)
+        await stage.pilot.pause()
+        assert inside(stage)
+        assert stage.transcript.size.height >= 3
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord", "solarized-light"])
+async def test_all_can_be_read_in_every_theme(open_stage: Open, cast: SimpleNamespace, theme: str) -> None:
+    async with open_stage((120, 35), dev=True) as stage:
+        stage.app.theme = theme
+        own = cast.said("me too", name="alice", id=cast.ALICE, mine=True)
+        await stage.tell(
+            cast.said("Bonjour", signature="bad"),
+            own,
+            ev.Failed(time=cast.NOW, id=own.id, code="cut", text="cut", message=""),
+            ev.TraceEvent(time=cast.NOW, step="seal", direction="out", detail={"number": 7}, link="content"),
+        )
+        for widget in (HeaderBar, Transcript, Tracing, Members, Card, KeyBar):
+            shown = stage.get(widget)
+            for strip in (shown.render_line(y) for y in range(shown.size.height)):
+                for segment in strip:
+                    if segment.text.strip():
+                        colour, ground = (
+                            Color.from_rich_color(c) for c in (segment.style.color, segment.style.bgcolor)
+                        )
+                        assert abs(colour.brightness - ground.brightness) > 0.2, segment
+
+
+async def test_every_binding_says_what_it_does(open_stage: Open) -> None:
+    async with open_stage(dev=True) as stage:
+        for kind in (type(stage.app), type(stage.chat), Composer):
+            for binding in kind.BINDINGS:
+                assert binding.id
+                assert binding.description
+                assert binding.tooltip
+
+
+async def test_french_spellings(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        await stage.type("!utilisateurs")
+        await stage.type("!cls")
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Users()]
+        assert stage.all() == ""

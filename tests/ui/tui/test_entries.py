@@ -1,0 +1,188 @@
+"""What stands in the transcript."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from usi.core import events as ev
+from usi.ui.tui import entries
+from usi.ui.tui.entries import Columns, Entry, entry_of
+
+WIDTHS = (3, 38, 52, 84, 198)
+
+
+def text_of(event: ev.Event) -> str:
+    entry = entry_of(event)
+    assert entry is not None
+    return "\n".join(text for _, text in entry.rows)
+
+
+def harmless(text: str) -> bool:
+    return not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text.replace("\n", ""))
+
+
+@pytest.fixture
+def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
+    """One event of each kind, with the text in every place that comes from somebody else."""
+
+    def made(text: str) -> list[ev.Event]:
+        time, ids, name = cast.NOW, {"member": cast.BOB}, {"name": text}
+        proof = {"fingerprint": "0123456789abcdef" * 4, "words": cast.WORDS}
+        facts = {
+            "cipher": text,
+            "key_exchange": text,
+            "library": text,
+            "connection": text,
+            "members": 1,
+            "seconds": 1.5,
+        }
+        counts = {"bytes_in": 1, "bytes_out": 2, "records_in": 3, "records_out": 4}
+        member = msgspec.structs.replace(cast.member("bob", cast.BOB, proof=True), name=text)
+        return [
+            cast.LISTENING,
+            msgspec.structs.replace(cast.LISTENING, preset_key="a2V5", preset_fingerprint="aa" * 32),
+            msgspec.structs.replace(cast.CONNECTED, host=text, name=text),
+            ev.MemberJoined(time=time, **name, **ids),
+            ev.MemberJoined(time=time, **name, **ids, **proof),
+            ev.MemberLeft(time=time, **name, **ids, reason=text),
+            ev.MemberRenamed(time=time, old=text, **name, **ids, mine=False),
+            cast.said(text, name=text, signed_as=text, late=True, signature="bad"),
+            cast.said(text, name=text, kind="me", signature="missing"),
+            ev.Delivered(time=time, id="0", number=1),
+            ev.Failed(time=time, id="0", code="cut", text=text, message=text),
+            ev.Users(time=time, members=[member], asked=True),
+            ev.Verification(time=time, **name, **ids, **proof, state="open", preset=False),
+            ev.Verification(time=time, **name, **ids, **proof, state="verified", preset=False),
+            ev.Verification(time=time, **name, **ids, **proof, state="differs", preset=False),
+            ev.Info(time=time, **name, **facts, **counts, **proof),
+            ev.Reconnecting(time=time, code="cut", text=text, attempt=1),
+            ev.Disconnected(time=time, code="cut", text=text),
+            ev.Notice(time=time, code="code", text=text),
+            ev.Error(time=time, code="code", text=text, message=text),
+            ev.TraceEvent(time=time, step=text, direction="in", detail={text: text}, link="content"),
+        ]
+
+    return made
+
+
+def test_no_kind_of_event_is_forgotten(every: Callable[[str], list[ev.Event]]) -> None:
+    assert {type(event) for event in every("text")} == set(ev.Event.__subclasses__())
+
+
+def test_hostile_text_is_shown_not_obeyed(every: Callable[[str], list[ev.Event]], hostile: str) -> None:
+    for event in every(hostile):
+        entry = entry_of(event)
+        if entry is not None:
+            assert harmless(entry.name)
+            assert all(harmless(text) for _, text in entry.rows)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_entry_fits_in_its_height(every: Callable[[str], list[ev.Event]], hostile: str, width: int) -> None:
+    for event in every(hostile):
+        entry = entry_of(event)
+        if entry is None:
+            continue
+        rows = list(entry.broken(width))
+        assert len(rows) == entry.height(width) > 0
+        room = Columns.of(width).room
+        for row in rows:
+            assert row.indent + cell_len(row.text) <= room or row.indent + 2 >= room
+
+
+def test_what_is_broken_can_be_put_together_again(hostile: str, cast: SimpleNamespace) -> None:
+    entry = entry_of(cast.said(hostile))
+    assert entry is not None
+    together = ""
+    for index, row in enumerate(entry.broken(50)):
+        together += ("\n" if row.glue is None and index else row.glue or "") + row.text
+    assert [line.rstrip() for line in together.split("\n")] == [line.rstrip() for line in entry.rows[0][1].split("\n")]
+
+
+def test_a_message(cast: SimpleNamespace) -> None:
+    entry = entry_of(cast.said("Hello\nthere"))
+    assert entry is not None
+    assert (entry.kind, entry.name, entry.member, entry.state) == ("said", "bob", cast.BOB, "")
+    assert entry.rows == [("text", "Hello\nthere")]
+
+
+def test_an_own_message_and_what_becomes_of_it(cast: SimpleNamespace) -> None:
+    entry = entry_of(cast.said("Hello", name="alice", id=cast.ALICE, mine=True))
+    assert entry is not None
+    assert (entry.name, entry.mine, entry.state) == ("you", True, "sending")
+    entries.deliver(entry)
+    assert entry.state == "delivered"
+    entries.fail(entry, ev.Failed(time=cast.NOW, id="0", code="cut", text="The wire was cut.", message="Hello"))
+    assert entry.state == "failed"
+    assert list(entry.rows) == [("text", "Hello"), ("alarm", "✗ not delivered: The wire was cut.")]
+
+
+def test_something_done(cast: SimpleNamespace) -> None:
+    entry = entry_of(cast.said("waves", kind="me"))
+    assert entry is not None
+    assert (entry.kind, entry.rows) == ("done", [("text", "bob waves")])
+
+
+@pytest.mark.parametrize(
+    ("facts", "alarm"),
+    [
+        ({"signature": "bad"}, "FORGED"),
+        ({"signature": "missing"}, "unsigned"),
+        ({"signed_as": "carol"}, "under another name: carol"),
+        ({"late": True}, "dated 2030-05-17"),
+    ],
+)
+def test_an_alarm_stands_before_the_text(cast: SimpleNamespace, facts: dict[str, object], alarm: str) -> None:
+    entry = entry_of(cast.said("Hello", **facts))
+    assert entry is not None
+    (role, warning), (_, text) = entry.rows
+    assert role == "alarm"
+    assert alarm in warning
+    assert text == "Hello"
+
+
+def test_what_to_compare_is_told_on_joining(cast: SimpleNamespace) -> None:
+    told = text_of(cast.CONNECTED)
+    assert "sierra tulip walnut yodel" in told
+    assert "0123 4567 89ab cdef" in told
+    proof = {"fingerprint": "0123456789abcdef" * 4, "words": cast.WORDS}
+    told = text_of(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
+    assert "bob joined: sierra tulip walnut yodel" in told
+    assert "0123 4567 89ab cdef" in told
+
+
+def test_a_drawn_key_stands_alone_on_its_line(cast: SimpleNamespace) -> None:
+    told = text_of(msgspec.structs.replace(cast.LISTENING, preset_key="bm90IGEga2V5", preset_fingerprint="aa" * 32))
+    assert "bm90IGEga2V5" in told.split("\n")
+    assert "192.0.2.7:12800, [2001:db8::7]:12800" in told
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("left", "— bob left —"), ("cut", "— bob left (connection lost) —"), ("silent", "— bob left (no sign of life) —")],
+)
+def test_why_somebody_left(cast: SimpleNamespace, reason: str, told: str) -> None:
+    assert text_of(ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason=reason)) == told
+
+
+def test_a_list_on_joining_says_nothing(cast: SimpleNamespace) -> None:
+    assert entry_of(cast.THERE) is None
+    assert "3 here" in text_of(msgspec.structs.replace(cast.THERE, asked=True))
+
+
+def test_a_table_goes_on_in_its_last_column(cast: SimpleNamespace) -> None:
+    entry = Entry("notice", cast.NOW, [("quiet", "/quit   leave; on the host: stop for everyone")])
+    first, *others = entry.broken(40)
+    assert others
+    assert {row.indent for row in others} == {first.indent + len("/quit   ")}
+
+
+def test_fingerprints_are_complete() -> None:
+    lines = entries.fingerprint_lines("0123456789abcdef" * 4)
+    assert len(lines) == 4
+    assert re.sub(r"\s", "", "".join(lines)) == "0123456789abcdef" * 4

@@ -1,0 +1,94 @@
+"""What the screen knows of the conversation."""
+
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from usi.config import Settings
+from usi.core import events as ev
+from usi.ui.tui.model import Situation
+
+
+def situation(*happened: ev.Event, hosting: bool = False, **settings: object) -> Situation:
+    address = None if hosting else "example.net"
+    made = Situation(Settings(hosting=hosting, name="x", **{"address": address, **settings}))
+    for event in happened:
+        made.apply(event)
+    return made
+
+
+def joined(cast: SimpleNamespace, name: str, id: str) -> ev.MemberJoined:
+    return ev.MemberJoined(time=cast.NOW, name=name, member=id)
+
+
+def test_before_anything_happened(cast: SimpleNamespace) -> None:
+    status = situation().status
+    assert (status.phase, status.place, status.here) == ("connecting", "example.net:12800", 0)
+    assert situation(hosting=True).status.place == "port 12800"
+
+
+def test_a_guest_is_in(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE)
+    assert made.link == cast.CONNECTED
+    status = made.status
+    assert (status.phase, status.place, status.here) == ("open", "example.net:12800", 3)
+    assert (status.guests, status.verified, status.preset) == (1, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "place"),
+    [
+        (["192.0.2.7"], "192.0.2.7:12800"),
+        (["2001:db8::7"], "[2001:db8::7]:12800"),
+        (["192.0.2.7", "::1"], "port 12800"),
+    ],
+)
+def test_a_host_listens(cast: SimpleNamespace, addresses: list[str], place: str) -> None:
+    made = situation(msgspec.structs.replace(cast.LISTENING, addresses=addresses), hosting=True)
+    assert made.status.phase == "open"
+    assert made.status.place == place
+
+
+def test_who_is_here(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE, joined(cast, "Aaron", "aa" * 32))
+    assert [member.name for member in made.seated()] == ["host", "alice", "Aaron", "bob"]
+    made.apply(ev.MemberRenamed(time=cast.NOW, old="bob", name="Zoe", member=cast.BOB, mine=False))
+    made.apply(ev.MemberLeft(time=cast.NOW, name="Aaron", member="aa" * 32, reason="left"))
+    assert [member.name for member in made.seated()] == ["host", "alice", "Zoe"]
+
+
+def test_what_is_not_known_changes_nothing(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE)
+    made.apply(ev.MemberLeft(time=cast.NOW, name="?", member="ff" * 32, reason="left"))
+    made.apply(ev.MemberRenamed(time=cast.NOW, old="?", name="!", member="ff" * 32, mine=False))
+    made.apply(cast.said("text"))
+    assert made.status.here == 3
+
+
+def test_a_guest_verifies_the_host(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE)
+    proof = {"fingerprint": "00" * 32, "words": cast.WORDS, "preset": False}
+    facts = {"time": cast.NOW, "name": "host", "member": cast.HOST} | proof
+    made.apply(ev.Verification(state="open", **facts))
+    assert made.status.verified == 0
+    made.apply(ev.Verification(state="verified", **facts))
+    assert made.status.verified == 1
+    assert made.seated()[0].verified
+
+
+def test_a_host_counts_its_guests(cast: SimpleNamespace) -> None:
+    me = ev.Users(time=cast.NOW, members=[cast.member("host", cast.HOST, me=True, host=True)], asked=False)
+    made = situation(cast.LISTENING, me, hosting=True)
+    assert made.status.guests == 0
+    made.apply(joined(cast, "alice", cast.ALICE))
+    made.apply(joined(cast, "bob", cast.BOB))
+    assert made.status.guests == 2
+
+
+def test_there_is_no_way_back_from_the_end(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE)
+    made.apply(ev.Disconnected(time=cast.NOW, code="cut", text="cut"))
+    made.enter("leaving")
+    assert made.status.phase == "ended"
+    assert made.seated() == []
