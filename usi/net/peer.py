@@ -23,8 +23,10 @@ from usi.core.text import clean_name
 from usi.core.trace import Trace, plain_detail
 from usi.net.client import Client
 from usi.net.host import Host
-from usi.net.memory import Memory as Memory
+from usi.net.memory import Memory
 from usi.net.side import Side
+
+__all__ = ["Memory", "Peer", "connect", "host"]
 
 _TICK = 1.0
 _SLEPT = 5.0
