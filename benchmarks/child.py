@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,7 +49,7 @@ class Child:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise BenchmarkError(f"{self.name} ended with status {self._process.wait()}")
+            raise BenchmarkError(f"{self.name} gives no answer; {self._end()}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise BenchmarkError(f"{self.name}: {answer['error']}")
@@ -62,15 +63,21 @@ class Child:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()  # the child ends when its commands do
+        self._end()
+        self._process.stdout.close()
+
+    def _end(self) -> str:
+        """The child ends when its commands do, and is killed otherwise; how it ended, in words."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
-            self._process.wait(20)
+            return f"it ended with status {self._process.wait(20)}"
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+            return "it was killed"
 
 
 def raise_file_limit() -> None:

@@ -13,6 +13,7 @@ import resource
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -35,28 +36,39 @@ def _report() -> dict[str, Any]:
 
 
 def _about(events: Path) -> dict[str, Any]:
-    """Where it listens, which is in the first event, and with which libraries it runs."""
-    while b"\n" not in (said := events.read_bytes()):
-        time.sleep(0.02)
+    """Where it listens, which one of its first events tells, and with which libraries it runs."""
     from usi.core.crypto import OCB_LIBRARY
 
-    fast = [name for name in ("cryptography", "uvloop") if sys.modules.get(name) is not None]
-    return {"port": json.loads(said.partition(b"\n")[0])["port"], "library": OCB_LIBRARY, "fast": fast}
+    while True:
+        said = [json.loads(line) for line in events.read_bytes().split(b"\n")[:-1]]
+        if any(event["event"] == "error" for event in said):
+            raise RuntimeError(f"the host said {said}")
+        for event in said:
+            if event["event"] == "listening":
+                fast = [name for name in ("cryptography", "uvloop") if sys.modules.get(name) is not None]
+                return {"port": event["port"], "library": OCB_LIBRARY, "fast": fast}
+        time.sleep(0.02)
+
+
+def _answer(command: str, events: Path) -> dict[str, Any]:
+    if command == "about":
+        return _about(events)
+    if command == "collect":
+        gc.collect()
+    return _report()
 
 
 def _control(commands: int, answers: int, events: Path) -> None:
-    with os.fdopen(commands, "rb") as lines, os.fdopen(answers, "wb", buffering=0) as out:
-        for line in lines:
-            match json.loads(line)["command"]:
-                case "about":
-                    answer = _about(events)
-                case "collect":
-                    gc.collect()
-                    answer = _report()
-                case _:
-                    answer = _report()
-            out.write(json.dumps(answer).encode() + b"\n")
-    os._exit(0)  # who measures is gone, or has what it needs
+    status = 1
+    try:
+        with os.fdopen(commands, "rb") as lines, os.fdopen(answers, "wb", buffering=0) as out:
+            for line in lines:
+                out.write(json.dumps(_answer(json.loads(line)["command"], events)).encode() + b"\n")
+        status = 0  # who measures has what it needs
+    except Exception:  # noqa: BLE001 (a host that nobody can ask must not stay)
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 def main(events: str, *hidden: str) -> int:
