@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         "-c", "--client", nargs="?", const="localhost", metavar=tr("HOST[:PORT]"),
         help=tr("join a host (default localhost:{port}; [::1]:{port} for IPv6)", port=DEFAULT_PORT),
     )  # fmt: skip
+    add("--demo", action="store_true", help=tr("look around: a host and two members in one terminal, no network"))
     add("-m", "--name", "--nom", metavar=tr("NAME"), help=tr("your name (default guest-xxxx, or host)"))
     add("-b", "--bind", metavar=tr("ADDRESS"), help=tr("host: listen on this address only"))
     add(
@@ -116,6 +117,8 @@ def _open_standard_streams() -> None:
 def _run(arguments: list[str], language: str) -> int:
     with i18n.standard_library(language):
         options = _parser().parse_args(arguments)
+    if options.demo:
+        return _demo(options)
     settings = _settings(options)
     if settings.hosting:
         _use_fast_loop()
@@ -123,18 +126,32 @@ def _run(arguments: list[str], language: str) -> int:
         from usi.ui import plain
 
         return plain.run(settings, as_json=options.json, stay=options.stay)
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
-        raise errors.UsageError(why="The screen needs a terminal; --plain or --json does not.")
-    if options.no_color:
-        os.environ["NO_COLOR"] = "1"
+    _prepare_screen(options)
     from usi.ui.tui.app import run
 
     return run(settings)
 
 
+def _demo(options: argparse.Namespace) -> int:
+    if options.server or options.client is not None or options.plain or options.json:
+        raise errors.UsageError(why="--demo goes alone: it hosts and joins by itself, on the screen.")
+    name = text.clean_name(options.name) if options.name is not None else None
+    _prepare_screen(options)
+    from usi.ui import demo
+
+    return demo.run(name)
+
+
+def _prepare_screen(options: argparse.Namespace) -> None:
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise errors.UsageError(why="The screen needs a terminal; --plain or --json does not.")
+    if options.no_color:
+        os.environ["NO_COLOR"] = "1"
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     if options.server == (options.client is not None):
-        raise errors.UsageError(why="Choose one: -s to host, or -c HOST to join.")
+        raise errors.UsageError(why="Choose one: -s to host, -c HOST to join, or --demo to look around.")
     hosting: bool = options.server
     if hosting:
         address, port = options.bind, options.port

@@ -11,7 +11,10 @@ import pytest
 from benchmarks import cases, report
 from benchmarks.child import BenchmarkError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the benchmarks need a POSIX system")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the benchmarks need a POSIX system"),
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARES = {"host_share", "driver_share"}

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from usi.config import Settings
 from usi.core import events as ev
+from usi.core.crypto import PrivateKey
 from usi.core.errors import BadHandshake, Busy, HandshakeTimeout, NotUsi, PeerError, UnknownHost, Unreachable
 from usi.core.session import OFFER_SIZE, REFUSAL_MARK, REFUSAL_SIZE, refusal
 from usi.net import client as net_client
+from usi.net.link import Link
+from usi.net.peer import Memory, Peer
 
 HERE = "127.0.0.1"
 PRESET = bytes(range(16))
@@ -258,3 +262,26 @@ async def test_the_label_of_a_connection(house: Any) -> None:
     alice = await house.guest("alice", host.port, address="localhost")
     assert alice.peer._side.label == f"localhost:{host.port}"
     assert alice.all(ev.Connected)[0].host == "localhost"
+
+
+# --- giving up -------------------------------------------------------------------------------------------------------
+
+
+async def test_who_gives_up_in_the_moment_of_readiness_does_not_join(
+    keys: dict[str, PrivateKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory, guest_settings = Memory(), Settings(hosting=False, name="alice")
+    async with Peer(Settings(hosting=True, name="host"), keys["host"], memory) as host:
+        joining = asyncio.create_task(Peer(guest_settings, keys["alice"], memory).start())
+        ready = net_client.Client.link_ready
+
+        def give_up(client: net_client.Client, link: Link) -> None:
+            joining.cancel()
+            ready(client, link)
+
+        monkeypatch.setattr(net_client.Client, "link_ready", give_up)
+        with pytest.raises(asyncio.CancelledError):
+            await joining
+        await host.close()
+        told = [event async for event in host.events()]
+    assert not any(isinstance(event, ev.MemberJoined) for event in told)

@@ -193,7 +193,7 @@ FAULTS = {
 
 
 def faults_of(sentence: str, said: str) -> list[str]:
-    bare = said
+    bare = re.sub(r"`[^`]*`", "x", said)  # code is what is to be typed, in any language
     while (shorter := re.sub(r"{[^{}]*}|\[[^\[\]]*\]", "x", bare)) != bare:
         bare = shorter
     faults = [fault for fault, pattern in FAULTS.items() if re.search(pattern, bare)]
@@ -459,7 +459,7 @@ TRY = " Essayez « usi --help »."
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Choisissez : -s pour héberger, ou -c HÔTE pour rejoindre." + TRY),
+        ([], "Choisissez : -s pour héberger, -c HÔTE pour rejoindre, ou --demo pour découvrir." + TRY),
         (["-s", "-p"], "Option -p/--port : il manque une valeur." + TRY),
         (["-s", "-p", "x"], "Option -p/--port : valeur non valide (int attendu) : 'x'." + TRY),
         (["-s", "--plain=x"], "Option --plain : cette option ne prend pas de valeur : 'x'." + TRY),

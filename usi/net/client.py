@@ -117,6 +117,9 @@ class Client:
         return True
 
     def link_ready(self, link: Link) -> None:
+        if self._exchanged.cancelled():  # joining was given up in this very moment
+            link.close(Left())
+            return
         self._exchanged.set_result(None)
         self._person.keyed(link.session)
 

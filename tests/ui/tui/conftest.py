@@ -86,13 +86,18 @@ class Stage:
     app: UsiApp
     pilot: Pilot[int]
     peer: ActedPeer
+    coming: list[ActedPeer]
     count: int = field(default=0)
 
     @property
     def chat(self) -> ChatScreen:
-        found = self.app.screen
-        assert isinstance(found, ChatScreen)
-        return found
+        return self.app.chat
+
+    def next_peer(self) -> ActedPeer:
+        """The peer of the next attempt."""
+        peer = ActedPeer()
+        self.coming.append(peer)
+        return peer
 
     def get(self, kind: type[Widget]) -> Widget:
         return self.chat.query_one(kind)
@@ -191,13 +196,17 @@ def open_stage() -> Open:
     ) -> AsyncIterator[Stage]:
         name, address = ("host", None) if hosting else ("alice", "example.net")
         peer = ActedPeer()
-        app = UsiApp(Settings(hosting=hosting, name=name, address=address, **settings), peer)
+        coming = [peer]
+        settled = Settings(hosting=hosting, name=name, address=address, **settings)
+        app = UsiApp(settled, make_peer=lambda: coming.pop(0))
         async with app.run_test(size=size, notifications=True) as pilot:
-            stage = Stage(app, pilot, peer)
-            await stage.until(lambda: isinstance(app.screen, ChatScreen) and app.screen.query(Composer))
+            stage = Stage(app, pilot, peer, coming)
+            await stage.until(lambda: app.chat.is_attached and app.chat.query(Composer))
+            await pilot.pause()
             if joined:
                 peer.may_start.set()
                 await stage.tell(LISTENING if hosting else CONNECTED, THERE if not hosting else hosts())
+                await stage.until(lambda: app.screen is app.chat)
             yield stage
 
     def hosts() -> ev.Users:

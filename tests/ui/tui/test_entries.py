@@ -44,6 +44,7 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
         counts = {"bytes_in": 1, "bytes_out": 2, "records_in": 3, "records_out": 4}
         member = msgspec.structs.replace(cast.member("bob", cast.BOB, proof=True), name=text)
         return [
+            ev.Connecting(time=time, step="dial"),
             cast.LISTENING,
             msgspec.structs.replace(cast.LISTENING, preset_key="a2V5", preset_fingerprint="aa" * 32),
             msgspec.structs.replace(cast.CONNECTED, host=text, name=text),
@@ -119,7 +120,9 @@ def test_an_own_message_and_what_becomes_of_it(cast: SimpleNamespace) -> None:
     assert entry.state == "delivered"
     entries.fail(entry, ev.Failed(time=cast.NOW, id="0", code="cut", text="The wire was cut.", message="Hello"))
     assert entry.state == "failed"
-    assert list(entry.rows) == [("text", "Hello"), ("alarm", "✗ not delivered: The wire was cut.")]
+    alarm = ("alarm", "✗ not delivered: The wire was cut.")
+    assert list(entry.rows) == [("text", "Hello"), alarm, ("retry", "↻ send it again")]
+    assert entry.unsent == "Hello"
 
 
 def test_something_done(cast: SimpleNamespace) -> None:
@@ -152,7 +155,7 @@ def test_what_to_compare_is_told_on_joining(cast: SimpleNamespace) -> None:
     assert "0123 4567 89ab cdef" in told
     proof = {"fingerprint": "0123456789abcdef" * 4, "words": cast.WORDS}
     told = text_of(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
-    assert "bob joined: sierra tulip walnut yodel" in told
+    assert "bob joined (words: sierra tulip walnut yodel)" in told
     assert "0123 4567 89ab cdef" in told
 
 

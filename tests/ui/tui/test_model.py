@@ -92,3 +92,22 @@ def test_there_is_no_way_back_from_the_end(cast: SimpleNamespace) -> None:
     made.enter("leaving")
     assert made.status.phase == "ended"
     assert made.seated() == []
+
+
+def test_rooms_and_what_was_not_seen_in_them(cast: SimpleNamespace) -> None:
+    made = situation(msgspec.structs.replace(cast.CONNECTED, rooms=["general", "staff"]), cast.THERE)
+    assert made.unread == {"general": 0, "staff": 0}
+    made.apply(cast.said("here"))
+    made.apply(cast.said("there", room="staff"))
+    made.apply(cast.said("mine", room="staff", mine=True))
+    made.apply(cast.said("old", room="staff", history=True))
+    assert made.unread == {"general": 0, "staff": 1}
+    made.seen("staff")
+    made.seen("general", 3)
+    made.seen("unknown", 3)
+    assert made.unread == {"general": 3, "staff": 0}
+
+
+def test_who_was_verified_before_still_is(cast: SimpleNamespace) -> None:
+    came = ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, verified=True)
+    assert situation(cast.LISTENING, came, hosting=True).status.verified == 1

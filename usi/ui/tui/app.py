@@ -1,26 +1,43 @@
-"""The Textual application: it runs the peer, hands what happens to the screen, and leaves in good order."""
+"""The Textual application: it runs peers, hands what happens to the screen, and leaves in good order."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+import time
+import webbrowser
+from collections.abc import Callable
 
-from textual import work
+from textual import events, on, work
 from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
+from textual.notifications import SeverityLevel
 from textual.worker import Worker
 
 from usi.config import Settings
+from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import UsiError
+from usi.core.errors import Distrusted, UsiError
+from usi.core.language import tr
 from usi.net.peer import Peer
+from usi.ui.i18n import mark
+from usi.ui.notify import Attention, Notifier
 from usi.ui.plain import say_error
+from usi.ui.tui import palette
+from usi.ui.tui.entries import inline
 from usi.ui.tui.screens.chat import ChatScreen
+from usi.ui.tui.screens.connect import ConnectDialog, Offer
+from usi.ui.tui.screens.help import HelpDialog, keys_of
+from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
+from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
+from usi.ui.tui.widgets.composer import Composer
+from usi.ui.tui.widgets.members import Members
 
 _FRAME = 1 / 60  # seconds for which events are gathered, so that a burst is shown at once
 _MOST = 500  # events in one go; the peer holds back what is more, and keys are heard in between
+_RIPENING = 2.0  # seconds between two looks at notifications that had to wait
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -48,46 +65,101 @@ class UsiApp(App[int]):
 
     TITLE = "USI"
     CSS_PATH = "usi.tcss"
+    CSS = "ToastRack { dock: top; align: right top; margin: 1 0 0 0; }"  # what one writes stays in sight
+    COMMANDS = {palette.Offers}
     BINDINGS = [
-        Binding("ctrl+q", "quit", "Quit", key_display="^Q", id="quit", tooltip="Leave in good order", priority=True)
+        Binding("f1", "help", mark("Help"), key_display="F1", id="help", tooltip=mark("Keys, commands, verification")),
+        Binding("f2", "verify", mark("Verify"), key_display="F2", id="verify", tooltip=mark("Compare fingerprints")),
+        Binding("f5", "rejoin", mark("Rejoin"), key_display="F5", id="rejoin", tooltip=mark("Join the host again")),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            mark("Palette"),
+            key_display="^P",
+            id="palette",
+            tooltip=mark("Search for commands, members and themes"),
+        ),
+        Binding(
+            "ctrl+q",
+            "quit",
+            mark("Quit"),
+            key_display="^Q",
+            id="quit",
+            tooltip=mark("Leave in good order"),
+            priority=True,
+        ),
     ]
 
-    def __init__(self, settings: Settings, peer: Peer | None = None, *, on_terminal: bool = False) -> None:
-        """`on_terminal`: take over the terminal and the signals of this process."""
+    def __init__(
+        self,
+        settings: Settings,
+        peer: Peer | None = None,
+        *,
+        make_peer: Callable[[], Peer] | None = None,
+        on_terminal: bool = False,
+    ) -> None:
+        """`make_peer` makes the peer of each attempt (`peer` the first); `on_terminal`: take over the terminal and the
+        signals of this process."""
         super().__init__(driver_class=_driver() if on_terminal else None)
         self._on_terminal = on_terminal
         self.failure: UsiError | None = None
-        """Why hosting or joining failed."""
-        self._peer = peer or Peer(settings)
-        self._chat = ChatScreen(settings, self._peer)
+        """Why the last attempt to host or join failed."""
+        self._settings = settings
+        self._make_peer = make_peer or (lambda: Peer(settings))
+        self._peer = peer or self._make_peer()
+        self.chat = ChatScreen(settings, self._peer)
         self._waiting: list[ev.Event] = []
         self._room = asyncio.Event()
         self._starting: Worker[None] | None = None
         self._started = False
+        self._has_been_in = False
+        """There is a conversation to be read."""
+        self._ended = False
+        """The conversation is over, by the other side or by a cut wire; it may be joined again."""
         self._leaving = False
+        self._connecting: ConnectDialog | None = None
+        self._verified: set[str] = set()
+        """Members whose fingerprint was compared, by id."""
+        self._attention = Attention(time.monotonic())
+        self._notifier: Notifier | None = None
+        if settings.notifications:
+            self._notifier = Notifier(with_content=settings.notify_content, on_problem=self._unheard)
 
     def on_load(self) -> None:
         if self._on_terminal:  # before the terminal is changed, so that every way out changes it back
             self._listen_to_signals()
 
     async def on_mount(self) -> None:
-        await self.push_screen(self._chat)
+        await self.push_screen(self.chat)
+        if not self._settings.hosting:
+            self._show_connecting()
+        if self._notifier is not None:
+            self.set_interval(_RIPENING, self._ripen)
         self.call_after_refresh(self._begin)
+
+    # --- one peer after another ---
 
     def _begin(self) -> None:
         if not self._leaving:
-            self._starting = self._run_peer()
+            self._starting = self._run_peer(self._peer)
 
-    @work(name="peer")
-    async def _run_peer(self) -> None:
+    @work(name="peer", group="peer", exclusive=True)
+    async def _run_peer(self, peer: Peer) -> None:
+        reading = self._read(peer)
         try:
-            await self._peer.start()
+            await peer.start()
         except UsiError as error:
-            self.failure = error
-            self.exit(error.exit_status)
-            return
-        self._started = True
-        async for event in self._peer.events():
+            await asyncio.sleep(0)  # what was told until then has come
+            reading.cancel()
+            self._fail(error)
+        else:
+            self._started = self._has_been_in = True
+            self._hide_connecting()
+            self.refresh_bindings()
+
+    @work(name="events", group="events", exclusive=True)
+    async def _read(self, peer: Peer) -> None:
+        async for event in peer.events():
             self._waiting.append(event)
             if len(self._waiting) == 1:
                 self.set_timer(_FRAME, self._show)
@@ -97,9 +169,247 @@ class UsiApp(App[int]):
 
     def _show(self) -> None:
         """Hand what has happened in the last frame to the screen."""
-        events, self._waiting = self._waiting, []
-        self._chat.hear(events)
+        happened, self._waiting = self._waiting, []
+        self.chat.hear(happened)
         self._room.set()
+        focused, now = self._attention.is_here(time.monotonic()), time.monotonic()
+        for event in happened:
+            if self._notifier is not None:
+                self._notifier.consider(event, focused=focused, now=now)
+            self._take_note(event)
+
+    def _take_note(self, event: ev.Event) -> None:
+        match event:
+            case ev.Connecting() if self._connecting is not None:
+                self._connecting.progress(event)
+            case ev.Users():
+                self._verified = {member.member for member in event.members if member.verified}
+            case ev.MemberJoined() if event.verified:
+                self._verified.add(event.member)
+            case ev.MemberLeft():
+                self._close_verify(event.member, tr("{name} left.", name=inline(event.name)))
+            case ev.Verification():
+                self._show_verification(event)
+            case ev.Disconnected() if not self._leaving:
+                self._end(event)
+            case _:
+                pass
+
+    def _fail(self, error: UsiError) -> None:
+        """Hosting or joining did not work."""
+        self.failure = error
+        self._show_connecting().fail(str(error))
+
+    def _end(self, event: ev.Disconnected) -> None:
+        """The conversation is over without the person's doing; it stays to be read."""
+        self._close_verify(None, "")
+        if self._started and not self._settings.hosting and event.code != Distrusted.code:
+            self._ended = True
+            _ = self.chat.mount(Offer(id="offer"), before="#entry")
+            self.refresh_bindings()
+
+    def action_rejoin(self) -> None:
+        """Join again, on the same screen."""
+        if not self._ended and self.failure is None:
+            return
+        self._ended, self._started, self.failure = False, False, None
+        _ = self.chat.query(Offer).remove()
+        self._waiting.clear()
+        self._verified.clear()
+        self._peer = self._make_peer()
+        self.chat.restart(self._peer)
+        if self._connecting is not None:
+            self._connecting.begin()
+        elif not self._settings.hosting:
+            self._show_connecting()
+        self._begin()
+        self.refresh_bindings()
+
+    def _show_connecting(self) -> ConnectDialog:
+        if self._connecting is None:
+            place = self.chat.situation.status.place
+            self._connecting = ConnectDialog(place, hosting=self._settings.hosting, readable=self._has_been_in)
+            _ = self.push_screen(self._connecting)
+        return self._connecting
+
+    def _hide_connecting(self) -> None:
+        dialog, self._connecting = self._connecting, None
+        if dialog is not None:
+            _ = dialog.dismiss(None)
+
+    @on(ConnectDialog.Chosen)
+    async def _chosen(self, message: ConnectDialog.Chosen) -> None:
+        match message.choice:
+            case "cancel":
+                if self._starting is not None:
+                    self._starting.cancel()
+                self.workers.cancel_group(self, "events")
+                if self._connecting is not None:
+                    self._connecting.fail(tr("You stopped it."))
+            case "again":
+                self._ended = True
+                self.action_rejoin()
+            case "read":
+                self._hide_connecting()
+                self._ended = True
+                _ = self.chat.mount(Offer(id="offer"), before="#entry")
+                self.refresh_bindings()
+            case "quit":
+                await self.action_quit()
+
+    # --- comparing ---
+
+    def action_verify(self) -> None:
+        """Compare with a member: with the only one there is, or with one to be chosen."""
+        others = self.others()
+        if not others:
+            self.say(tr("Nobody has joined yet, so there is nobody to compare with."), "warning")
+        elif len(others) == 1:
+            self.verify(others[0].member)
+        else:
+            _ = self.push_screen(Chooser(others), self._chosen_to_verify)
+
+    def _chosen_to_verify(self, member: str | None) -> None:
+        if member is not None:
+            self.verify(member)
+
+    def verify(self, member: str) -> None:
+        """Ask what is to be compared with a member; the answer opens the dialog."""
+        found = self.chat.situation.members.get(member)
+        if found is not None:
+            self.chat.ask(commands.Verify(found.name))
+
+    def _show_verification(self, event: ev.Verification) -> None:
+        """What is to be compared is shown; what came of it is told."""
+        name = inline(event.name)
+        before = event.member in self._verified
+        if event.state == "differs":
+            self._verified.discard(event.member)
+            self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
+        elif event.state == "verified" and not before:
+            self._verified.add(event.member)
+            self.say(tr("{name} is verified.", name=name))
+        elif not any(isinstance(screen, VerifyDialog) for screen in self.screen_stack):
+            dialog = VerifyDialog(event, self._settings.hosting)
+            _ = self.push_screen(dialog, lambda answer: self._answered(event, answer))
+
+    def _answered(self, shown: ev.Verification, answer: Answer | None) -> None:
+        member = self.chat.situation.members.get(shown.member)
+        if answer in ("match", "differ"):
+            name = member.name if member is not None else shown.name
+            self.chat.ask(commands.Verify(name, answer == "match"))
+
+    def _close_verify(self, member: str | None, why: str) -> None:
+        """The one to compare with is gone (None: everybody)."""
+        screen = self.screen
+        if isinstance(screen, VerifyDialog) and member in (None, screen.shown.member):
+            _ = screen.dismiss(None)
+            if why:
+                self.say(why, "warning")
+
+    # --- members, help, palette ---
+
+    def others(self) -> list[ev.Member]:
+        """Those that there is a connection of one's own to."""
+        seated = self.chat.situation.seated()
+        return [member for member in seated if member.fingerprint is not None and not member.me]
+
+    @on(Members.Opened)
+    def _open_menu(self, message: Members.Opened) -> None:
+        member = message.member
+        _ = self.push_screen(MemberMenu(member), lambda deed: self._do(deed, member))
+
+    def _do(self, deed: Deed | None, member: ev.Member) -> None:
+        match deed:
+            case "verify":
+                self.verify(member.member)
+            case "mention":
+                composer = self.chat.query_one(Composer)
+                composer.focus()
+                composer.insert(f"{inline(member.name)} ")
+            case "info":
+                _ = self.push_screen(MemberInfo(self.chat.situation.members.get(member.member, member)))
+            case _:
+                pass
+
+    def action_help(self) -> None:
+        focused = self.screen.focused
+        text = next((node.HELP for node in focused.ancestors_with_self if node.HELP), "") if focused else ""
+        _ = self.push_screen(HelpDialog(keys_of(self.screen), tr(text) if text else ""))
+
+    def action_command_palette(self) -> None:
+        if self.screen is self.chat:
+            _ = self.push_screen(palette.palette())
+
+    def choose_theme(self) -> None:
+        _ = self.push_screen(palette.themes())
+
+    def perform(self, intent: commands.Intent) -> None:
+        """Do what was chosen instead of typed."""
+        self.chat.ask(intent)
+
+    def prefill(self, text: str) -> None:
+        """Begin a command in the input; what stood there comes back with Ctrl+Z."""
+        composer = self.chat.query_one(Composer)
+        composer.focus()
+        composer.replace(text, (0, 0), composer.document.end)
+        composer.move_cursor(composer.document.end)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "rejoin":
+            return self._ended
+        if action == "verify":
+            return self._started and not self._ended
+        return True
+
+    def say(self, sentence: str, severity: SeverityLevel = "information") -> None:
+        """Say something for a moment; names of others may be in it."""
+        self.notify(sentence, severity=severity, markup=False)
+
+    def open_url(self, url: str, *, new_tab: bool = True) -> None:
+        """Show it in a browser of the desktop, without waiting for it; one for terminals would take over this one."""
+        self._browse(url)
+
+    @work(name="browser", thread=True, exit_on_error=False)
+    def _browse(self, url: str) -> None:
+        try:
+            browser = webbrowser.get()
+            opened = type(browser) is not webbrowser.GenericBrowser and browser.open(url)
+        except webbrowser.Error:
+            opened = False
+        if not opened:
+            self.call_from_thread(self.say, tr("There is no browser here to open {url}", url=inline(url)), "warning")
+
+    # --- notifications ---
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.MouseDown | events.Paste):
+            self._attention.typed(time.monotonic())
+        await super().on_event(event)
+
+    def on_app_focus(self) -> None:
+        self._attention.focus(True)
+
+    def on_app_blur(self) -> None:
+        self._attention.focus(False)
+
+    def _ripen(self) -> None:
+        if self._notifier is not None:
+            now = time.monotonic()
+            self._notifier.flush(focused=self._attention.is_here(now), now=now)
+
+    def _unheard(self, sentence: str) -> None:
+        self.say(sentence, "warning")
+
+    @on(ChatScreen.Muted)
+    def _mute(self, message: ChatScreen.Muted) -> None:
+        room = inline(message.room)
+        if self._notifier is None:
+            self.say(tr("There are no notifications to turn off: start with -n to have them."), "warning")
+        elif self._notifier.mute(message.room):
+            self.say(tr("No more notifications of #{room}.", room=room))
+        else:
+            self.say(tr("Notifications of #{room} again.", room=room))
 
     # --- leaving ---
 
@@ -108,10 +418,10 @@ class UsiApp(App[int]):
         if self._leaving or not self._started:
             if self._starting is not None:
                 self._starting.cancel()
-            self.exit(self._peer.exit_status)
+            self.exit(self.failure.exit_status if self.failure is not None else self._peer.exit_status)
             return
         self._leaving = True
-        self._chat.enter("leaving")
+        self.chat.enter("leaving")
         self._leave()
 
     @work(name="leave")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
@@ -13,20 +13,27 @@ from rich.cells import cell_len
 from usi.core import events as ev
 from usi.core import text
 from usi.core.crypto import grouped
+from usi.core.errors import PeerError
+from usi.core.language import tr
+from usi.ui.i18n import mark
+from usi.ui.tui.spans import Span, spans_of
 from usi.ui.tui.wrapping import wrap
 
-Kind = Literal["said", "done", "notice", "failure"]
+Kind = Literal["said", "done", "notice", "failure", "rule"]
 State = Literal["", "sending", "delivered", "failed"]
-Role = Literal["text", "quiet", "strong", "alarm"]
+Role = Literal["text", "quiet", "strong", "alarm", "retry"]
 
 _TAB = "    "
 _UNSTEADY = re.compile("\u200d|[\ufe00-\ufe0f]|(?<=\\S)[\U0001f3fb-\U0001f3ff]+")
 _TONE = re.compile("[\U0001f3fb-\U0001f3ff]+")
 _CLOCK = 7  # cells of the time and the gap behind it
+_SECONDS = 3  # cells of them behind the time
 _MARK = 2  # cells at the right edge for the state of an own message
 _GAP = 2  # cells between a name and the text
 _COLUMN = re.compile(r"(?:\S.*? {2,}| +)(?=\S)")
-_LEFT = {"cut": "connection lost", "silent": "no sign of life", "too-slow": "too slow"}
+_LEFT = {"cut": mark("connection lost"), "silent": mark("no sign of life"), "too-slow": mark("too slow")}
+_SUSPICIOUS = frozenset({"withheld", "withheld-from", "repeated", "unreadable", "name-changed-hands"})
+"""Codes of notices that may mean an attack."""
 
 
 def shown(value: str) -> str:
@@ -76,6 +83,8 @@ class Row(NamedTuple):
     """Cells before it; on the first line of an entry, time and name stand there."""
     glue: str | None
     """What stood where the text was broken; None where its author began a line."""
+    spans: tuple[Span, ...] = ()
+    """Links and code in it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,18 +98,41 @@ class Entry:
     member: str = ""
     mine: bool = False
     state: State = ""
+    day: date | None = None
+    """The day on which it belongs: that of `time`, unless somebody's clock may be wrong."""
+    exact: bool = False
+    """The time is shown to the second."""
+    unsent: str = ""
+    """What was not delivered, while it may be tried again."""
+    _spans: list[tuple[Span, ...]] | None = field(default=None, repr=False)
+    """Links and code in each of `rows`, once somebody wanted to know."""
 
     def __post_init__(self) -> None:
         # The gate of the transcript: whatever comes from others is made harmless here, wherever it came in.
         self.name = inline(self.name)
+        self.day = self.day or self.time.astimezone().date()
         self.rows = [(role, shown(value)) for role, value in self.rows]
 
     @property
     def size(self) -> int:
         return sum(len(value) for _, value in self.rows)
 
+    @property
+    def links(self) -> list[str]:
+        """The addresses in it that can be opened."""
+        return [span.url for row in self._found() for span in row if span.url]
+
+    def _found(self) -> list[tuple[Span, ...]]:
+        """Links and code in each row; only people's texts have some."""
+        if self._spans is None or len(self._spans) != len(self.rows):
+            people = self.kind in ("said", "done")
+            self._spans = [spans_of(value) if people and role == "text" else () for role, value in self.rows]
+        return self._spans
+
     def height(self, width: int) -> int:
         """How many lines it takes in a transcript of this width."""
+        if self.kind == "rule":
+            return 1
         if len(self.rows) == 1:
             value = self.rows[0][1]
             columns = Columns.of(width)
@@ -113,7 +145,8 @@ class Entry:
         """Its lines in a transcript of this width."""
         columns = Columns.of(width)
         indent, rest = self._starts(columns)
-        for role, value in self.rows:
+        for (role, value), spans in zip(self.rows, self._found(), strict=True):
+            at = 0
             for line in value.split("\n"):
                 hang = rest + self._hang(line, columns.room - rest)
                 glue: str | None = None
@@ -121,14 +154,17 @@ class Entry:
                 for start, end in wrap(line, columns.room - indent, columns.room - hang):
                     if glue is not None:
                         glue = line[ended:start]
-                    yield Row(role, line[start:end], indent, glue)
+                    within = tuple(s for span in spans if (s := span.within(at + start, at + end)) is not None)
+                    yield Row(role, line[start:end], indent, glue, within)
                     indent, ended, glue = hang, end, ""
                 indent = rest
+                at += len(line) + 1
 
     def _starts(self, columns: Columns) -> tuple[int, int]:
         """On which cell the first line of the text begins, and on which the others do."""
-        if self.kind in ("notice", "failure"):
-            return _CLOCK, _CLOCK
+        if self.kind in ("notice", "failure", "rule"):
+            clock = _CLOCK + (_SECONDS if self.exact else 0)
+            return clock, clock
         rest = _CLOCK + (columns.name + _GAP if columns.name else 0)
         if self.kind == "done":
             return (rest, rest) if columns.name else (rest + 2, rest + 2)
@@ -157,36 +193,52 @@ def entry_of(event: ev.Event) -> Entry | None:
         case ev.Connected():
             return _connected(event)
         case ev.MemberJoined():
-            words = f": {' '.join(event.words)}" if event.words else ""
-            rows = [("quiet", f"— {inline(event.name)} joined{words} —")]
-            if event.fingerprint:
+            rows = [("quiet", f"— {_joined(event)} —")]
+            if event.verified:
+                rows = [("quiet", f"— {_joined(event)} — ✔ {tr('verified')}")]
+            elif event.fingerprint:
                 rows.append(("quiet", _fingerprint_rows(event.fingerprint)))
             return Entry("notice", event.time, rows)
         case ev.MemberLeft():
-            why = _LEFT.get(event.reason)
-            return notice(event, f"— {inline(event.name)} left{f' ({why})' if why else ''} —")
+            return notice(event, f"— {left(event)} —")
         case ev.MemberRenamed():
-            who = "you are" if event.mine else f"{inline(event.old)} is"
-            return notice(event, f"— {who} now called {inline(event.name)} —")
+            return notice(event, f"— {renamed(event)} —")
         case ev.Users():
             return _users(event) if event.asked else None
         case ev.Verification():
             return _verification(event)
         case ev.Info():
             return _info(event)
+        case ev.Notice() if event.code in _SUSPICIOUS:
+            return Entry("notice", event.time, [("alarm", f"⚠ {event.text}")])
         case ev.Notice() | ev.Reconnecting():
             return notice(event, event.text)
         case ev.Error():
             return Entry("failure", event.time, [("alarm", f"! {event.text}")])
         case ev.Disconnected():
-            rows = [("strong", event.text), ("quiet", "What was said stays here to be read; Ctrl+Q leaves.")]
-            return Entry("failure", event.time, rows)
+            return Entry("failure", event.time, [("strong", event.text)])
         case _:
             return None
 
 
 def notice(event: ev.Event, said: str) -> Entry:
     return Entry("notice", event.time, [("quiet", said)])
+
+
+def rule(time: datetime, said: str, role: Role = "quiet") -> Entry:
+    """A line across the transcript with a word in it."""
+    return Entry("rule", time, [(role, said)])
+
+
+def day_line(entry: Entry) -> Entry:
+    """The line above the first entry of another day."""
+    day = entry.day or entry.time.date()
+    names = (
+        tr("Monday"), tr("Tuesday"), tr("Wednesday"), tr("Thursday"), tr("Friday"), tr("Saturday"), tr("Sunday"),
+    )  # fmt: skip
+    made = rule(entry.time, f"{names[day.weekday()]} {day:%Y-%m-%d}")
+    made.day = day
+    return made
 
 
 def deliver(entry: Entry) -> None:
@@ -197,69 +249,96 @@ def deliver(entry: Entry) -> None:
 def fail(entry: Entry, event: ev.Failed) -> None:
     """It did not arrive, and this is why."""
     entry.state = "failed"
-    entry.rows = [*entry.rows, ("alarm", f"✗ not delivered: {shown(event.text)}")]
+    entry.unsent = event.message
+    rows: list[tuple[Role, str]] = [("alarm", f"✗ {tr('not delivered: {reason}', reason=shown(event.text))}")]
+    if event.message:
+        rows.append(("retry", f"↻ {tr('send it again')}"))
+    entry.rows = [*entry.rows, *rows]
+
+
+def left(event: ev.MemberLeft) -> str:
+    """That somebody left, and why."""
+    name, why = inline(event.name), _LEFT.get(event.reason)
+    return tr("{name} left ({why})", name=name, why=why) if why else tr("{name} left", name=name)
+
+
+def renamed(event: ev.MemberRenamed) -> str:
+    """That somebody has another name now."""
+    if event.mine:
+        return tr("You are now called {name}", name=inline(event.name))
+    return tr("{old} is now called {name}", old=inline(event.old), name=inline(event.name))
+
+
+def _joined(event: ev.MemberJoined) -> str:
+    name = inline(event.name)
+    if event.words and not event.verified:
+        return tr("{name} joined (words: {words})", name=name, words=" ".join(event.words))
+    return tr("{name} joined", name=name)
 
 
 def _said(event: ev.Message) -> Entry:
     name = inline(event.from_)
     rows: list[tuple[Role, str]] = []
     if event.signature == "bad":
-        rows.append(("alarm", f"⚠ FORGED: {name} did not sign this"))
+        rows.append(("alarm", f"⚠ {tr('FORGED: {name} did not sign this', name=name)}"))
     elif event.signature == "missing":
-        rows.append(("alarm", "⚠ unsigned: the author's key is missing"))
+        rows.append(("alarm", f"⚠ {tr('unsigned: key missing')}"))
     if event.signed_as is not None:
-        rows.append(("alarm", f"⚠ signed under another name: {inline(event.signed_as)}"))
+        rows.append(("alarm", f"⚠ {tr('signed under another name: {name}', name=inline(event.signed_as))}"))
     if event.late:
-        rows.append(("alarm", f"⚠ dated {event.sent_at.astimezone():%Y-%m-%d %H:%M}"))
+        rows.append(("alarm", f"⚠ {tr('dated {date}', date=f'{event.sent_at.astimezone():%Y-%m-%d %H:%M}')}"))
     done = event.kind == "me"
     rows.append(("text", f"{name} {event.text}" if done else event.text))
     return Entry(
         "done" if done else "said",
         event.sent_at,
         rows,
-        name=name if done or not event.mine else "you",
+        name=name if done or not event.mine else tr("you"),
         member=event.member,
         mine=event.mine,
         state="sending" if event.mine else "",
+        day=(event.sent_at if event.history else event.time).astimezone().date(),
     )
 
 
 def _listening(event: ev.Listening) -> Entry:
     places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
-    rows: list[tuple[Role, str]] = [("strong", f"You are hosting on {places}")]
+    rows: list[tuple[Role, str]] = [("strong", tr("You are hosting on {places}", places=places))]
     if event.preset_key is not None:
-        rows.append(("quiet", "The preset key, to hand to those who may join:"))
+        rows.append(("quiet", tr("The preset key, to hand to those who may join:")))
         rows.append(("strong", event.preset_key))
     if event.preset_fingerprint is not None:
-        rows.append(("quiet", f"Fingerprint of the preset key:\n{_fingerprint_rows(event.preset_fingerprint)}"))
+        rows.append(("quiet", f"{tr('Fingerprint of the preset key:')}\n{_fingerprint_rows(event.preset_fingerprint)}"))
     else:
-        rows.append(("quiet", f"Fingerprint of this host's key:\n{_fingerprint_rows(event.key_fingerprint)}"))
+        rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
     return Entry("notice", event.time, rows)
 
 
 def _connected(event: ev.Connected) -> Entry:
     place = f"[{event.host}]:{event.port}" if ":" in event.host else f"{event.host}:{event.port}"
+    said = tr("You are connected to {place} as {name}", place=inline(place), name=inline(event.name))
     return Entry(
         "notice",
         event.time,
         [
-            ("strong", f"You are connected to {inline(place)} as {inline(event.name)}"),
+            ("strong", said),
             ("quiet", f"{event.cipher}, {event.key_exchange}"),
-            ("quiet", "To be sure that nobody sits in between, compare with the host, by telephone or in person:"),
+            ("quiet", tr("Compare with the host, by telephone or in person, that nobody sits in between:")),
             ("strong", " ".join(event.words)),
             ("quiet", _fingerprint_rows(event.fingerprint)),
-            ("quiet", "If they match, say /verify yes; if they differ, /verify no."),
+            ("quiet", tr("F2 or /verify shows them again, large, and asks what you found.")),
         ],
     )
 
 
 def _users(event: ev.Users) -> Entry:
-    rows: list[tuple[Role, str]] = [("strong", f"{len(event.members)} here")]
+    rows: list[tuple[Role, str]] = [("strong", tr("{count} here", count=len(event.members)))]
     for member in event.members:
-        marks = [word for word, is_so in (("you", member.me), ("host", member.host)) if is_so]
+        marks = [word for word, is_so in ((tr("you"), member.me), (tr("host"), member.host)) if is_so]
         if member.fingerprint:
-            marks.append("verified" if member.verified else "not verified")
-        rows.append(("text", inline(member.name) + (f" ({', '.join(marks)})" if marks else "")))
+            marks.append(tr("verified") if member.verified else tr("not verified"))
+        name = inline(member.name)
+        rows.append(("text", tr("{name} ({marks})", name=name, marks=", ".join(marks)) if marks else name))
         if member.words:
             rows.append(("quiet", f"  {' '.join(member.words)}"))
         if member.fingerprint:
@@ -267,35 +346,76 @@ def _users(event: ev.Users) -> Entry:
     return Entry("notice", event.time, rows)
 
 
-def _verification(event: ev.Verification) -> Entry:
+def _verification(event: ev.Verification) -> Entry | None:
     name = inline(event.name)
     if event.state == "verified":
-        return Entry("notice", event.time, [("strong", f"✔ {name} is verified.")])
+        return Entry("notice", event.time, [("strong", f"✔ {tr('{name} is verified.', name=name)}")])
     if event.state == "differs":
-        said = f"{name} is not who you think: the connection is ended."
+        said = tr("{name} is not who you think: the connection is ended.", name=name)
         return Entry("failure", event.time, [("alarm", f"✗ {said}")])
-    rows: list[tuple[Role, str]] = [
-        ("strong", f"Compare with {name}, by telephone or in person:"),
-        ("strong", " ".join(event.words)),
-        ("quiet", _fingerprint_rows(event.fingerprint)),
-        ("quiet", f"If they match, say /verify {name} yes; if they differ, /verify {name} no."),
-    ]
-    return Entry("notice", event.time, rows)
+    return None  # a dialog shows what to compare
 
 
 def _info(event: ev.Info) -> Entry:
+    where, name, count = inline(event.connection), inline(event.name), event.members
+    about = tr(
+        "{where}, as {name}, {count} here, for {seconds:.0f} s",
+        where=where, name=name, count=count, seconds=event.seconds,
+    )  # fmt: skip
+    cipher = tr(
+        "Cipher {cipher} (by {library}), key exchange {key_exchange}",
+        cipher=event.cipher, library=event.library, key_exchange=event.key_exchange,
+    )  # fmt: skip
     rows: list[tuple[Role, str]] = [
-        ("strong", f"{event.connection}, as {inline(event.name)}, {event.members} here, for {event.seconds:.0f} s"),
-        ("quiet", f"Cipher: {event.cipher} (by {event.library})"),
-        ("quiet", f"Key exchange: {event.key_exchange}"),
-        ("quiet", f"In: {event.bytes_in} bytes in {event.records_in} records"),
-        ("quiet", f"Out: {event.bytes_out} bytes in {event.records_out} records"),
+        ("strong", about),
+        ("quiet", cipher),
+        ("quiet", tr("In: {count} bytes in {records} records", count=event.bytes_in, records=event.records_in)),
+        ("quiet", tr("Out: {count} bytes in {records} records", count=event.bytes_out, records=event.records_out)),
     ]
     if event.words:
-        rows.append(("quiet", f"Words: {' '.join(event.words)}"))
+        rows.append(("quiet", tr("Words: {words}", words=" ".join(event.words))))
     if event.fingerprint:
-        rows.append(("quiet", f"Fingerprint:\n{_fingerprint_rows(event.fingerprint)}"))
+        rows.append(("quiet", f"{tr('Fingerprint:')}\n{_fingerprint_rows(event.fingerprint)}"))
     return Entry("notice", event.time, rows)
+
+
+# --- what a host's log says -----------------------------------------------------------------------------------------
+
+_REFUSALS = frozenset({PeerError.code, *(kind.code for kind in PeerError.__subclasses__())})
+
+
+def is_refusal(event: ev.Event) -> bool:
+    """Whether a host is told of a connection that it turned away."""
+    return isinstance(event, ev.Notice) and event.code in _REFUSALS
+
+
+def log_of(event: ev.Event, addresses: Mapping[str, str]) -> Entry | None:
+    """The line of the host's log for an event; `addresses` says by member id where who is here came from."""
+    found = _logged(event, addresses)
+    return Entry("notice", event.time, [found], exact=True) if found is not None else None
+
+
+def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] | None:
+    match event:
+        case ev.Listening():
+            places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
+            return "quiet", f"· {tr('Hosting on {places}', places=places)}"
+        case ev.MemberJoined():
+            name, address = inline(event.name), inline(event.address or "")
+            said = tr("{name} joined from {address}", name=name, address=address) if address else _joined(event)
+            return "text", f"→ {said}"
+        case ev.MemberLeft():
+            address = inline(addresses.get(event.member, ""))
+            said = left(event)
+            return "text", f"← {said}{f', {address}' if address else ''}"
+        case ev.MemberRenamed():
+            return "quiet", f"· {renamed(event)}"
+        case ev.Verification() if event.state == "verified":
+            return "quiet", f"✔ {tr('{name} is verified.', name=inline(event.name))}"
+        case ev.Notice() if is_refusal(event):
+            return "alarm", f"✗ {event.text}"
+        case _:
+            return None
 
 
 def fingerprint_lines(fingerprint: str, groups: int = 4) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from usi.config import Settings
 from usi.core import events as ev
+from usi.core.language import tr
 from usi.core.session import CIPHER, KEY_EXCHANGE
 
 Phase = Literal["connecting", "open", "leaving", "ended"]
@@ -45,6 +46,8 @@ class Situation:
         """A guest's link to its host."""
         self.listening: ev.Listening | None = None
         """Where this host listens."""
+        self.unread: dict[str, int] = {}
+        """Messages that were not seen, by room, in the order in which the rooms were entered."""
         self._status = Status(
             phase="connecting",
             hosting=settings.hosting,
@@ -78,10 +81,12 @@ class Situation:
         match event:
             case ev.Listening():
                 self.listening = event
+                self._enter_rooms(event.rooms)
                 place = _place(event.addresses[0] if len(event.addresses) == 1 else "", event.port)
                 self._status = replace(self._status, phase="open", place=place)
             case ev.Connected():
                 self.link = event
+                self._enter_rooms(event.rooms)
                 self._status = replace(
                     self._status,
                     phase="open",
@@ -89,6 +94,8 @@ class Situation:
                     cipher=event.cipher,
                     key_exchange=event.key_exchange,
                 )
+            case ev.Message() if event.room != self._status.room and not (event.mine or event.history):
+                self.unread[event.room] = self.unread.get(event.room, 0) + 1
             case ev.Users():
                 self.members = {member.member: member for member in event.members}
             case ev.MemberJoined():
@@ -97,13 +104,10 @@ class Situation:
                     member=event.member,
                     fingerprint=event.fingerprint,
                     words=event.words,
-                    verified=False,
+                    verified=event.verified,
                     me=False,
                     host=False,
                 )
-            case ev.Verification():
-                if (member := self.members.get(event.member)) is not None:
-                    self.members[event.member] = msgspec.structs.replace(member, verified=event.state == "verified")
             case ev.MemberLeft():
                 self.members.pop(event.member, None)
             case ev.MemberRenamed():
@@ -119,6 +123,16 @@ class Situation:
             case _:
                 pass
 
+    def seen(self, room: str, unread: int = 0) -> None:
+        """So many messages of a room have not been seen."""
+        if room in self.unread:
+            self.unread[room] = unread
+
+    def _enter_rooms(self, rooms: list[str]) -> None:
+        self.unread = {room: self.unread.get(room, 0) for room in rooms or [FIRST_ROOM]}
+        if self._status.room not in self.unread:
+            self._status = replace(self._status, room=next(iter(self.unread)))
+
     def seated(self) -> list[ev.Member]:
         """Who is here: the host, oneself, then the others by name."""
         return sorted(self.members.values(), key=lambda m: (not m.host, not m.me, m.name.casefold()))
@@ -127,5 +141,5 @@ class Situation:
 def _place(address: str, port: int) -> str:
     """`host:port`, with an IPv6 address in brackets; only the port where one listens everywhere."""
     if not address:
-        return f"port {port}"
+        return tr("port {port}", port=port)
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -14,11 +14,18 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.drivers.linux_driver import LinuxDriver
+from textual.keys import Keys
 
 _AHEAD = 512 * 1024  # bytes that may wait for the terminal: several full screens
 _PATIENCE = 0.5  # seconds for the last words to a terminal that takes nothing
+
+# Alt+Enter, as terminals without the Kitty protocol send it. Textual does not know it: where a letter follows quickly,
+# it sees a bare Enter, which would send a message that is half written.
+cast(dict[str, tuple[Keys, ...]], ANSI_SEQUENCES_KEYS)["\x1b\r"] = (Keys.ControlJ,)
 
 
 class Writer:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, chop_cells
 
 _LEAST = 6  # cells that are worth a beginning
-_WORD = re.compile(r"(\s*)(\S+)")
+_WORD = re.compile(r"([ \t]*)([^ \t]+)")  # a no-break space is part of a word
 
 
 class Piece(NamedTuple):

@@ -13,10 +13,14 @@ from textual.widgets import Static
 from usi.core import commands
 from usi.core import events as ev
 from usi.core.errors import NameTaken
+from usi.ui.tui.widgets.activity import Activity
 from usi.ui.tui.widgets.composer import Composer
+from usi.ui.tui.widgets.conversations import Conversations
 from usi.ui.tui.widgets.header import HeaderBar
 from usi.ui.tui.widgets.keybar import KeyBar
 from usi.ui.tui.widgets.members import Card, Members
+from usi.ui.tui.widgets.readers import Readers
+from usi.ui.tui.widgets.suggestions import Suggestions
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
 
@@ -34,7 +38,8 @@ def hint(stage: SimpleNamespace) -> str:
 async def test_while_it_connects(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage(joined=False) as stage:
         assert "connecting to example.net:12800" in cast.look(stage.get(HeaderBar))[0]
-        assert "Connecting to example.net:12800" in stage.all()
+    async with open_stage(hosting=True, joined=False) as stage:
+        assert "Opening the port" in stage.all()
         await stage.type("too early")
         assert stage.composer.text == "too early"
         assert "no connection" in hint(stage)
@@ -57,23 +62,23 @@ async def test_a_host_sees_who_comes_with_what_proof(open_stage: Open, cast: Sim
         assert "nobody joined yet" in cast.look(stage.get(HeaderBar))[0]
         proof = {"fingerprint": "ab" * 32, "words": cast.WORDS}
         await stage.tell(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
-        assert "⚠ 1 unverified" in cast.look(stage.get(HeaderBar))[0]
-        assert "— bob joined: sierra tulip walnut yodel —" in stage.all()
+        assert "⚠ 0 of 1 verified" in cast.look(stage.get(HeaderBar))[0]
+        assert "— bob joined (words: sierra tulip walnut yodel) —" in stage.all()
         assert cast.look(stage.get(Members))[:2] == ["♦ host you", "● bob"]
         facts = {"time": cast.NOW, "name": "bob", "member": cast.BOB, "preset": False}
         await stage.tell(ev.Verification(**facts, **proof, state="verified"))
-        assert "✔ verified" in cast.look(stage.get(HeaderBar))[0]
+        assert "✔ 1 of 1 verified" in cast.look(stage.get(HeaderBar))[0]
         assert cast.look(stage.get(Members))[1] == "● bob ✔"
         await stage.tell(ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason="cut"))
         assert "nobody joined yet" in cast.look(stage.get(HeaderBar))[0]
 
 
 async def test_what_is_said(open_stage: Open, cast: SimpleNamespace) -> None:
-    async with open_stage((120, 35)) as stage:
+    async with open_stage((200, 60)) as stage:
         own = cast.said("me too", name="alice", id=cast.ALICE, number=2, mine=True)
         await stage.tell(cast.said("Bonjour\nà tous", number=1), own)
         shown = [line for line in stage.lines() if line]
-        assert [line[7:21].strip() for line in shown[-4:-1]] == ["bob", "", "you"]
+        assert [line[7:21].strip() for line in shown[-4:-1]] == ["bob", "", "you"], shown
         assert shown[-2].endswith("…")
         await stage.tell(ev.Delivered(time=cast.NOW, id=own.id, number=2))
         assert any("me too" in line and line.endswith("✓") for line in stage.lines())
@@ -99,7 +104,8 @@ async def test_the_end_is_shown_and_all_stays_to_be_read(open_stage: Open, cast:
         await stage.type("hello?")
         assert stage.composer.text == "hello?"
         assert "no connection" in hint(stage)
-        await stage.pilot.press("f1")
+        stage.composer.clear()
+        await stage.type("/help")
         assert "/quit" in stage.all()
 
 
@@ -128,7 +134,7 @@ async def test_traces_are_for_developers(open_stage: Open, cast: SimpleNamespace
     traced = ev.TraceEvent(time=cast.NOW, step="seal", direction="out", detail={"number": 7}, link="content")
     async with open_stage(dev=True) as stage:
         await stage.tell(traced)
-        assert any("→ seal  number=7" in line for line in cast.look(stage.get(Tracing)))
+        assert stage.get(Tracing).region
         assert "F4 Inspector" in cast.look(stage.get(KeyBar))[0]
         await stage.pilot.press("f4")
         assert not stage.get(Tracing).display or not stage.get(Tracing).size
@@ -201,17 +207,6 @@ async def test_clear_and_help(open_stage: Open, cast: SimpleNamespace) -> None:
         assert "/quit — leave" in stage.all()
         await stage.tell(cast.said("and on"))
         assert any("and on" in line for line in stage.lines())
-
-
-async def test_verify(open_stage: Open) -> None:
-    async with open_stage() as stage:
-        await stage.pilot.press("f2")
-        await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Verify()]
-    async with open_stage(hosting=True) as stage:
-        await stage.pilot.press("f2")
-        await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Users()]
 
 
 # --- panels, keys and sizes ---
@@ -337,3 +332,185 @@ async def test_french_spellings(open_stage: Open) -> None:
         await stage.until(lambda: stage.peer.wanted)
         assert stage.peer.wanted == [commands.Users()]
         assert stage.all() == ""
+
+
+# --- conversations, unseen messages, links, retry, the log ---
+
+
+def reading(stage: SimpleNamespace, cast: SimpleNamespace) -> str:
+    return cast.look(stage.get(Readers))[0]
+
+
+async def test_who_can_read_follows_what_is_so(open_stage: Open, cast: SimpleNamespace) -> None:
+    proof = {"fingerprint": "00" * 32, "words": cast.WORDS, "preset": False}
+    async with open_stage() as stage:
+        assert "the 3 people here" in reading(stage, cast)
+        assert "not verified" in reading(stage, cast)
+        await stage.tell(ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason="left"))
+        assert "whoever is the host" in reading(stage, cast)
+        facts = {"time": cast.NOW, "name": "host", "member": cast.HOST}
+        await stage.tell(ev.Verification(**facts, **proof, state="verified"))
+        assert reading(stage, cast).startswith("✔ Readable by you and the host, nobody else")
+        await stage.tell(ev.Disconnected(time=cast.NOW, code="cut", text="cut"))
+        assert "no connection" in reading(stage, cast)
+
+
+async def test_what_came_while_one_was_away(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.said("seen", number=1))
+        stage.app.app_focus = False
+        await stage.tell(cast.said("not seen", number=2), cast.said("nor this", number=3))
+        assert cast.look(stage.get(Conversations))[0].split() == ["▸#", "general", "2"]
+        assert "Latest 2" in cast.look(stage.get(KeyBar))[0]
+        texts = [entry.rows[0][1] for entry in stage.transcript.blocks]
+        assert texts[texts.index("not seen") - 1] == "new"
+        stage.app.app_focus = True
+        await stage.pilot.pause()
+        assert cast.look(stage.get(Conversations))[0].split() == ["▸#", "general"]
+        assert "new" in stage.all().split("\n")
+        await stage.tell(cast.said("an answer", name="alice", id=cast.ALICE, mine=True, number=4))
+        assert "new" not in stage.all().split("\n")
+
+
+async def test_what_came_while_one_read_above(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(*(cast.said(f"message {number}", number=number) for number in range(60)))
+        await stage.pilot.press("pageup")
+        await stage.tell(cast.said("below", number=61))
+        assert "Latest 1" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("ctrl+end")
+        await stage.pilot.pause()
+        assert "Latest" not in cast.look(stage.get(KeyBar))[0]
+        assert any("below" in line for line in stage.lines())
+        assert any("─ new ─" in line for line in stage.lines())
+
+
+async def test_a_failed_message_is_sent_again(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        for number, kind in enumerate(("text", "me", "text")):
+            own = cast.said(f"mine {number}", name="alice", id=cast.ALICE, mine=True, kind=kind, number=number)
+            failed = {"code": "refused", "text": "The host refused it.", "message": f"mine {number}"}
+            await stage.tell(own, ev.Failed(time=cast.NOW, id=own.id, **failed))
+        assert "Retry" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("ctrl+r")
+        await stage.until(lambda: "mine 2" not in stage.all())
+        stage.transcript.focus()
+        await stage.pilot.press("r")
+        await stage.until(lambda: "mine 1" not in stage.all())
+        await stage.pilot.pause()
+        line = next(y for y, text in enumerate(stage.lines()) if "send it again" in text)
+        await stage.pilot.click(Transcript, (20, line))
+        await stage.until(lambda: len(stage.peer.wanted) == 3)
+        await stage.until(lambda: "mine" not in stage.all())
+        say, act = commands.Say, commands.Act
+        assert stage.peer.wanted == [say("mine 2"), act("mine 1"), say("mine 0")]
+        stage.transcript.focus()
+        await stage.pilot.press("r")
+        assert stage.composer.text == "r"
+
+
+async def test_a_failed_message_stays_while_it_cannot_be_sent(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        own = cast.said("mine", name="alice", id=cast.ALICE, mine=True)
+        await stage.tell(
+            own,
+            ev.Failed(time=cast.NOW, id=own.id, code="cut", text="cut", message="mine"),
+            ev.Disconnected(time=cast.NOW, code="cut", text="cut"),
+        )
+        await stage.pilot.press("ctrl+r")
+        assert "no connection" in hint(stage)
+        assert "mine" in stage.all()
+
+
+async def test_links_open_what_they_show(
+    open_stage: Open, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_stage() as stage:
+        opened: list[str] = []
+        monkeypatch.setattr(stage.app, "open_url", opened.append)
+        await stage.tell(
+            cast.said("https://example.org/a javascript:alert(1) file:///etc/passwd http://you@evil.example/"),
+            cast.said("see https://example.org/b."),
+        )
+        y = next(y for y, text in enumerate(stage.lines()) if "example.org/b" in text)
+        await stage.pilot.click(Transcript, (stage.lines()[y].index("https") + 3, y))
+        assert opened == ["https://example.org/b"]
+        stage.transcript.focus()
+        await stage.pilot.press("left", "left", "left", "enter")
+        assert opened[1:] == ["https://example.org/a"]
+
+
+async def test_refusals_stand_in_the_log_of_a_host(open_stage: Open, cast: SimpleNamespace) -> None:
+    refused = ev.Notice(time=cast.NOW, code="not-usi", text="A connection from 192.0.2.9:1 was refused: no.")
+    async with open_stage(hosting=True) as stage:
+        joined = ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, address="192.0.2.5:4000")
+        left = ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason="cut")
+        await stage.tell(joined, refused, refused, left)
+        assert "was refused" not in stage.all()
+        assert "F5 Activity 2" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("f5")
+        await stage.pilot.pause()
+        log = [entry.rows[0][1] for entry in stage.get(Activity).blocks]
+        assert log[1:] == [
+            "→ bob joined from 192.0.2.5:4000",
+            f"✗ {refused.text}",
+            f"✗ {refused.text}",
+            "← bob left (connection lost), 192.0.2.5:4000",
+        ]
+        assert any("was refused" in line for line in cast.look(stage.get(Activity)))
+        assert "F5 Activity  " in cast.look(stage.get(KeyBar))[0]
+        await stage.tell(refused)
+        assert "F5 Activity  " in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("f5")
+        assert stage.app.focused is stage.composer
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 35), (200, 60)])
+@pytest.mark.parametrize(("key", "panel"), [("f3", Members), ("f5", Activity), ("f8", Conversations)])
+async def test_panels_unfold_and_take_the_focus(
+    open_stage: Open, size: tuple[int, int], key: str, panel: type
+) -> None:
+    async with open_stage(size, hosting=True) as stage:
+        shown = bool(stage.get(panel).region)
+        for _ in range(2):
+            await stage.pilot.press(key)
+            await stage.pilot.pause()
+            shown = not shown
+            assert bool(stage.get(panel).region) == shown
+            assert stage.app.focused is (stage.get(panel) if shown else stage.composer)
+            assert inside(stage)
+
+
+async def test_a_name_and_a_command_are_completed(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        await stage.pilot.press(*"/ver", "tab", "b", "tab")
+        assert stage.composer.text == "/verify bob "
+        stage.composer.clear()
+        await stage.pilot.press("/", "tab")
+        await stage.pilot.pause()
+        shown = stage.get(Suggestions)
+        assert shown.region
+        await stage.pilot.click(Suggestions, (5, 1))
+        await stage.pilot.pause()
+        assert stage.composer.text.startswith("/")
+        assert len(stage.composer.text) > 2
+        assert not shown.region
+
+
+async def test_hostile_names_in_the_new_panels(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35), hosting=True) as stage:
+        for text in cast.HOSTILE.values():
+            joined = ev.MemberJoined(time=cast.NOW, name=text, member=cast.BOB, address=text)
+            await stage.tell(
+                joined,
+                ev.Notice(time=cast.NOW, code="not-usi", text=text),
+                ev.MemberLeft(time=cast.NOW, name=text, member=cast.BOB, reason=text),
+                msgspec.structs.replace(cast.LISTENING, rooms=[text]),
+                cast.said(f"```\n{text}\n``` `{text}` https://example.org/{text}"),
+                joined,
+            )
+            await stage.pilot.press("@", "tab")
+            for widget in (Transcript, Members, Activity, Conversations, HeaderBar, Readers):
+                assert all(line.isprintable() for line in cast.look(stage.get(widget)))
+            stage.composer.clear()
+        assert "\x1b" not in stage.app.export_screenshot()

@@ -9,6 +9,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from usi.ui.tui.widgets.composer import Composer
+from usi.ui.tui.widgets.suggestions import Suggestions
 
 Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
@@ -136,3 +137,59 @@ async def test_long_and_hostile_texts_can_be_written(desk: SimpleNamespace, cast
         await desk.press("left", "up", "down")
         assert desk.composer.text
         await desk.press("f7", "delete")
+
+
+# --- completion ---
+
+
+@pytest.fixture
+async def listing(desk: SimpleNamespace) -> SimpleNamespace:
+    """The same desk with the list above it, and people to name."""
+    suggestions = Suggestions()
+    await desk.pilot.app.screen.mount(suggestions, before=desk.composer)
+    desk.composer.suggestions, desk.composer.names = suggestions, ["bob", "bobby", "alice"]
+    desk.suggestions = suggestions
+    return desk
+
+
+async def test_tab_goes_as_far_as_there_is_one_way(listing: SimpleNamespace) -> None:
+    await listing.press(*"hello @b", "tab")
+    assert listing.composer.text == "hello @bob"
+    assert listing.suggestions.display
+    await listing.press("tab", "enter")
+    assert listing.composer.text == "hello @bobby "
+    assert not listing.suggestions.display
+    assert listing.sent() == []
+    await listing.press("enter")
+    assert listing.sent() == [("hello @bobby ", False)]
+
+
+async def test_the_list_narrows_and_closes(listing: SimpleNamespace) -> None:
+    await listing.press("/", "tab")
+    every = len(listing.suggestions.blocks)
+    await listing.press("m")
+    await listing.pilot.pause()
+    assert 0 < len(listing.suggestions.blocks) < every
+    await listing.press("escape")
+    assert not listing.suggestions.display
+    assert listing.composer.text == "/m"
+    await listing.press("tab", "x", "y", "z")
+    await listing.pilot.pause()
+    assert not listing.suggestions.display
+
+
+async def test_a_complete_word_is_sent(listing: SimpleNamespace) -> None:
+    await listing.press(*"b", "tab", *"ob")
+    listing.composer.clear()
+    await listing.press(*"/", "tab", *"users", "enter", "enter")
+    assert listing.sent() == [("/users", False)] or listing.sent() == [("/users ", False)]
+
+
+async def test_arrows_choose_in_the_list(listing: SimpleNamespace) -> None:
+    await listing.press("x", "enter", "b", "tab", "down", "up", "up", "enter")
+    assert listing.composer.text == "bobby "
+
+
+async def test_tab_without_a_text_goes_on(listing: SimpleNamespace) -> None:
+    await listing.press("n", "o", "tab")
+    assert listing.composer.text == "no"

@@ -34,14 +34,14 @@ async def test_always_says_how_safe_it_is(show: Show, cast: SimpleNamespace) -> 
         for status, says in (
             (GUEST, "⚠ unverified"),
             (replace(GUEST, verified=1), "✔ verified"),
-            (replace(GUEST, preset=True), "preset key"),
+            (replace(GUEST, preset=True), "⚠ unverified"),
             (replace(GUEST, phase="ended"), "✗ disconnected"),
             (replace(GUEST, phase="leaving"), "leaving …"),
             (replace(GUEST, phase="connecting"), "connecting to example.net:12800 …"),
             (replace(HOST, phase="connecting"), "starting to host on port 12800 …"),
-            (HOST, "⚠ 2 unverified"),
-            (replace(HOST, verified=1), "⚠ 1 unverified"),
-            (replace(HOST, verified=2), "✔ verified"),
+            (HOST, "⚠ 0 of 2 verified"),
+            (replace(HOST, verified=1), "⚠ 1 of 2 verified"),
+            (replace(HOST, verified=2), "✔ 2 of 2 verified"),
             (replace(HOST, guests=0), "nobody joined yet"),
         ):
             header.status = status
@@ -55,6 +55,9 @@ async def test_everything_where_there_is_room(show: Show, cast: SimpleNamespace)
         await pilot.pause()
         shown = cast.look(header)[0]
         assert shown.startswith("USI   #general   3 here")
+        header.status = replace(GUEST, preset=True)
+        await pilot.pause()
+        assert cast.look(header)[0].endswith("preset key   ⚠ unverified")
         ciphers = "AES-256-OCB   RSA-2048 + ML-KEM-768 + X25519"
         assert shown.endswith(f"example.net:12800   {ciphers}   ⚠ unverified")
 

@@ -56,3 +56,10 @@ async def test_a_click_is_the_key(cast: SimpleNamespace) -> None:
         await pilot.click(KeyBar, (35, 0))
         await pilot.pause()
         assert app.noted == ["save", "help"]
+
+
+async def test_a_number_behind_a_key(cast: SimpleNamespace) -> None:
+    async with Keys().run_test(size=(40, 3)) as pilot:
+        pilot.app.query_one(KeyBar).badges = {"help": 3, "save": 0}
+        await pilot.pause()
+        assert cast.look(pilot.app.query_one(KeyBar))[0] == "F1 Help 3  ^S Save all"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from rich.cells import cell_len
@@ -118,3 +118,42 @@ async def test_ten_thousand_messages(show: Show, cast: SimpleNamespace) -> None:
         transcript.scroll_home(animate=False)
         await pilot.pause()
         assert cast.look(transcript)[0].endswith("message 0")
+
+
+async def test_a_line_where_a_day_begins(show: Show, cast: SimpleNamespace) -> None:
+    async with show(transcript := Transcript(), (53, 12)) as pilot:
+        later = cast.NOW + timedelta(days=1)
+        transcript.append([entry(cast.said("one")), entry(cast.said("two", time=later, sent_at=later))])
+        old = entry(cast.said("an old clock", time=later, sent_at=cast.NOW - timedelta(days=900), late=True))
+        transcript.append([old])
+        await pilot.pause()
+        shown = [line for line in cast.look(transcript) if line]
+        assert "one" in shown[0]
+        assert shown[1].strip("─ ") == f"Saturday {later.astimezone():%Y-%m-%d}"
+        assert "two" in shown[2]
+        assert not any("─" in line for line in shown[3:])
+
+
+async def test_code_and_links_stay_as_they_were_written(show: Show, cast: SimpleNamespace) -> None:
+    async with show(transcript := Transcript(), (53, 12)) as pilot:
+        transcript.append([entry(cast.said("see `a  b` at https://example.org/a/long/way/to/go"))])
+        await pilot.pause()
+        links = [segment for y in range(3) for segment in transcript.render_line(y) if segment.style.meta.get("open")]
+        assert "".join(segment.text for segment in links) == "https://example.org/a/long/way/to/go"
+        assert {segment.style.meta["open"] for segment in links} == {"https://example.org/a/long/way/to/go"}
+        await pilot.click(Transcript, (20, 0), times=2)
+        assert pilot.app.screen.get_selected_text() == "see `a  b` at https://example.org/a/long/way/to/go"
+
+
+async def test_taking_an_entry_away_moves_nothing(show: Show, cast: SimpleNamespace) -> None:
+    async with show(transcript := Transcript(), (53, 5)) as pilot:
+        made = [entry(cast.said(f"message {number}")) for number in range(30)]
+        transcript.append(made)
+        transcript.scroll_to(y=10, animate=False)
+        await pilot.pause()
+        before = cast.look(transcript)
+        transcript.take_away(made[3])
+        await pilot.pause()
+        assert cast.look(transcript) == before
+        assert len(transcript.blocks) == 29
+        assert transcript.virtual_size.height == 29

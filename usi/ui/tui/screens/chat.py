@@ -13,26 +13,43 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
 from usi.core.errors import LocalError, NotConnected
+from usi.core.language import tr
 from usi.net.peer import Peer
+from usi.ui.i18n import mark
 from usi.ui.tui import entries
 from usi.ui.tui.entries import Entry
 from usi.ui.tui.model import Phase, Situation
+from usi.ui.tui.screens.inspector import InspectorScreen
+from usi.ui.tui.spans import may_open
+from usi.ui.tui.widgets.activity import Activity
 from usi.ui.tui.widgets.composer import Composer
+from usi.ui.tui.widgets.conversations import Conversations, Talk
 from usi.ui.tui.widgets.header import HeaderBar
 from usi.ui.tui.widgets.keybar import KeyBar
 from usi.ui.tui.widgets.lines import Lines
 from usi.ui.tui.widgets.members import Card, Members
+from usi.ui.tui.widgets.readers import Readers
+from usi.ui.tui.widgets.suggestions import Suggestions
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
 
-_KEYS = ("help", "verify", "members", "inspector", "send", "newline", "quit")
-_IMPORTANT_KEYS = ("quit", "help", "members", "verify", "inspector", "newline", "send")
+_KEYS = (
+    "help", "verify", "rejoin", "members", "inspector", "inspect", "activity", "rooms", "retry", "latest", "palette",
+    "send", "newline", "quit",
+)  # fmt: skip
+_IMPORTANT_KEYS = (
+    "quit", "help", "retry", "latest", "rejoin", "verify", "members", "activity", "inspector", "palette", "rooms",
+    "inspect", "newline", "send",
+)  # fmt: skip
+_PANELS: dict[str, type[Widget]] = {"side": Members, "rooms": Conversations, "activity": Activity, "tracing": Tracing}
+"""What can be folded away, and what of it takes the focus."""
 
 
 class Panels(Vertical):
@@ -42,25 +59,47 @@ class Panels(Vertical):
 class ChatScreen(Screen[None]):
     """Shows what the peer tells, and tells the peer what its person wants."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-medium"), (160, "-vast")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-medium"), (100, "-wide"), (160, "-vast")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high"), (30, "-tall")]
     AUTO_FOCUS = "Composer"
     BINDINGS = [
-        Binding("pageup", "page(-1)", "Up", show=False, id="page-up", tooltip="Earlier messages", priority=True),
-        Binding("pagedown", "page(1)", "Down", show=False, id="page-down", tooltip="Later messages", priority=True),
-        Binding("escape", "write", "Write", show=False, id="write", tooltip="Back to the input"),
-        Binding("f1", "help", "Help", key_display="F1", id="help", tooltip="The commands"),
-        Binding("f2", "verify", "Verify", key_display="F2", id="verify", tooltip="What to compare"),
-        Binding("f3", "fold('side')", "Members", key_display="F3", id="members", tooltip="Show or hide the members"),
         Binding(
-            "f4",
-            "fold('tracing')",
-            "Inspector",
-            key_display="F4",
-            id="inspector",
-            tooltip="Show or hide what the cryptography does",
+            "pageup", "page(-1)", mark("Up"), show=False, id="page-up", tooltip=mark("Earlier messages"), priority=True
         ),
-    ]
+        Binding(
+            "pagedown", "page(1)", mark("Down"), show=False, id="page-down", tooltip=mark("Later messages"),
+            priority=True,
+        ),
+        Binding(
+            "ctrl+end", "latest", mark("Latest"), key_display="^End", id="latest", tooltip=mark("To what is new"),
+            priority=True,
+        ),
+        Binding("escape", "write", mark("Write"), show=False, id="write", tooltip=mark("Back to the input")),
+        Binding(
+            "f3", "fold('side')", mark("Members"), key_display="F3", id="members",
+            tooltip=mark("Show or hide the members"),
+        ),
+        Binding(
+            "f4", "fold('tracing')", mark("Inspector"), key_display="F4", id="inspector",
+            tooltip=mark("Show or hide what the cryptography does"),
+        ),
+        Binding(
+            "f5", "fold('activity')", mark("Activity"), key_display="F5", id="activity",
+            tooltip=mark("Show or hide who came, left and was refused"),
+        ),
+        Binding(
+            "f6", "inspect", mark("Enlarge"), key_display="F6", id="inspect",
+            tooltip=mark("The inspector on the whole screen"), priority=True,
+        ),
+        Binding(
+            "f8", "fold('rooms')", mark("Rooms"), key_display="F8", id="rooms",
+            tooltip=mark("Show or hide the conversations"),
+        ),
+        Binding(
+            "ctrl+r", "retry", mark("Retry"), key_display="^R", id="retry",
+            tooltip=mark("Send the message again that was not delivered"), priority=True,
+        ),
+    ]  # fmt: skip
 
     @dataclass
     class Refused(Message):
@@ -68,6 +107,12 @@ class ChatScreen(Screen[None]):
 
         entered: Composer.Submitted | None
         reason: str
+
+    @dataclass
+    class Muted(Message):
+        """Somebody wants the notifications of a room off, or on again."""
+
+        room: str
 
     def __init__(self, settings: Settings, peer: Peer) -> None:
         super().__init__()
@@ -77,34 +122,67 @@ class ChatScreen(Screen[None]):
         self._own: dict[str, Entry] = {}
         """Own messages that the host has not answered, by id."""
         self._refused = ""
-        self._wanted: asyncio.Queue[tuple[commands.Intent, Composer.Submitted | None]] = asyncio.Queue()
+        self._wanted: asyncio.Queue[tuple[commands.Intent, Composer.Submitted | Entry | None]] = asyncio.Queue()
+        self._refusals = 0
+        """Refused connections since one looked into the log."""
+
+    @property
+    def situation(self) -> Situation:
+        """What the screen knows of the conversation."""
+        return self._situation
+
+    def restart(self, peer: Peer) -> None:
+        """Begin another attempt on the same screen; what was said stays."""
+        self._peer = peer
+        self._situation = Situation(self._settings)
+        self._own.clear()
+        while not self._wanted.empty():
+            self._wanted.get_nowait()
+        self._update()
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(id="header")
         with Horizontal(id="body"):
+            with Vertical(id="rooms"):
+                yield Static(tr("Conversations"), classes="heading", markup=False)
+                yield Conversations(id="conversations")
             with Panels(id="main"):
-                yield Transcript(id="transcript")
+                with Vertical(id="talk"):
+                    yield Transcript(id="transcript")
+                    if self._settings.hosting:
+                        yield Activity(id="activity")
                 if self._settings.dev:
                     yield Tracing(id="tracing")
             with Vertical(id="side"):
+                yield Static(tr("Members"), classes="heading", markup=False)
                 yield Members(id="members")
                 yield Card(id="card")
+        yield Suggestions(id="suggestions")
         yield Static(id="hint", markup=False)
+        yield Readers(id="readers")
         with Horizontal(id="entry"):
             yield Static(">", id="prompt", markup=False)
-            yield Composer(id="composer", placeholder="message, or / for commands")
+            yield Composer(id="composer", placeholder=tr("message, or / for commands"))
         yield KeyBar(_KEYS, _IMPORTANT_KEYS, id="keys")
 
     def on_mount(self) -> None:
-        doing = "Opening the port" if self._settings.hosting else f"Connecting to {self._situation.status.place}"
-        self._tell(f"Making a fresh key for this conversation … {doing} …")
+        self.query_one(Composer).suggestions = self.query_one(Suggestions)
+        if self._settings.hosting:
+            self._tell(tr("Making a fresh key for this conversation … Opening the port …"))
+        self.watch(self.app, "app_focus", self._watched)
         self._update()
         self._carry_out()
+
+    def _watched(self, focused: bool) -> None:
+        """The terminal has come to the front, or gone from there."""
+        self.query_one(Transcript).watched = focused
 
     # --- what the peer tells ---
 
     def hear(self, happened: Sequence[ev.Event]) -> None:
         """Show what happened."""
+        if not self.query(Transcript):
+            return  # the screen is being taken down
         said: list[Entry] = []
         for event in happened:
             self._situation.apply(event)
@@ -112,11 +190,15 @@ class ChatScreen(Screen[None]):
                 continue
             if isinstance(event, ev.Delivered | ev.Failed):
                 self._settle(event)
+            elif self._settings.hosting and entries.is_refusal(event):
+                continue  # it stands in the log
             elif (entry := entries.entry_of(event)) is not None:
                 said.append(entry)
                 if isinstance(event, ev.Message) and event.mine:
                     self._own[event.id] = entry
         self.query_one(Transcript).append(said)
+        if self._settings.hosting:
+            self._log(happened)
         if self._settings.dev:
             self.query_one(Tracing).note(event for event in happened if isinstance(event, ev.TraceEvent))
         if any(not isinstance(event, ev.Message | ev.Delivered | ev.TraceEvent) for event in happened):
@@ -127,6 +209,20 @@ class ChatScreen(Screen[None]):
         self._situation.enter(phase)
         self._update()
 
+    def _log(self, happened: Sequence[ev.Event]) -> None:
+        """Write into the host's log, and count what was refused while it was folded away."""
+        activity = self.query_one(Activity)
+        activity.note(happened)
+        refused = sum(entries.is_refusal(event) for event in happened)
+        if refused:
+            self._refusals = 0 if activity.region else self._refusals + refused
+            self._count()
+
+    def _count(self) -> None:
+        """Show on the keys how much waits behind them."""
+        unseen = self.query_one(Transcript).unseen
+        self.query_one(KeyBar).badges = {"activity": self._refusals, "latest": unseen}
+
     def _settle(self, event: ev.Delivered | ev.Failed) -> None:
         entry = self._own.pop(event.id, None)
         if entry is None:
@@ -136,17 +232,66 @@ class ChatScreen(Screen[None]):
         else:
             entries.deliver(entry)
         self.query_one(Transcript).changed(entry)
+        if isinstance(event, ev.Failed):
+            self.refresh_bindings()
 
     def _update(self) -> None:
         """Bring header and side panel up to date."""
         situation = self._situation
         status = situation.status
         self.query_one(HeaderBar).status = status
-        self.query_one(Members).seat(situation.seated())
+        self.query_one(Readers).status = status
+        seated = situation.seated()
+        self.query_one(Members).seat(seated)
+        self.query_one(Composer).names = [member.name for member in seated if not member.me]
+        self._list_rooms()
         if situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:
             self.query_one(Card).show_host(situation.listening)
+
+    def _list_rooms(self) -> None:
+        situation = self._situation
+        here = situation.status.room
+        talks = (Talk(room, unread, open=room == here) for room, unread in situation.unread.items())
+        self.query_one(Conversations).show_talks(talks)
+
+    @on(Transcript.Unseen)
+    def _unseen(self, message: Transcript.Unseen) -> None:
+        """The number of messages of this conversation that were not seen has changed."""
+        self._situation.seen(self._situation.status.room, message.count)
+        self._list_rooms()
+        self._count()
+        self.refresh_bindings()
+
+    @on(Conversations.Opened)
+    def _opened(self, message: Conversations.Opened) -> None:
+        """Go to a conversation; there is only the one on the screen as yet, so to its end."""
+        if self.has_class("-narrow") and self.has_class("-fold-rooms"):
+            self.action_fold("rooms")
+        self.action_latest()
+        self.query_one(Composer).focus()
+
+    @on(Transcript.LinkChosen)
+    def _link(self, message: Transcript.LinkChosen) -> None:
+        if may_open(message.url):
+            self.app.open_url(message.url)
+
+    @on(Transcript.RetryWanted)
+    def _retry(self, message: Transcript.RetryWanted) -> None:
+        """Send a message again that was not delivered; it stays where it is if that cannot be done."""
+        entry = message.entry
+        make = commands.Act if entry.kind == "done" else commands.Say
+        if not entry.unsent:
+            return
+        try:
+            self._want(make(entry.unsent), entry)
+        except LocalError as error:
+            self._hint(str(error))
+
+    @on(Suggestions.Picked)
+    def _picked(self, message: Suggestions.Picked) -> None:
+        self.query_one(Composer).focus().take(message.candidate)
 
     def _tell(self, said: str) -> None:
         self.query_one(Transcript).append([Entry("notice", datetime.now(UTC), [("quiet", said)])])
@@ -157,24 +302,19 @@ class ChatScreen(Screen[None]):
     def _submitted(self, message: Composer.Submitted) -> None:
         try:
             text = message.text
+            self.action_latest()
             self._want(commands.Say(commands.checked(text)) if message.literal else commands.parse(text), message)
         except LocalError as error:
             self._refuse(message, str(error))
 
-    def action_help(self) -> None:
-        self._ask(commands.Help())
-
-    def action_verify(self) -> None:
-        """Show what to compare: with the one that there is a link to, or with each."""
-        self._ask(commands.Verify() if self._situation.status.guests == 1 else commands.Users())
-
-    def _ask(self, intent: commands.Intent) -> None:
+    def ask(self, intent: commands.Intent) -> None:
+        """Do this as if it had been typed; what cannot be done is said above the input."""
         try:
             self._want(intent)
         except LocalError as error:
             self._hint(str(error))
 
-    def _want(self, intent: commands.Intent, entered: Composer.Submitted | None = None) -> None:
+    def _want(self, intent: commands.Intent, entered: Composer.Submitted | Entry | None = None) -> None:
         """Do what is the screen's own business, and leave the rest to the peer. Raises `LocalError`."""
         match intent:
             case commands.Quit():
@@ -183,6 +323,10 @@ class ChatScreen(Screen[None]):
                 self.query_one(Transcript).clear()
             case commands.Help(name):
                 self._tell(commands.help_text(name))
+            case commands.Mute():
+                self.post_message(self.Muted(self._situation.status.room))
+            case commands.Verify(None, None):
+                self.run_worker(self.app.run_action("verify"), name="verify")
             case _ if self._situation.status.phase != "open":
                 raise NotConnected
             case _:
@@ -196,7 +340,12 @@ class ChatScreen(Screen[None]):
             try:
                 await self._peer.do(intent)
             except LocalError as error:
-                self.post_message(self.Refused(entered, str(error)))
+                again = None if isinstance(entered, Entry) else entered
+                self.post_message(self.Refused(again, str(error)))
+            else:
+                if isinstance(entered, Entry):
+                    self.query_one(Transcript).take_away(entered)
+                    self.refresh_bindings()
 
     @on(Refused)
     def _refused_by_peer(self, message: Refused) -> None:
@@ -227,25 +376,65 @@ class ChatScreen(Screen[None]):
         lines = focused if isinstance(focused, Lines) else self.query_one(Transcript)
         lines.scroll_relative(y=direction * max(1, lines.size.height - 1), animate=False)
 
+    def action_latest(self) -> None:
+        self.query_one(Transcript).scroll_end(animate=False, force=True, immediate=True, x_axis=False)
+
+    def action_retry(self) -> None:
+        self.query_one(Transcript).action_retry()
+
     def action_write(self) -> None:
         self.clear_selection()
+        self.query_one(Transcript).forget_new()
         self.query_one(Composer).focus()
 
     def on_key(self, event: events.Key) -> None:
-        """Who types means the input, wherever the focus is."""
-        composer = self.query_one(Composer)
-        if event.is_printable and event.character is not None and self.focused is not composer:
-            composer.focus()
-            composer.insert(event.character)
+        """A letter that nobody took is meant for the input, wherever the focus is."""
+        if event.is_printable and event.character is not None and event.key not in self.active_bindings:
+            event.stop()
+            self.query_one(Composer).focus().insert(event.character)
 
     def on_paste(self, event: events.Paste) -> None:
-        composer = self.query_one(Composer)
-        if self.focused is not composer:
-            composer.focus()
-            composer.paste(event.text)
+        """So is a paste."""
+        event.stop()
+        self.query_one(Composer).focus().paste(event.text)
 
     def action_fold(self, panel: str) -> None:
+        """Show a panel and go into it, or fold it away."""
         self.toggle_class(f"-fold-{panel}")
+        folded, rooms = self.has_class("-fold-side"), self.has_class("-fold-rooms")
+        if self.has_class("-narrow") and panel in ("side", "rooms"):  # one at a time, in place of the transcript
+            self.remove_class("-fold-rooms" if panel == "side" else "-fold-side")
+        elif self.has_class("-medium") and panel == "rooms":  # one of them beside the transcript
+            self.set_class(rooms, "-fold-side")
+        elif self.has_class("-medium") and panel == "side" and not folded:
+            self.remove_class("-fold-rooms")
+        self.call_after_refresh(self._go_into, panel)
+
+    def _go_into(self, panel: str) -> None:
+        """Give the focus to a panel that was unfolded, and take it from one that was folded away."""
+        widget = self.query_one(_PANELS[panel])
+        if panel == "activity" and widget.region:
+            self._refusals = 0
+            self._count()
+        if not widget.region:
+            self.query_one(Composer).focus()
+        elif isinstance(widget, Tracing):
+            widget.focus_list()
+        else:
+            widget.focus()
+
+    def action_inspect(self) -> None:
+        _ = self.app.push_screen(InspectorScreen(self.query_one(Tracing).inspection))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._settings.dev if (action, parameters) == ("fold", ("tracing",)) else True
+        match action, parameters:
+            case ("fold", ("tracing",)) | ("inspect", ()):
+                return self._settings.dev
+            case "fold", ("activity",):
+                return self._settings.hosting
+            case "retry", ():
+                return bool(self.query(Transcript)) and self.query_one(Transcript).failed is not None
+            case "latest", ():
+                return bool(self.query(Transcript)) and self.query_one(Transcript).unseen > 0
+            case _:
+                return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events, on
@@ -11,6 +12,9 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from usi.core.text import visible
+from usi.ui.i18n import mark
+from usi.ui.tui.completion import Candidate, Completion, complete
+from usi.ui.tui.widgets.suggestions import Suggestions
 
 _NEWLINE = ("ctrl+j", "shift+enter", "alt+enter")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # in a paste: a terminal would obey them
@@ -21,25 +25,43 @@ class Composer(TextArea):
     """The input: several lines, a history, and paste of many lines as one text."""
 
     BINDINGS = [
-        Binding("enter", "submit", "Send", key_display="Enter", id="send", tooltip="Send what is written"),
+        Binding("enter", "submit", mark("Send"), key_display="Enter", id="send", tooltip=mark("Send what is written")),
         Binding(
             ",".join(_NEWLINE),
             "newline",
-            "New line",
+            mark("New line"),
             key_display="^J",
             id="newline",
-            tooltip="Begin a new line; Shift+Enter and Alt+Enter too, where the terminal tells them apart",
+            tooltip=mark("Begin a new line; Shift+Enter and Alt+Enter too, where the terminal tells them apart"),
         ),
-        Binding("up", "earlier", "Earlier text", show=False, id="earlier", tooltip="What was sent before"),
-        Binding("down", "later", "Later text", show=False, id="later", tooltip="Back towards what is being written"),
+        Binding("up", "earlier", mark("Earlier text"), show=False, id="earlier", tooltip=mark("What was sent before")),
+        Binding(
+            "down",
+            "later",
+            mark("Later text"),
+            show=False,
+            id="later",
+            tooltip=mark("Back towards what is being written"),
+        ),
+        Binding(
+            "tab",
+            "complete",
+            mark("Complete"),
+            show=False,
+            id="complete",
+            tooltip=mark("Complete a command, a name or a path; where nothing is written, go to the next panel"),
+        ),
     ]
-    HELP = """\
+    HELP = mark("""\
 ## Writing
 
 Enter sends. Ctrl+J begins a new line; Shift+Enter and Alt+Enter do too where the terminal tells them apart. Up and Down
 at the edges bring back what was sent before. `/` or `!` begins a command; `//` says a text that begins with `/`. A
 paste of several lines is one text and never a command.
-"""
+
+Tab completes commands and the names of members. Where there are several ways to go on, a list shows them: Tab, Up and
+Down choose, Enter takes one, Escape closes the list.
+""")
 
     @dataclass
     class Submitted(Message):
@@ -65,6 +87,10 @@ paste of several lines is one text and never a command.
         self._draft = self.Submitted("", literal=False)
         self._pasted = ""
         """The first line of a paste of several lines with which the text begins, or began."""
+        self.names: Sequence[str] = ()
+        """Members whose names can be completed."""
+        self.suggestions: Suggestions | None = None
+        """Where the ways to go on are listed."""
 
     @property
     def written(self) -> Submitted:
@@ -81,7 +107,7 @@ paste of several lines is one text and never a command.
         return self.text
 
     def action_submit(self) -> None:
-        written = self.written
+        written = self.Submitted(self.text.strip("\n"), self.written.literal)
         if not written.text.strip():
             return
         if not self._history or self._history[-1].text != written.text:
@@ -94,6 +120,8 @@ paste of several lines is one text and never a command.
         self._replace_via_keyboard("\n", *self.selection)
 
     def action_earlier(self) -> None:
+        if self._led("up"):
+            return
         if self.cursor_at_first_line and self._visual_row() == 0 and self._place > 0:
             if self._place == len(self._history):
                 self._draft = self.written
@@ -102,6 +130,8 @@ paste of several lines is one text and never a command.
             self.action_cursor_up()
 
     def action_later(self) -> None:
+        if self._led("down"):
+            return
         if self.cursor_at_last_line and self._place < len(self._history):
             self._recall(self._place + 1)
         else:
@@ -123,10 +153,88 @@ paste of several lines is one text and never a command.
     def _forget_paste(self) -> None:
         if not self.text:
             self._pasted = ""
+        if self._listing:
+            self._offer(self._ways())
+
+    # --- completion ---
+
+    @property
+    def _listing(self) -> bool:
+        return self.suggestions is not None and bool(self.suggestions.display)
+
+    def _before(self) -> str:
+        return self.get_text_range((0, 0), self.cursor_location)
+
+    def _ways(self) -> Completion | None:
+        return complete(self._before(), self.names) if self.selection.is_empty else None
+
+    def _offer(self, completion: Completion | None) -> None:
+        if self.suggestions is not None:
+            self.suggestions.offer(completion.candidates if completion is not None else ())
+
+    def action_complete(self) -> None:
+        """Go on as far as there is one way, and list the ways where there are several."""
+        completion = self._ways()
+        if completion is None:
+            self._offer(None)
+            if not self.text:
+                self.screen.focus_next()
+        elif len(completion.candidates) == 1:
+            self._take(completion, completion.candidates[0])
+        elif self._listing and self.suggestions is not None:
+            self.suggestions.action_move(1)
+        else:
+            if len(completion.common) > len(self._before()) - completion.start:
+                self._put(completion, completion.common)
+            self._offer(completion)
+
+    def take(self, candidate: Candidate) -> bool:
+        """Write this way to go on, if it still is one; otherwise, or if it stands there already: False."""
+        completion = self._ways()
+        if completion is None or candidate not in completion.candidates:
+            self._offer(None)
+            return False
+        there = self._before()[completion.start :] == candidate.text
+        self._take(completion, candidate)
+        return not there
+
+    def _take(self, completion: Completion, candidate: Candidate) -> None:
+        self._put(completion, candidate.text + (" " if candidate.ends else ""))
+        self._offer(None)
+
+    def _put(self, completion: Completion, text: str) -> None:
+        row, column = self.cursor_location
+        start = (row, column - (len(self._before()) - completion.start))
+        self._replace_via_keyboard(text, start, (row, column))
+
+    def _led(self, key: str) -> bool:
+        """Whether the list took this key."""
+        if not self._listing or self.suggestions is None:
+            return False
+        if key in ("up", "down"):
+            self.suggestions.action_move(-1 if key == "up" else 1)
+        elif key == "escape":
+            self._offer(None)
+        elif key == "enter":
+            candidate = self.suggestions.candidate
+            return candidate is not None and self.take(candidate)
+        else:
+            return False
+        return True
+
+    def on_blur(self) -> None:
+        self._offer(None)
 
     async def _on_key(self, event: events.Key) -> None:
         # Not left to the bindings, which run when the keys after this one may already be in the text.
-        if event.key == "enter":
+        if self._led(event.key):
+            event.stop()
+            event.prevent_default()
+        elif event.key == "tab":
+            event.stop()
+            event.prevent_default()
+            self.action_complete()
+        elif event.key == "enter":
             event.stop()
             event.prevent_default()
             self.action_submit()

@@ -7,6 +7,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
+from usi.core.language import tr
 from usi.ui.tui.entries import inline
 from usi.ui.tui.model import Status
 
@@ -29,38 +30,46 @@ class HeaderBar(Widget):
 
     def _parts(self, status: Status) -> tuple[list[tuple[int, Content]], list[tuple[int, Content]]]:
         """What stands on the left and on the right, each with how early it is left out (0: never)."""
-        left = [(4, self._styled("USI", "title"))]
+        left = [(5, self._styled("USI", "title"))]
         right: list[tuple[int, Content]] = []
         if status.phase == "connecting":
-            doing = "starting to host on" if status.hosting else "connecting to"
-            left.append((0, self._styled(f"{doing} {status.place} …", "room")))
+            place = status.place
+            doing = (
+                tr("starting to host on {place} …", place=place)
+                if status.hosting
+                else tr("connecting to {place} …", place=place)
+            )
+            left.append((0, self._styled(doing, "room")))
             return left, right
         left.append((0, self._styled(f"#{status.room}", "room")))
         if status.phase == "ended":
-            right.append((0, self._styled("✗ disconnected", "alarm")))
+            right.append((0, self._styled(f"✗ {tr('disconnected')}", "alarm")))
             right.insert(0, (2, self._styled(status.place, "quiet")))
             return left, right
-        left.append((1, Content(f"{status.here} here")))
-        place = f"hosting on {status.place}" if status.hosting else status.place
-        right.append((2, self._styled(place, "quiet")))
-        right.append((3, self._styled(status.cipher, "quiet")))
-        right.append((5, self._styled(_exchange(status.key_exchange), "quiet")))
+        left.append((1, Content(tr("{count} here", count=status.here))))
+        place = tr("hosting on {place}", place=status.place) if status.hosting else status.place
+        right.append((3, self._styled(place, "quiet")))
+        right.append((4, self._styled(status.cipher, "quiet")))
+        right.append((6, self._styled(_exchange(status.key_exchange), "quiet")))
+        if status.preset:
+            right.append((2, self._styled(tr("preset key"), "good")))
         if status.phase == "leaving":
-            right.append((0, self._styled("leaving …", "room")))
+            right.append((0, self._styled(tr("leaving …"), "room")))
         else:
             right.append((0, self._trust(status)))
         return left, right
 
     def _trust(self, status: Status) -> Content:
         """Whether this connection is verified; for a host, how many of its guests are."""
-        if 0 < status.guests == status.verified:
-            return self._styled("✔ verified", "good")
-        if status.preset:
-            return self._styled("preset key", "good")
-        if status.guests == 0:
-            return self._styled("nobody joined yet", "quiet")
-        count = f"{status.guests - status.verified} " if status.hosting else ""
-        return self._styled(f"⚠ {count}unverified", "alarm")
+        if status.hosting:
+            if status.guests == 0:
+                return self._styled(tr("nobody joined yet"), "quiet")
+            said = tr("{count} of {all} verified", count=status.verified, all=status.guests)
+            whole = status.verified == status.guests
+            return self._styled(f"{'✔' if whole else '⚠'} {said}", "good" if whole else "alarm")
+        if status.verified:
+            return self._styled(f"✔ {tr('verified')}", "good")
+        return self._styled(f"⚠ {tr('unverified')}", "alarm")
 
     def _styled(self, text: str, role: str) -> Content:
         style: Style = self.get_visual_style(f"header--{role}", partial=True)

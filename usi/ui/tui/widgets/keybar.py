@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.content import Content
+from textual.reactive import reactive
 from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
+
+from usi.core.language import tr
 
 _GAPS = (2, 1)
 
@@ -20,7 +23,10 @@ class KeyBar(Widget):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {"keybar--key"}
+    COMPONENT_CLASSES = {"keybar--key", "keybar--badge"}
+
+    badges: reactive[dict[str, int]] = reactive(dict)
+    """Numbers behind bindings, by id: something waits there."""
 
     def __init__(self, order: Sequence[str], importance: Sequence[str], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -51,7 +57,10 @@ class KeyBar(Widget):
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.id is not None and enabled:
                 display = self.app.get_key_display(binding)
-                label = Content.assemble((display, style), " ", binding.description)
+                label = Content.assemble((display, style), " ", tr(binding.description))
+                if count := self.badges.get(binding.id, 0):
+                    badge = self.get_visual_style("keybar--badge", partial=True)
+                    label = Content.assemble(label, " ", (str(count), badge))
                 labels[binding.id] = label.stylize(Style.from_meta({"key": binding.key}))
         return labels
 

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
+from rich.segment import Segment
 from textual import events
+from textual.binding import Binding
 from textual.content import Content
 from textual.geometry import Offset, Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
+
+from usi.ui.i18n import mark
 
 _LAID_OUT = 20_000  # lines kept as they look: many screens full
 
@@ -121,6 +125,24 @@ class Lines(ScrollView, Generic[B], can_focus=True):
             self._resized()
         else:
             self.refresh()
+
+    def take_away(self, block: B) -> None:
+        """Take a block away, without moving what is looked at."""
+        index = self._index(block)
+        if index is None:
+            return
+        top = self._tops[index]
+        gone = (self._tops[index + 1] if index + 1 < len(self._tops) else self._end_line) - top
+        above = top - self._first_line < self.scroll_offset.y
+        del self._blocks[index]
+        self._tops[index:] = [line - gone for line in self._tops[index + 1 :]]
+        self._end_line -= gone
+        self._characters -= block.size
+        self._laid_out.pop(id(block), None)
+        self._deselect()
+        if above and not self._following:
+            self.scroll_to(y=self.scroll_offset.y - gone, animate=False, force=True)
+        self._resized()
 
     def show_only(self, blocks: Iterable[B]) -> None:
         """Show these blocks instead."""
@@ -282,3 +304,84 @@ class Lines(ScrollView, Generic[B], can_focus=True):
                 parts.append("\n" if line.glue is None else line.glue)
             parts.append(line.content.plain[start:end])
         return ("".join(parts), "\n") if parts else None
+
+
+class Choices(Lines[B]):
+    """A list in which one block, of one line, is under the cursor and can be chosen, by Enter or by a click."""
+
+    COMPONENT_CLASSES = {"choices--cursor"}
+    DEFAULT_CSS = """
+    Choices > .choices--cursor { background: $primary 35%; }
+    """
+    FOLLOWS = False
+    CURSOR_WITHOUT_FOCUS = False
+    BINDINGS = [
+        Binding("up", "move(-1)", "Up", show=False, id="choice-up", tooltip=mark("The line above")),
+        Binding("down", "move(1)", "Down", show=False, id="choice-down", tooltip=mark("The line below")),
+        Binding("enter", "choose", "Choose", show=False, id="choose", tooltip=mark("Choose this line")),
+    ]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._cursor = 0
+
+    @abstractmethod
+    def chosen(self, block: B) -> None:
+        """This block was chosen."""
+
+    def key(self, block: B) -> object:
+        """What a block stands for: the cursor stays on it when the list is shown anew."""
+        return block
+
+    @property
+    def allow_select(self) -> bool:
+        return False
+
+    @property
+    def current(self) -> B | None:
+        """What is under the cursor."""
+        return self._blocks[self._cursor] if self._cursor < len(self._blocks) else None
+
+    def show_only(self, blocks: Iterable[B]) -> None:
+        current = self.current
+        super().show_only(blocks)
+        keys = [self.key(block) for block in self._blocks]
+        wanted = self.key(current) if current is not None else None
+        self._go(keys.index(wanted) if wanted in keys else min(self._cursor, max(0, len(keys) - 1)))
+
+    def action_move(self, direction: int) -> None:
+        if self._blocks:
+            self._go((self._cursor + direction) % len(self._blocks))
+
+    def action_choose(self) -> None:
+        if (current := self.current) is not None:
+            self.chosen(current)
+
+    def on_click(self, event: events.Click) -> None:
+        place = self._at(self._first_line + self.scroll_offset.y + event.y)
+        if place is not None:
+            event.stop()
+            self._go(place[0])
+            self.action_choose()
+
+    def _go(self, cursor: int) -> None:
+        self._cursor = cursor
+        height = self.size.height
+        if cursor < self.scroll_offset.y:
+            self.scroll_to(y=cursor, animate=False, force=True)
+        elif height and cursor >= self.scroll_offset.y + height:
+            self.scroll_to(y=cursor - height + 1, animate=False, force=True)
+        self.refresh()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        if self.scroll_offset.y + y != self._cursor or not self._blocks:
+            return strip
+        if not (self.has_focus or self.CURSOR_WITHOUT_FOCUS):
+            return strip
+        look = self.get_component_rich_style("choices--cursor")
+        return Strip(Segment.apply_style(strip, post_style=look), strip.cell_length)

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import NamedTuple
 
+from textual import events
+from textual.binding import Binding
 from textual.content import Content
+from textual.message import Message
 from textual.style import Style
 
+from usi.core.language import tr
+from usi.ui.i18n import mark
 from usi.ui.tui.colours import colour_of
-from usi.ui.tui.entries import Entry
+from usi.ui.tui.entries import Entry, Row, day_line, rule
+from usi.ui.tui.spans import may_open
 from usi.ui.tui.widgets.lines import Line, Lines
 
 _MARKS = {"": "", "sending": "…", "delivered": "✓", "failed": "✗"}
 
 
-class Transcript(Lines[Entry]):
+class Spot(NamedTuple):
+    """Something in an entry that Enter or a click does: opens a link, or sends again (without one)."""
+
+    entry: Entry
+    url: str
+
+
+class Entries(Lines[Entry]):
     """Entries in columns: time, name, text, state."""
 
     COMPONENT_CLASSES = {
@@ -23,26 +39,54 @@ class Transcript(Lines[Entry]):
         "transcript--quiet",
         "transcript--strong",
         "transcript--alarm",
+        "transcript--retry",
+        "transcript--link",
+        "transcript--code",
+        "transcript--new",
         "transcript--sending",
         "transcript--delivered",
         "transcript--failed",
     }
-    HELP = """\
-## The conversation
-
-Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark text with the mouse, copy it with Ctrl+C.
-"""
+    _spot: Spot | None = None
+    """What was gone to by keyboard."""
 
     def lay_out(self, block: Entry, width: int) -> list[Line]:
+        if block.kind == "rule":
+            return [self._rule(block, width)]
         lines: list[Line] = []
         for row in block.broken(width):
-            body = Content.styled(row.text, self._look(row.role))
+            body = self._dressed(block, row)
             if lines:
                 lines.append(Line(Content(" " * row.indent) + body, start=row.indent, glue=row.glue))
             else:
                 head = self._head(block, row.indent)
                 lines.append(Line(head + self._body(block, body), body=len(head)))
         return self._marked(block, lines, width)
+
+    def _rule(self, block: Entry, width: int) -> Line:
+        role, said = block.rows[0]
+        label = f" {said} "
+        content = Content(label).truncate(max(1, width - 2), ellipsis=True)
+        before = max(1, (width - 1 - content.cell_length) // 2)
+        dashes = "─" * max(1, width - 1 - before - content.cell_length)
+        look = self.get_visual_style("transcript--new" if role == "strong" else "transcript--quiet", partial=True)
+        line = Content.assemble("─" * before, content, dashes).stylize(look)
+        return Line(line, start=before + 1, end=before + len(content) - 1)
+
+    def _dressed(self, block: Entry, row: Row) -> Content:
+        """The text of a row, with its links and its code."""
+        body = Content.styled(row.text, self._look(row.role))
+        for span in row.spans:
+            body = body.stylize(self._look(span.role), span.start, span.end)
+            if span.url:
+                body = body.stylize(Style.from_meta({"open": span.url}), span.start, span.end)
+                if self._spot == (block, span.url):
+                    body = body.stylize(Style(reverse=True), span.start, span.end)
+        if row.role == "retry":
+            body = body.stylize(Style.from_meta({"retry": True}))
+            if self._spot == (block, ""):
+                body = body.stylize(Style(reverse=True))
+        return body
 
     def _look(self, role: str) -> Style:
         return Style.null() if role == "text" else self.get_visual_style(f"transcript--{role}", partial=True)
@@ -54,8 +98,9 @@ Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark tex
 
     def _head(self, block: Entry, indent: int) -> Content:
         """What stands before the first line of the text: time, and name or star."""
-        clock = (f"{block.time.astimezone():%H:%M}", self.get_visual_style("transcript--time", partial=True))
-        head = Content.assemble(clock, "  ")
+        local = block.time.astimezone()
+        clock = f"{local:%H:%M:%S}" if block.exact else f"{local:%H:%M}"
+        head = Content.assemble((clock, self.get_visual_style("transcript--time", partial=True)), "  ")
         if block.kind == "said":
             head = Content.assemble(head, (block.name, self._name_style(block)))
         elif block.kind == "done":
@@ -72,8 +117,210 @@ Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark tex
         """The state of an own message, at the right edge of its first line."""
         if block.state:
             line = lines[0]
-            mark = (_MARKS[block.state], self.get_visual_style(f"transcript--{block.state}", partial=True))
+            mark_ = (_MARKS[block.state], self.get_visual_style(f"transcript--{block.state}", partial=True))
             gap = width - 1 - line.content.cell_length
-            content = Content.assemble(line.content, " " * gap, mark)
+            content = Content.assemble(line.content, " " * gap, mark_)
             lines[0] = replace(line, content=content, end=len(line.content))
         return lines
+
+
+class Transcript(Entries):
+    """What was said, with lines where a day begins and where one stopped reading."""
+
+    BINDINGS = [
+        Binding("left", "spot(-1)", "Link above", show=False, id="spot-up",
+                tooltip=mark("Go to the link or the failed message above")),
+        Binding("right", "spot(1)", "Link below", show=False, id="spot-down",
+                tooltip=mark("Go to the link or the failed message below")),
+        Binding("enter", "use", "Open", show=False, id="use",
+                tooltip=mark("Open the link, or send the failed message again")),
+        Binding("r", "retry", "Retry", show=False, id="retry-here",
+                tooltip=mark("Send the message again that was not delivered")),
+    ]  # fmt: skip
+    HELP = mark("""\
+## The conversation
+
+Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark text with the mouse, copy it with Ctrl+C.
+
+Left and Right go to the links and to the messages that were not delivered; Enter or a click opens a link or sends a
+message again, R sends the last one again. Your own messages have … while they are on their way, ✓ when the host has
+them, ✗ when they were not delivered.
+""")
+
+    @dataclass
+    class LinkChosen(Message):
+        """Somebody wants to see where a link leads."""
+
+        url: str
+
+    @dataclass
+    class RetryWanted(Message):
+        """Somebody wants a message to be sent again."""
+
+        entry: Entry
+
+    @dataclass
+    class Unseen(Message):
+        """So many messages have come since one looked."""
+
+        count: int
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._watched = True
+        self._day: date | None = None
+        self._new: Entry | None = None
+        """The line above the first message that was not seen."""
+        self.unseen = 0
+        """Messages of others that came while nobody looked at the end."""
+        self._failed: list[Entry] = []
+        """Messages that may be sent again."""
+
+    # --- reading ---
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks at this screen, as far as the terminal tells."""
+        return self._watched
+
+    @watched.setter
+    def watched(self, watched: bool) -> None:
+        self._watched = watched
+        self._look_again()
+
+    @property
+    def _reading(self) -> bool:
+        return self._watched and self._following
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """What is new has been seen once the end is looked at; the line stays until one writes or goes again."""
+        if self.unseen and self._reading:
+            self.unseen = 0
+            self.post_message(self.Unseen(0))
+
+    def forget_new(self) -> None:
+        """Take the line away, if what is below has been seen."""
+        if self._new is not None and self._reading:
+            gone, self._new = self._new, None
+            self.take_away(gone)
+
+    # --- changing what is shown ---
+
+    def append(self, blocks: Iterable[Entry]) -> None:
+        before = self.unseen
+        made = list(self._with_rules(blocks))
+        super().append(made)
+        if self.unseen != before:
+            self.post_message(self.Unseen(self.unseen))
+
+    def _with_rules(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            if entry.day != self._day:
+                if self._day is not None:
+                    yield day_line(entry)
+                self._day = entry.day
+            if entry.kind in ("said", "done"):
+                if entry.mine:
+                    self.forget_new()
+                elif not self._reading:
+                    if not self.unseen:
+                        if self._new is not None:
+                            self.take_away(self._new)
+                        self._new = rule(entry.time, tr("new"), "strong")
+                        yield self._new
+                    self.unseen += 1
+            yield entry
+
+    def changed(self, block: Entry) -> None:
+        if block.unsent and block not in self._failed:
+            self._failed.append(block)
+        super().changed(block)
+
+    def take_away(self, block: Entry) -> None:
+        if block in self._failed:
+            self._failed.remove(block)
+        super().take_away(block)
+
+    def clear(self) -> None:
+        self._new, self._spot = None, None
+        self._failed.clear()
+        super().clear()
+        if self.unseen:
+            self.unseen = 0
+            self.post_message(self.Unseen(0))
+
+    # --- links and failed messages ---
+
+    @property
+    def failed(self) -> Entry | None:
+        """The last message that was not delivered."""
+        return self._failed[-1] if self._failed else None
+
+    def on_click(self, event: events.Click) -> None:
+        meta = event.style.meta
+        if (url := meta.get("open")) is not None:
+            self.post_message(self.LinkChosen(str(url)))
+        elif "retry" in meta:
+            place = self._at(self._first_line + self.scroll_offset.y + event.y)
+            if place is not None and self._blocks[place[0]].unsent:
+                self.post_message(self.RetryWanted(self._blocks[place[0]]))
+
+    def action_retry(self) -> None:
+        """Send the last failed message again."""
+        if (entry := self.failed) is not None:
+            self.post_message(self.RetryWanted(entry))
+
+    def action_use(self) -> None:
+        """Do what the spot under the cursor is for."""
+        if self._spot is None:
+            self.action_retry()
+        elif not self._spot.url:
+            self.post_message(self.RetryWanted(self._spot.entry))
+        elif may_open(self._spot.url):
+            self.post_message(self.LinkChosen(self._spot.url))
+
+    def action_spot(self, direction: int) -> None:
+        """Go to the next spot in this direction; from below the last line, if one is nowhere yet."""
+        spot = next(self._spots(direction), None)
+        if spot is None:
+            return
+        old, self._spot = self._spot, spot
+        for entry in {id(s.entry): s.entry for s in (old, spot) if s is not None}.values():
+            self.changed(entry)
+        index = self._index(spot.entry)
+        if index is not None:
+            top = self._tops[index] - self._first_line
+            height = spot.entry.height(self._width)
+            if not self.scroll_offset.y <= top <= self.scroll_offset.y + self.size.height - height:
+                self.scroll_to(y=max(0, top - self.size.height // 2), animate=False, force=True)
+
+    def _spots(self, direction: int) -> Iterator[Spot]:
+        """The spots from where one is, in this direction."""
+        index = self._index(self._spot.entry) if self._spot is not None else None
+        if index is None:
+            at, index = None, len(self._blocks) if direction < 0 else -1
+        else:
+            at = self._spot
+        if at is not None:
+            here = _spots_of(at.entry)
+            place = here.index(at) if at in here else 0
+            yield from here[place + 1 :] if direction > 0 else reversed(here[:place])
+        places = range(index + 1, len(self._blocks)) if direction > 0 else range(index - 1, -1, -1)
+        for other in places:
+            yield from _spots_of(self._blocks[other])[::direction]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "retry":
+            return bool(self._failed)
+        if action == "use":
+            return bool(self._failed) or self._spot is not None
+        return True
+
+
+def _spots_of(entry: Entry) -> list[Spot]:
+    spots = [Spot(entry, url) for url in dict.fromkeys(entry.links)]
+    return [*spots, Spot(entry, "")] if entry.unsent else spots

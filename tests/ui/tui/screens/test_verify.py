@@ -1,0 +1,180 @@
+"""Comparing: whom, what, and what comes of it."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from textual.widgets import Button, OptionList
+
+from usi.core import commands
+from usi.core import events as ev
+from usi.core.crypto import grouped
+from usi.ui.tui.screens.chat import ChatScreen
+from usi.ui.tui.screens.verify import Chooser, VerifyDialog
+from usi.ui.tui.widgets.header import HeaderBar
+
+Open = Callable[..., AbstractAsyncContextManager]
+FINGERPRINT = "0123456789abcdef" * 4
+
+
+def verification(cast: SimpleNamespace, name: str = "host", member: str = "", state: str = "open", **more: object):
+    facts = {"time": cast.NOW, "fingerprint": FINGERPRINT, "words": cast.WORDS, "preset": False} | more
+    return ev.Verification(name=name, member=member or cast.HOST, state=state, **facts)
+
+
+async def opened(stage: SimpleNamespace, shown: ev.Verification) -> VerifyDialog:
+    stage.peer.tell(shown)
+    await stage.until(lambda: isinstance(stage.app.screen, VerifyDialog) and stage.app.screen.query("#later"))
+    await stage.pilot.pause()
+    return stage.app.screen
+
+
+def seen(stage: SimpleNamespace) -> str:
+    """The whole screen as text."""
+    screen = stage.app.screen
+    return "\n".join("".join(part.text for part in line) for line in screen._compositor.render_strips())
+
+
+def toasts(stage: SimpleNamespace) -> list[str]:
+    return [notification.message for notification in stage.app._notifications]
+
+
+@pytest.mark.parametrize("how", ["f2", "/verify", "/verify host"])
+async def test_a_guest_asks_what_to_compare_with_the_host(open_stage: Open, how: str) -> None:
+    async with open_stage() as stage:
+        if how == "f2":
+            await stage.pilot.press("f2")
+        else:
+            await stage.type(how)
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Verify("host")]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 35), (40, 12)])
+@pytest.mark.parametrize("name", ["[/oops] x", "\u202eeve", "日本" * 20, "\x1b[31mred"])
+async def test_everything_to_compare_is_in_sight(
+    open_stage: Open, cast: SimpleNamespace, size: tuple[int, int], name: str
+) -> None:
+    async with open_stage(size) as stage:
+        await opened(stage, verification(cast, name))
+        shown = seen(stage)
+        assert all(word in shown for word in cast.WORDS)
+        digits = "".join(shown.split())
+        assert digits.count("0123456789abcdef") >= 4
+        for label in ("They match", "They differ (leave at once)", "Later"):
+            assert label in shown
+        assert shown.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(("keys", "match"), [(("left", "left", "enter"), True), (("left", "enter"), False)])
+async def test_an_answer_by_keyboard(
+    open_stage: Open, cast: SimpleNamespace, keys: tuple[str, ...], match: bool
+) -> None:
+    async with open_stage() as stage:
+        await opened(stage, verification(cast))
+        await stage.pilot.press(*keys)
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Verify("host", match)]
+        assert isinstance(stage.app.screen, ChatScreen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+@pytest.mark.parametrize(("id", "match"), [("match", True), ("differ", False)])
+async def test_an_answer_by_mouse(
+    open_stage: Open, cast: SimpleNamespace, size: tuple[int, int], id: str, match: bool
+) -> None:
+    async with open_stage(size) as stage:
+        await opened(stage, verification(cast))
+        await stage.pilot.click(f"#{id}")
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Verify("host", match)]
+
+
+@pytest.mark.parametrize("key", ["enter", "escape"])
+async def test_later_says_nothing(open_stage: Open, cast: SimpleNamespace, key: str) -> None:
+    async with open_stage() as stage:
+        await opened(stage, verification(cast))
+        await stage.pilot.press(key)
+        await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
+        assert stage.peer.wanted == []
+
+
+async def test_what_came_of_it_is_told(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(verification(cast, "[/oops]", state="verified"))
+        assert toasts(stage) == ["[/oops] is verified."]
+        assert "✔ verified" in cast.look(stage.get(HeaderBar))[0]
+        dialog = await opened(stage, verification(cast, state="verified"))  # asked again
+        assert "before" in str(dialog.query_one("#state").render())
+        await stage.pilot.press("escape")
+        await stage.tell(verification(cast, state="differs"))
+        assert "host is not who you think: the connection is ended." in toasts(stage)
+
+
+async def test_another_key_than_the_one_compared_is_shown_anew(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await opened(stage, verification(cast))
+        await stage.pilot.press("left", "left", "enter")
+        await stage.until(lambda: stage.peer.wanted)
+        dialog = await opened(stage, verification(cast, fingerprint="ff" * 32))
+        assert grouped(bytes.fromhex("ff" * 32))[:19].replace(" ", "") in "".join(seen(stage).split())
+        assert dialog.shown.fingerprint == "ff" * 32
+
+
+async def test_a_preset_key_is_explained(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        dialog = await opened(stage, verification(cast, preset=True))
+        assert "preset key" in str(dialog.query_one("#meaning").render())
+
+
+async def test_a_host_chooses_among_members(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage(hosting=True) as stage:
+        await stage.pilot.press("f2")
+        assert toasts(stage) == ["Nobody has joined yet, so there is nobody to compare with."]
+        proof = {"fingerprint": FINGERPRINT, "words": cast.WORDS}
+        await stage.tell(
+            ev.MemberJoined(time=cast.NOW, name="[/oops]", member=cast.ALICE, **proof, verified=True),
+            ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof),
+        )
+        await stage.pilot.press("f2")
+        await stage.until(lambda: isinstance(stage.app.screen, Chooser))
+        await stage.pilot.pause()
+        options = stage.app.screen.query_one(OptionList)
+        assert [str(option.prompt).split("  ")[0][2:] for option in options.options] == ["[/oops]", "bob"]
+        await stage.pilot.press("down", "enter")
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Verify("bob")]
+        dialog = await opened(stage, verification(cast, "bob", cast.BOB))
+        assert str(dialog.query_one("#differ", Button).label) == "They differ (send away)"
+        renamed = ev.MemberRenamed(time=cast.NOW, old="bob", name="robert", member=cast.BOB, mine=False)
+        await stage.tell(renamed)
+        await stage.pilot.press("left", "left", "enter")
+        await stage.until(lambda: len(stage.peer.wanted) == 2)
+        assert stage.peer.wanted[1] == commands.Verify("robert", True)
+
+
+async def test_who_has_left_cannot_be_compared_with(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage(hosting=True) as stage:
+        joined = ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, fingerprint=FINGERPRINT, words=cast.WORDS)
+        await stage.tell(joined)
+        await opened(stage, verification(cast, "bob", cast.BOB))
+        await stage.tell(ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason="cut"))
+        assert isinstance(stage.app.screen, ChatScreen)
+        assert toasts(stage) == ["bob left."]
+
+
+async def test_the_end_closes_it(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await opened(stage, verification(cast))
+        await stage.tell(ev.Disconnected(time=cast.NOW, code="cut", text="The connection was cut."))
+        assert isinstance(stage.app.screen, ChatScreen)
+
+
+async def test_one_dialog_at_a_time(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        shown = verification(cast)
+        await opened(stage, shown)
+        await stage.tell(msgspec.structs.replace(shown))
+        assert sum(isinstance(screen, VerifyDialog) for screen in stage.app.screen_stack) == 1

@@ -1,0 +1,67 @@
+"""What Tab makes of what is written."""
+
+from pathlib import Path
+
+import pytest
+
+from usi.ui.tui.completion import complete, paths
+
+NAMES = ["bob", "Bobby", "alice", "René"]
+
+
+def ways(before: str) -> list[str]:
+    completion = complete(before, NAMES)
+    return [candidate.text for candidate in completion.candidates] if completion else []
+
+
+@pytest.mark.parametrize(
+    ("before", "texts"),
+    [
+        ("", []),
+        ("hello ", []),
+        ("/ver", ["/verify"]),
+        ("!util", ["!utilisateurs"]),
+        ("/quitt", ["/quitter"]),
+        ("/VER", ["/verify"]),
+        ("//ver", []),
+        ("/verify ", ["alice", "bob", "Bobby", "René"]),
+        ("/verify b", ["bob", "Bobby"]),
+        ("/help ver", ["/verify"]),
+        ("/nick ", []),
+        ("hello bo", ["bob", "Bobby"]),
+        ("hello @bo", ["@bob", "@Bobby"]),
+        ("@", ["@alice", "@bob", "@Bobby", "@René"]),
+        ("x\n/ver", []),
+        ("nobody", []),
+    ],
+)
+def test_ways_to_go_on(before: str, texts: list[str]) -> None:
+    assert ways(before) == texts
+
+
+def test_every_command_once() -> None:
+    assert len(ways("/")) == len(set(ways("/"))) >= 8
+
+
+def test_what_all_have_in_common() -> None:
+    completion = complete("hello @B", NAMES)
+    assert completion is not None
+    assert (completion.start, completion.common) == (6, "@bob")
+
+
+def test_paths(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("four.txt", "Fore.txt", ".hidden", "bad\x1b[31m"):
+        (tmp_path / name).touch()
+    found = {Path(c.text).name: c.ends for c in paths(f"{tmp_path}/fo")}
+    assert found == {"folder": False, "four.txt": True, "Fore.txt": True}
+    assert [Path(c.text).name for c in paths(f"{tmp_path}/.h")] == [".hidden"]
+    assert len(paths(f"{tmp_path}/")) == 3
+    assert paths(f"{tmp_path}/none/") == []
+    assert paths("\x00") == []
+
+
+def test_long_texts(hostile: str) -> None:
+    complete(hostile * 10, NAMES)
+    complete("x" * 65_000, NAMES)
+    complete("x " * 32_000, NAMES)

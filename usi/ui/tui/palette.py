@@ -1,0 +1,95 @@
+"""What the command palette finds: our commands, the members to verify, and the themes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, cast
+
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.theme import ThemeProvider
+
+from usi.core import commands
+from usi.core import events as ev
+from usi.core.language import tr
+from usi.ui.tui.entries import inline
+
+
+class Performer(Protocol):
+    """What the palette asks of the application."""
+
+    def perform(self, intent: commands.Intent) -> None: ...
+    def prefill(self, text: str) -> None: ...
+    def verify(self, member: str) -> None: ...
+    def choose_theme(self) -> None: ...
+    def others(self) -> list[ev.Member]: ...
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An offer of the palette."""
+
+    text: str
+    help: str
+    run: Callable[[], None]
+
+
+class Offers(Provider):
+    """Offers that are text, never markup."""
+
+    @property
+    def performer(self) -> Performer:
+        return cast(Performer, self.app)
+
+    async def discover(self) -> Hits:
+        for found in self.offers():
+            yield DiscoveryHit(Content(found.text), found.run, found.text, _plain(found.help))
+
+    async def search(self, query: str) -> Hits:
+        fuzzy, style = self.matcher(query).fuzzy_search, self.match_style or "bold"
+        for found in self.offers():
+            in_text, places = fuzzy.match(query, found.text)
+            in_help, _ = fuzzy.match(query, found.help)
+            if in_text or in_help:
+                shown = Content(found.text)  # Textual's own highlighting reads markup
+                for place in places:
+                    shown = shown.stylize(style, place, place + 1)
+                yield Hit(max(in_text, in_help / 2), shown, found.run, found.text, _plain(found.help))
+
+    def offers(self) -> Iterable[_Found]:
+        """The commands of the registry (what takes a text goes to the input to be completed), themes, and the members
+        that there is something to compare with."""
+        performer = self.performer
+        yield from map(self._offer, commands.COMMANDS)
+        yield _Found(tr("Theme"), tr("choose other colours, for this run"), performer.choose_theme)
+        for member in performer.others():
+            state = tr("verified") if member.verified else tr("not verified")
+            yield _Found(tr("Verify {name}", name=inline(member.name)), state, partial(performer.verify, member.member))
+
+    def _offer(self, command: commands.Command) -> _Found:
+        performer, spelling = self.performer, command.spelling
+
+        def run() -> None:
+            try:
+                intent = command.build("")
+            except ValueError:
+                performer.prefill(f"{spelling} ")
+            else:
+                performer.perform(intent)
+
+        return _Found(command.listed, tr(command.summary), run)
+
+
+def palette() -> CommandPalette:
+    return CommandPalette(placeholder=tr("Search for commands and members …"), id="--command-palette")
+
+
+def themes() -> CommandPalette:
+    return CommandPalette(providers=[ThemeProvider], placeholder=tr("Search for themes …"))
+
+
+def _plain(text: str) -> str:
+    """For a place where Textual reads markup."""
+    return Content(text).markup

@@ -1,0 +1,108 @@
+"""What can be done about a member, and what is known of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+
+from usi.core import events as ev
+from usi.core.language import tr
+from usi.ui.tui.entries import fingerprint_lines, inline
+from usi.ui.tui.screens.dialog import Dialog, close_button
+
+Deed = Literal["verify", "mention", "info"]
+
+
+class MemberMenu(Dialog[Deed]):
+    """What can be done about this member. Its result is what the person chose."""
+
+    DEFAULT_CSS = """
+    MemberMenu > #frame { width: 44; }
+    MemberMenu OptionList { height: auto; border: none; background: $surface; padding: 0; }
+    """
+
+    def __init__(self, member: ev.Member) -> None:
+        super().__init__()
+        self.member = member
+
+    def says(self) -> Iterable[Widget]:
+        options = []
+        if self.member.fingerprint is not None and not self.member.me:
+            options.append(Option(Content(tr("Verify: compare the fingerprint")), id="verify"))
+        if not self.member.me:
+            options.append(Option(Content(tr("Mention in the message")), id="mention"))
+        options.append(Option(Content(tr("Info: key and state")), id="info"))
+        yield OptionList(*options, markup=False, compact=True)
+
+    def offers(self) -> Iterable[Button]:
+        yield close_button()
+
+    def on_mount(self) -> None:
+        self.entitle(self.member.name)
+        choices = self.query_one(OptionList)
+        choices.highlighted = 0
+        choices.focus()
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, message: OptionList.OptionSelected) -> None:
+        deeds: dict[str | None, Deed] = {"verify": "verify", "mention": "mention", "info": "info"}
+        _ = self.dismiss(deeds.get(message.option.id))
+
+    @on(Button.Pressed)
+    def _pressed(self) -> None:
+        _ = self.dismiss(None)
+
+
+class MemberInfo(Dialog[None]):
+    """What is known of a member; all of it can be selected and copied."""
+
+    def __init__(self, member: ev.Member) -> None:
+        super().__init__()
+        self.member = member
+
+    def says(self) -> Iterable[Widget]:
+        yield Static(Content("\n\n").join(self._parts()))
+
+    def _parts(self) -> Iterable[Content]:
+        member = self.member
+        marks = [word for word, so in ((tr("you"), member.me), (tr("host"), member.host)) if so]
+        if member.fingerprint is not None and not member.me:
+            marks.append(tr("verified") if member.verified else tr("not verified"))
+        yield Content(", ".join((inline(member.name), *marks)))
+        yield _titled(tr("Key of this member (what this name stands for here):"), _rows(member.member))
+        if member.fingerprint is not None:
+            yield _titled(tr("Fingerprint of your connection:"), _rows(member.fingerprint))
+        elif not member.me:
+            yield Content(
+                tr(
+                    "You have no connection of your own to this member: what you say to each other passes through the "
+                    "host, and each message is signed with this key. Verify the host; it can verify the others."
+                )
+            )
+        if member.words is not None:
+            yield _titled(tr("Words to compare:"), inline(" ".join(member.words)))
+
+    def offers(self) -> Iterable[Button]:
+        yield close_button()
+
+    def on_mount(self) -> None:
+        self.entitle(self.member.name)
+        self.query_one("#close").focus()
+
+    @on(Button.Pressed)
+    def _pressed(self) -> None:
+        _ = self.dismiss(None)
+
+
+def _rows(value: str) -> str:
+    return "\n".join(fingerprint_lines(value))
+
+
+def _titled(title: str, value: str) -> Content:
+    return Content.assemble((title, "$foreground-muted"), "\n", (value, "bold"))

@@ -1,0 +1,420 @@
+"""The key exchange as a sequence diagram: client and host, what crosses between them, what each computes.
+
+`Unfolding` is the base of lists whose entries open to an explanation; the list of records builds on it, too.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import NamedTuple, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from textual import events
+from textual.binding import Binding
+from textual.content import Content
+
+from usi.core import events as ev
+from usi.core.language import tr
+from usi.ui.i18n import mark
+from usi.ui.tui.inspection import Exchange, Part, label_of, sheet
+from usi.ui.tui.widgets.lines import Line, Lines
+from usi.ui.tui.wrapping import wrap
+
+_LITTLE = 2  # lines above an entry that are shown, too, where they are all that there is
+_ROOMY = 18  # lines from which on there is space between the steps
+_BESIDE = 44  # cells from which on two texts stand beside each other
+
+
+class Row(NamedTuple):
+    """A line as pieces of text with their roles, and what of it is copied (see `lines.Line`)."""
+
+    pieces: tuple[tuple[str, str], ...]
+    start: int = 0
+    end: int | None = None
+    glue: str | None = None
+
+
+class Fold:
+    """An entry that can be opened. Its first row is what one points at."""
+
+    can_open = True
+
+    def __init__(self, weight: int = 0) -> None:
+        self.open = False
+        self.whole = False
+        """Whether long values are shown in full."""
+        self.pointed = False
+        """Whether the cursor is here."""
+        self.spaced = False
+        """Whether there is room for space behind it."""
+        self._weight = weight
+        self._rows: tuple[tuple[int, bool, bool, bool], list[Row]] | None = None
+
+    @property
+    def size(self) -> int:
+        return self._weight
+
+    def height(self, width: int) -> int:
+        return len(self.rows(width))
+
+    def rows(self, width: int) -> list[Row]:
+        """The lines at this width, as open as it is now."""
+        state = (width, self.open, self.whole, self.spaced)
+        if self._rows is None or self._rows[0] != state:
+            rows = [*self.head(width), *(self.body(width) if self.open else ())]
+            if not self.open:
+                return rows  # thousands of them are closed: made again when they come into view
+            self._rows = state, rows
+        return self._rows[1]
+
+    @abstractmethod
+    def head(self, width: int) -> list[Row]:
+        """What stands there when it is closed."""
+
+    def body(self, width: int) -> list[Row]:
+        """What opening adds."""
+        return []
+
+
+F = TypeVar("F", bound=Fold)
+
+
+def written(parts: list[Part], width: int) -> Iterator[tuple[str, str, str | None]]:
+    """Role, text and glue of each line of a sheet in this many cells."""
+    for part in parts:
+        indent = "" if part.role in ("label", "text") else "  "
+        room = max(1, width - len(indent))
+        if part.role == "label":
+            yield "quiet", "", None
+        if part.role == "pair":
+            yield from ((role, indent + text, glue) for role, text, glue in _paired(part, room))
+            continue
+        for line in part.text.split("\n"):
+            ended = 0
+            for index, (start, end) in enumerate(wrap(line, room, room)):
+                yield part.role, indent + line[start:end], line[ended:start] if index else None
+                ended = end
+
+
+def _paired(part: Part, width: int) -> Iterator[tuple[str, str, str | None]]:
+    """Two texts beside each other, or one below the other where there is no room."""
+    if width < _BESIDE:
+        yield from written([Part("value", part.text), Part("cipher", part.beside)], width)
+        return
+    half = (width - 3) // 2
+    left = [line[start:end] for line in part.text.split("\n") for start, end in wrap(line, half, half)]
+    right = [part.beside[start:end] for start, end in wrap(part.beside, half, half)]
+    for one, other in zip_longest(left, right, fillvalue=""):
+        yield "pair", f"{set_cell_size(one, half)} │ {other}", None
+
+
+class Unfolding(Lines[F]):
+    """A list of entries with a cursor; Enter or a click opens one."""
+
+    COMPONENT_CLASSES = {
+        "unfolding--lane",
+        "unfolding--arrow",
+        "unfolding--title",
+        "unfolding--in",
+        "unfolding--out",
+        "unfolding--label",
+        "unfolding--name",
+        "unfolding--value",
+        "unfolding--cipher",
+        "unfolding--quiet",
+        "unfolding--cursor",
+    }
+    DEFAULT_CSS = """
+    Unfolding { height: 1fr; padding: 0 0 0 1; }
+    Unfolding .unfolding--lane { color: $foreground-disabled; }
+    Unfolding .unfolding--arrow { color: $text-primary; }
+    Unfolding .unfolding--title { color: $foreground; text-style: bold; }
+    Unfolding .unfolding--in { color: $text-success; }
+    Unfolding .unfolding--out { color: $text-primary; }
+    Unfolding .unfolding--label { color: $text-accent; text-style: bold; }
+    Unfolding .unfolding--name { color: $foreground; text-style: bold; }
+    Unfolding .unfolding--value { color: $text-primary; }
+    Unfolding .unfolding--cipher { color: $text-warning; }
+    Unfolding .unfolding--quiet { color: $foreground-muted; }
+    Unfolding .unfolding--cursor { background: $foreground 12%; text-style: bold; }
+    Unfolding:focus .unfolding--cursor { background: $primary 45%; color: $text; }
+    """
+    BINDINGS = [
+        Binding("up", "point(-1)", "Up", show=False, id="inspect-up", tooltip="The entry above"),
+        Binding("down", "point(1)", "Down", show=False, id="inspect-down", tooltip="The entry below"),
+        Binding("home", "edge(-1)", "First", show=False, id="inspect-first", tooltip="The first entry"),
+        Binding("end", "edge(1)", "Newest", show=False, id="inspect-last", tooltip="The newest entry"),
+        Binding(
+            "enter,space", "unfold", "Open", key_display="⏎", id="inspect-open", tooltip="Open or close the explanation"
+        ),
+        Binding(
+            "x", "whole", "Hex", key_display="X", id="inspect-whole", tooltip="Long values in full, or their beginning"
+        ),
+    ]
+    HELP = mark("""\
+## Inspector
+
+The arrows move, Enter or a click opens an explanation with its values, X shows long values in full.
+""")
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._cursor: F | None = None
+
+    def lay_out(self, block: F, width: int) -> list[Line]:
+        cursor = self.get_visual_style("unfolding--cursor", partial=True)
+        lines: list[Line] = []
+        for number, row in enumerate(block.rows(width)):
+            content = Content("")
+            for role, text in row.pieces:
+                content += self._styled(role, text)
+            if block.pointed and number == 0:
+                content = content.pad_right(max(0, width - content.cell_length)).stylize(cursor)
+            lines.append(Line(content, start=row.start, end=row.end, glue=row.glue))
+        return lines
+
+    def _styled(self, role: str, text: str) -> Content:
+        if role == "pair":
+            left, _, right = text.partition("│")
+            return Content.assemble(
+                self._styled("value", left), self._styled("lane", "│"), self._styled("cipher", right)
+            )
+        if role == "text":
+            return Content(text)
+        return Content.styled(text, self.get_visual_style(f"unfolding--{role}", partial=True))
+
+    # --- the cursor ---
+
+    @property
+    def cursor(self) -> F | None:
+        """The entry that is pointed at."""
+        return self._cursor
+
+    def point_at(self, block: F | None) -> None:
+        """Put the cursor there."""
+        if block is self._cursor:
+            return
+        old, self._cursor = self._cursor, block
+        for each in (old, block):
+            if each is not None:
+                each.pointed = each is block
+                self.changed(each)
+
+    def action_point(self, direction: int) -> None:
+        place = self._index(self._cursor) if self._cursor is not None else None
+        if place is None:  # begin with what is in view
+            first = self._at(self._first_line + self.scroll_offset.y)
+            last = self._at(
+                self._first_line + min(self.scroll_offset.y + self.size.height, self.virtual_size.height) - 1
+            )
+            found = last if self._following else first
+            place = found[0] - direction if found is not None else -1
+        self._point(place + direction, direction)
+
+    def action_edge(self, direction: int) -> None:
+        self._point(0 if direction < 0 else len(self._blocks) - 1, -direction)
+        if direction < 0:
+            self.scroll_home(animate=False)
+        else:
+            self.scroll_end(animate=False)
+
+    def _point(self, place: int, direction: int) -> None:
+        """Point at this entry, or the next one in this direction that opens."""
+        while 0 <= place < len(self._blocks):
+            if self._blocks[place].can_open:
+                self.point_at(self._blocks[place])
+                self._bring(place)
+                return
+            place += direction
+
+    def _bring(self, place: int) -> None:
+        """Scroll so that an entry is in view, its beginning first."""
+        top = self._tops[place] - self._first_line
+        end = (self._tops[place + 1] if place + 1 < len(self._tops) else self._end_line) - self._first_line
+        room = max(1, self.size.height)
+        y = self.scroll_offset.y
+        if end > y + room:
+            y = end - room
+        y = min(y, top)
+        if y <= _LITTLE:
+            y = 0
+        self.scroll_to(y=y, animate=False, force=True)
+
+    def on_focus(self) -> None:
+        if self._cursor is None:
+            self.action_point(1 if not self._following else -1)
+
+    # --- opening ---
+
+    def action_unfold(self) -> None:
+        if self._cursor is not None:
+            self._toggle(self._cursor)
+
+    def action_whole(self) -> None:
+        block = self._cursor
+        if block is not None:
+            block.whole = not block.whole
+            block.open = True
+            self._shown_anew(block)
+
+    def _toggle(self, block: F) -> None:
+        block.open = not block.open
+        self._shown_anew(block)
+
+    def _shown_anew(self, block: F) -> None:
+        place = self._index(block)
+        if place is not None:
+            self._following = False  # else what is read would move away when something comes
+            self.changed(block)
+            self._bring(place)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the first line of an entry opens it; what is marked with the mouse is not a click."""
+        found = self._at(self._first_line + self.scroll_offset.y + event.y)
+        if found is None:
+            return
+        block = self._blocks[found[0]]
+        if block.can_open and found[1] == 0 and event.chain == 1:
+            self.point_at(block)
+            self._toggle(block)
+
+
+class Sides(Fold):
+    """The head of the diagram: who stands on which side."""
+
+    can_open = False
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self._role = exchange.role
+
+    def head(self, width: int) -> list[Row]:
+        client = tr("client (you)") if self._role == "client" else tr("client")
+        host = tr("host (you)") if self._role == "host" else tr("host")
+        gap = max(1, width - 2 - cell_len(client) - cell_len(host))
+        return [Row((("title", f" {client}{' ' * gap}{host}"),), start=1), _lanes(width)]
+
+
+class Foot(Fold):
+    """Lines under the diagram that explain its signs."""
+
+    can_open = False
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def head(self, width: int) -> list[Row]:
+        lines = written([Part("quiet", self._text)], width - 1)
+        return [Row((("quiet", text[1:]),), start=1, glue=glue) for _, text, glue in lines]
+
+
+class Step(Fold):
+    """One step of the exchange: an arrow between the sides, or a mark on both where each computes for itself."""
+
+    def __init__(self, event: ev.TraceEvent, number: int, role: str) -> None:
+        super().__init__()
+        self.event = event
+        self.number = number
+        self._right = (event.direction == "out") == (role == "client")
+
+    def head(self, width: int) -> list[Row]:
+        sign = "▾" if self.open else "▸"
+        room = width - 2 * _EDGE - 2
+        label = f" {self.number} {label_of(self.event)} "
+        if cell_len(label) > room - 4:
+            label = f"{set_cell_size(label, max(1, room - 6)).rstrip()}… "
+        here = self.event.direction == "here"
+        line = "╌" if here else "─"
+        before = 2 if here or self._right else 3
+        left, right = line * before, line * max(0, room - before - cell_len(label))
+        if here:
+            ends = ("◆", "◆")
+        elif self._right:
+            ends, right = ("├", "│"), right[:-1] + "▶"
+        else:
+            ends, left = ("│", "┤"), "◀" + left[1:]
+        pieces = (
+            ("quiet", f"{sign:<{_EDGE}}"),
+            ("lane" if not here else "arrow", ends[0]),
+            ("arrow" if not here else "lane", left),
+            ("title", label),
+            ("arrow" if not here else "lane", right),
+            ("lane" if not here else "arrow", ends[1]),
+        )
+        row = Row(pieces, start=_EDGE)
+        return [row, _lanes(width)] if self.spaced and not self.open else [row]
+
+    def body(self, width: int) -> list[Row]:
+        room = width - 2 * _EDGE - 6
+        rows = []
+        for role, text, glue in written(sheet(self.event, whole=self.whole), room):
+            pieces = (
+                ("lane", " " * _EDGE + "│"),
+                (role, f"  {set_cell_size(text, room)}"),
+                ("lane", "  │"),
+            )
+            rows.append(Row(pieces, start=_EDGE + 3, end=_EDGE + 3 + len(text), glue=glue))
+        return [*rows, _lanes(width)]
+
+
+_EDGE = 3  # cells beside the lanes
+
+
+def _lanes(width: int) -> Row:
+    """The two lanes and nothing between them."""
+    room = max(0, width - 2 * _EDGE - 2)
+    return Row((("lane", f"{' ' * _EDGE}│{' ' * room}│"),), start=width, end=width)
+
+
+class Diagram(Unfolding[Fold]):
+    """One key exchange."""
+
+    FOLLOWS = False
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._exchange: Exchange | None = None
+        self._known: dict[str, Step] = {}
+        self._spaced = False
+        self.drawn = 0
+        """How many steps are shown."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        spaced = event.size.height >= _ROOMY
+        if spaced != self._spaced:
+            self._spaced = spaced
+            for step in self._known.values():
+                step.spaced = spaced
+            self.show_only(self.blocks)
+
+    def show_exchange(self, exchange: Exchange | None) -> None:
+        """Draw this one; steps that were open stay open as long as it is the same."""
+        if exchange is not self._exchange:
+            self._known = {}
+            self._cursor = None
+        self._exchange = exchange
+        self.drawn = len(exchange.steps) if exchange is not None else 0
+        if exchange is None:
+            said = tr("No key exchange yet. It appears here when somebody connects; Enter or a click opens its steps.")
+            self.show_only([Foot(said)])
+            return
+        steps: list[Fold] = []
+        for number, event in enumerate(exchange.in_order(), 1):
+            known = self._known.get(event.step)
+            if known is None or known.event is not event or known.number != number:
+                known = self._known[event.step] = Step(event, number, exchange.role)
+                known.spaced = self._spaced
+            steps.append(known)
+        feet = [Foot(tr("◆ computed by each side for itself, never sent. Enter or a click opens a step."))]
+        if exchange.complete:
+            feet.append(Foot(tr("Done: what follows crosses sealed, in records (2).")))
+        self.show_only([Sides(exchange), *steps, *feet])
+        if self.has_focus and self._cursor is None:
+            self.action_point(1)
+
+    @property
+    def exchange(self) -> Exchange | None:
+        return self._exchange

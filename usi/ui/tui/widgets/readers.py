@@ -1,0 +1,85 @@
+"""The line above the input: who can read what one is about to write. It knows nothing but the state of now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from usi.core.language import tr
+from usi.ui.tui.model import Status
+
+
+class Wording(NamedTuple):
+    text: str
+    role: Literal["quiet", "good", "alarm"]
+
+
+def wordings(status: Status) -> Iterator[Wording]:
+    """Who can read, said in ever fewer words."""
+    if status.phase != "open":
+        yield Wording(tr("Nobody can read this: there is no connection"), "quiet")
+        yield Wording(tr("No connection"), "quiet")
+    elif status.hosting:
+        yield from _of_a_host(status)
+    else:
+        yield from _of_a_guest(status)
+
+
+def _of_a_host(status: Status) -> Iterator[Wording]:
+    count, unverified = status.here, status.guests - status.verified
+    if count < 2:
+        yield Wording(tr("Nobody else is here to read this"), "quiet")
+        yield Wording(tr("Nobody else is here"), "quiet")
+    elif unverified:
+        yield Wording(tr("Readable by the {count} people here. Not verified: {unverified}",
+                         count=count, unverified=unverified), "alarm")  # fmt: skip
+        yield Wording(tr("{count} can read, {unverified} not verified", count=count, unverified=unverified), "alarm")
+    else:
+        yield Wording(tr("Readable by the {count} people here, all verified", count=count), "good")
+        yield Wording(tr("{count} can read, all verified", count=count), "good")
+
+
+def _of_a_guest(status: Status) -> Iterator[Wording]:
+    count = status.here
+    if status.verified:
+        if count <= 2:
+            yield Wording(tr("Readable by you and the host, nobody else. The host is verified"), "good")
+        else:
+            yield Wording(tr("Readable by the {count} people here, the host among them. The host is verified",
+                             count=count), "good")  # fmt: skip
+            yield Wording(tr("Readable by the {count} people here, host verified", count=count), "good")
+        yield Wording(tr("{count} can read, host verified", count=count), "good")
+    else:
+        if count <= 2:
+            yield Wording(tr("Readable by you and whoever is the host: it is not verified"), "alarm")
+        else:
+            yield Wording(tr("Readable by the {count} people here, the host among them. The host is not verified",
+                             count=count), "alarm")  # fmt: skip
+            yield Wording(tr("Readable by the {count} people here, host not verified", count=count), "alarm")
+        yield Wording(tr("{count} can read, host not verified", count=count), "alarm")
+
+
+class Readers(Widget):
+    """Says it in as many words as there is room for."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {"readers--quiet", "readers--good", "readers--alarm"}
+    _SIGNS = {"quiet": "○", "good": "✔", "alarm": "⚠"}
+
+    status: reactive[Status | None] = reactive(None)
+
+    def render(self) -> Content:
+        if self.status is None:
+            return Content()
+        width = self.content_size.width
+        line = Content()
+        for wording in wordings(self.status):
+            look = self.get_visual_style(f"readers--{wording.role}", partial=True)
+            line = Content.styled(f"{self._SIGNS[wording.role]} {wording.text}", look)
+            if line.cell_length <= width:
+                return line
+        return line.truncate(width, ellipsis=True)
