@@ -282,16 +282,28 @@ class Session:
             self._step(Step.HOST_RECORD if self.role is Role.HOST else first)
         self._seal(messages)
 
+    def seal_packed(self, plaintext: bytes) -> bytes:
+        """The next record, of one plaintext that `wire.pack` made and that can go to many; to be written at once.
+
+        Only in the open state, and with nothing left for `data_to_send`."""
+        if self.state is not State.OPEN or self._out:
+            raise LocalError
+        return self._seal_record(plaintext)
+
     def _seal(self, messages: Sequence[bytes]) -> None:
         for plaintext in wire.pack(messages):
-            if self._sent >= MAX_RECORDS:
-                raise LocalError
-            # The key is of this direction and this link, and the counter never repeats: the nonce is fresh.
-            sealed = self._seal_key.seal(self._sent.to_bytes(crypto.NONCE_SIZE, "big"), plaintext)
-            self._out.append(len(sealed).to_bytes(wire.LENGTH_SIZE, "big") + sealed)
-            if self._trace is not None:
-                self._note_record("out", self._sent, plaintext, sealed)
-            self._sent += 1
+            self._out.append(self._seal_record(plaintext))
+
+    def _seal_record(self, plaintext: bytes) -> bytes:
+        number = self._sent
+        if number >= MAX_RECORDS:
+            raise LocalError
+        self._sent = number + 1
+        # The key is of this direction and this link, and the counter never repeats: the nonce is fresh.
+        sealed = self._seal_key.seal(number.to_bytes(crypto.NONCE_SIZE, "big"), plaintext)
+        if self._trace is not None:
+            self._note_record("out", number, plaintext, sealed)
+        return len(sealed).to_bytes(wire.LENGTH_SIZE, "big") + sealed
 
     # --- steps of the handshake (PROTOCOL.md, "Handshake") ---
 
