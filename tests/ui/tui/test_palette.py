@@ -5,11 +5,14 @@ from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 
 import msgspec
+import pytest
 from textual.command import CommandPalette
 from textual.widgets import Input, OptionList
 
 from usi.core import commands
 from usi.ui.tui.screens.chat import ChatScreen
+
+pytestmark = pytest.mark.slow
 
 Open = Callable[..., AbstractAsyncContextManager]
 

@@ -32,6 +32,8 @@ from usi.core.events import Message
 from usi.net.peer import Peer
 from usi.ui.tui.terminal import Writer
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[[], tuple[Writer, threading.Event]]
 
 

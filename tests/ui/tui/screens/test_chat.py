@@ -24,6 +24,8 @@ from usi.ui.tui.widgets.suggestions import Suggestions
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AbstractAsyncContextManager]
 
 

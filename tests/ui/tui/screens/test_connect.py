@@ -14,6 +14,8 @@ from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.widgets.header import HeaderBar
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AbstractAsyncContextManager]
 
 

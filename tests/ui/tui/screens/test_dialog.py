@@ -9,6 +9,8 @@ from textual.widgets import Static
 from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.dialog import Body, Choices, Dialog, button
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AbstractAsyncContextManager]
 
 

@@ -13,6 +13,8 @@ from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.dialog import Body
 from usi.ui.tui.screens.help import HelpDialog, prose, table
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AbstractAsyncContextManager]
 
 

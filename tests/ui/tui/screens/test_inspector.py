@@ -11,6 +11,8 @@ from usi.core import events as ev
 from usi.ui.tui.screens.inspector import InspectorScreen
 from usi.ui.tui.widgets.inspector import Inspector, RecordList
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AbstractAsyncContextManager[Any]]
 
 

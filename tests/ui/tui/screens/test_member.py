@@ -13,6 +13,8 @@ from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.member import MemberInfo, MemberMenu
 from usi.ui.tui.widgets.members import Members
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AbstractAsyncContextManager]
 
 
