@@ -209,9 +209,9 @@ def test_no_key_shows_in_the_settings(settings_of: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "-s to host, or -c HOST to join"),
-        (["-s", "-c"], "-s to host, or -c HOST to join"),
-        (["-c", "h", "-s"], "-s to host, or -c HOST to join"),
+        ([], "-s to host, -c HOST to join"),
+        (["-s", "-c"], "-s to host, -c HOST to join"),
+        (["-c", "h", "-s"], "-s to host, -c HOST to join"),
         (["-c", "h", "-b", "127.0.0.1"], "-b is for a host"),
         (["-s", "-p", "-1"], "not a port"),
         (["-s", "-p", "65536"], "not a port"),
