@@ -112,7 +112,7 @@ class UsiApp(App[int]):
         self._on_terminal = on_terminal
         self.failure: UsiError | None = None
         """Why the last attempt to host or join failed."""
-        self.mishap: Exception | None = None
+        self.mishap: BaseException | None = None
         """What ended the program and should not have happened."""
         self._settings = settings
         self._make_peer = make_peer or (lambda: Peer(settings))
