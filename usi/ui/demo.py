@@ -45,7 +45,7 @@ async def _run(company: Company) -> int:
 
     app = UsiApp(company.settings, make_peer=company.person, on_terminal=True)
     if _SHOWS_INSPECTOR <= shutil.get_terminal_size().lines < _HAS_ROOM_FOR_IT:
-        app.chat.add_class("-fold-tracing")  # what is said needs the room; the tour comes to F4
+        app.chat.add_class("-hide-tracing")  # what is said needs the room; the tour comes to F4
     playing = asyncio.create_task(company.play())
     try:
         await app.run_async()
