@@ -58,6 +58,13 @@ class Mute:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """What is said from now on is meant for this conversation."""
+
+    room: str
+
+
+@dataclass(frozen=True)
 class Quit:
     pass
 
@@ -72,7 +79,7 @@ class Verify:
 
 ForMember = Say | Act | Nick | Users | Verify
 """What the member machine carries out; the rest is for the peer or the face."""
-Intent = ForMember | Help | Info | Clear | Mute | Quit
+Intent = ForMember | Help | Info | Clear | Mute | Turn | Quit
 
 
 @dataclass(frozen=True)
