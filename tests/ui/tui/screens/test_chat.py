@@ -319,7 +319,7 @@ async def test_all_can_be_read_in_every_theme(open_stage: Open, cast: SimpleName
                                 Color.from_rich_color(c) for c in (segment.style.color, segment.style.bgcolor)
                             )
                             assert abs(colour.brightness - ground.brightness) > 0.2, (theme, segment)
-            line = next(y for y, text in enumerate(stage.lines()) if "AES" in text)
+            line = next(y for y, text in enumerate(stage.lines()) if "`AES`" in text)
             pieces = {segment.text.strip(): segment.style for segment in stage.transcript.render_line(line)}
             code, plain = pieces["`AES`"], pieces["to him"]
             assert code.bold
