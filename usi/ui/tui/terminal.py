@@ -66,7 +66,7 @@ def _shown(pasted: str) -> str:
     return pasted.replace(_ESCAPE, "^[")
 
 
-linux_driver.XTermParser = CarefulParser  # type: ignore[attr-defined, misc]
+linux_driver.XTermParser = CarefulParser  # type: ignore[attr-defined]
 
 
 class Writer:
