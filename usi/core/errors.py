@@ -117,6 +117,36 @@ class NameTaken(LocalError):
     code = "name-taken"
 
 
+class NoSuchTransfer(LocalError):
+    """There is no transfer {number}. /files lists them."""
+
+    code = "no-such-transfer"
+
+
+class NothingOffered(LocalError):
+    """No file is offered to you at the moment. /files lists transfers."""
+
+    code = "nothing-offered"
+
+
+class WhichTransfer(LocalError):
+    """There are several: say which, for example {example}. /files lists them."""
+
+    code = "which-transfer"
+
+
+class TooManyOffers(LocalError):
+    """You offer {count} files already. Take one back with /cancel before you offer another."""
+
+    code = "too-many-offers"
+
+
+class NotYours(LocalError):
+    """Transfer {number} is your own offer: /cancel takes it back."""
+
+    code = "not-yours"
+
+
 # --- reaching the other side ------------------------------------------------------------------------------------
 
 
@@ -301,6 +331,99 @@ class RefusedName(PeerError):
     """The host cannot use this name. Choose another with -m."""
 
     code = "name-refused"
+
+
+class FileAltered(PeerError):
+    """The file was altered on the way, or these are the bytes of another one, so the transfer was stopped. What had
+    arrived before is kept: /accept tries again."""
+
+    code = "file-altered"
+
+
+class FileReordered(PeerError):
+    """Parts of the file arrived in the wrong order, or twice, so the transfer was stopped. What had arrived before is
+    kept: /accept tries again."""
+
+    code = "file-reordered"
+
+
+class FileLonger(PeerError):
+    """More arrived than was offered, so the file was not taken."""
+
+    code = "file-longer"
+
+
+class FileReplaced(PeerError):
+    """What arrived is not signed by the one who offered it: somebody replaced it. It was thrown away."""
+
+    code = "file-replaced"
+
+
+class FileCut(PeerError):
+    """The transfer was cut off before its end. What has arrived is kept: /accept goes on from there."""
+
+    code = "file-cut"
+
+
+class FileStalled(PeerError):
+    """Nothing arrived for {seconds} seconds, several times in a row. What has arrived is kept: /accept goes on from
+    there."""
+
+    code = "file-stalled"
+
+
+class SenderGone(PeerError):
+    """The sender is not here any more."""
+
+    code = "sender-gone"
+
+
+class ReceiverGone(PeerError):
+    """The receiver is not here any more."""
+
+    code = "receiver-gone"
+
+
+class Withdrawn(PeerError):
+    """The sender has taken the offer back."""
+
+    code = "withdrawn"
+
+
+class Declined(PeerError):
+    """The receiver does not want it."""
+
+    code = "declined"
+
+
+class CancelledThere(PeerError):
+    """The other side stopped the transfer."""
+
+    code = "cancelled"
+
+
+class ChangedThere(PeerError):
+    """The file was changed on the sender's side since it was offered. Ask for it to be offered again."""
+
+    code = "file-changed"
+
+
+class UnreadableThere(PeerError):
+    """The sender's program cannot read the file any more."""
+
+    code = "unreadable-file"
+
+
+class FailedThere(PeerError):
+    """It failed on the other side ({reason})."""
+
+    code = "failed-there"
+
+
+class TooManyTransfers(PeerError):
+    """Too many transfers are under way; this one waits for its turn."""
+
+    code = "too-many-transfers"
 
 
 class EndedByPeer(PeerError):

@@ -34,6 +34,9 @@ MAX_TOPIC = 200
 
 CONVERSATION_SIZE = 16
 SESSION_SIZE = 16
+TRANSFER_SIZE = REQUEST_SIZE = 16
+TICKET_SIZE = 32
+DATA_MAGIC = MAGIC + b"D"  # begins a data connection, in place of the hello of a link; a ticket follows
 CODE_PATTERN = r"\A[a-z][a-z0-9-]{0,31}\Z"
 
 ConversationId = Annotated[bytes, Meta(min_length=CONVERSATION_SIZE, max_length=CONVERSATION_SIZE)]
@@ -47,6 +50,10 @@ Sealed = Annotated[bytes, Meta(min_length=PADDING + TAG_SIZE, max_length=MAX_SEA
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Code = Annotated[str, Meta(pattern=CODE_PATTERN)]
+TransferId = Annotated[bytes, Meta(min_length=TRANSFER_SIZE, max_length=TRANSFER_SIZE)]
+RequestId = Annotated[bytes, Meta(min_length=REQUEST_SIZE, max_length=REQUEST_SIZE)]
+TicketBytes = Annotated[bytes, Meta(min_length=TICKET_SIZE, max_length=TICKET_SIZE)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -65,7 +72,7 @@ class RoomInfo(_Wire, frozen=True):
     name: Name
     topic: Annotated[str, Meta(max_length=MAX_TOPIC)]
     key: Key
-    number: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    number: Count
 
 
 class Message(_Wire, frozen=True):
@@ -82,6 +89,15 @@ class Alive(Message, frozen=True, tag="alive"):
 class Bye(Message, frozen=True, tag="bye"):
     """The authenticated end of a link, with its reason."""
 
+    code: Code
+
+
+class FileWord(Message, frozen=True, tag="file-word"):
+    """What became of a transfer, from one of its two members to the other: the host puts in `member` who says it,
+    where the sender put to whom."""
+
+    member: MemberId
+    transfer: TransferId
     code: Code
 
 
@@ -110,6 +126,15 @@ class GetKey(Message, frozen=True, tag="get-key"):
 
 class Nick(Message, frozen=True, tag="nick"):
     name: Name
+
+
+class Fetch(Message, frozen=True, tag="fetch"):
+    """Let `sender` send what it offered as `transfer`, from chunk `first` on; answered by Ticket or NoTicket."""
+
+    sender: MemberId
+    transfer: TransferId
+    request: RequestId
+    first: Count
 
 
 # --- host to member ------------------------------------------------------------------------------------------------
@@ -191,6 +216,29 @@ class Notice(Message, frozen=True, tag="notice"):
     about: Annotated[str, Meta(max_length=256)]
 
 
+class Ticket(Message, frozen=True, tag="ticket"):
+    """Opens the receiver's data connection for its Fetch."""
+
+    request: RequestId
+    ticket: TicketBytes
+
+
+class NoTicket(Message, frozen=True, tag="no-ticket"):
+    """A Fetch that leads nowhere, and why."""
+
+    request: RequestId
+    code: Code
+
+
+class Wanted(Message, frozen=True, tag="wanted"):
+    """`member` fetches something of yours; the ticket opens your data connection for it."""
+
+    member: MemberId
+    transfer: TransferId
+    first: Count
+    ticket: TicketBytes
+
+
 class LinkFacts(msgspec.Struct, frozen=True):
     """What the host's router knows of a member's link. Handed in memory to the host's own person, never encoded."""
 
@@ -201,10 +249,11 @@ class LinkFacts(msgspec.Struct, frozen=True):
     address: str
 
 
-FromMember = Join | Post | GetKey | Nick | Alive | Bye
+FromMember = Join | Post | GetKey | Nick | Fetch | FileWord | Alive | Bye
 FromHost = (
-    Welcome | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | Alive | Bye
-)
+    Welcome | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice
+    | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+)  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
 _T = TypeVar("_T")
