@@ -147,6 +147,71 @@ class NotYours(LocalError):
     code = "not-yours"
 
 
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+class NoSuchFile(LocalError):
+    """There is no file or folder {path}."""
+
+    code = "no-such-file"
+
+
+class NotAFile(LocalError):
+    """{path} is neither a file nor a folder, so it cannot be sent."""
+
+    code = "not-a-file"
+
+
+class FolderTooLarge(LocalError):
+    """The folder {path} is too large to be sent as it is: it may hold {entries} files and folders, {depth} deep, and
+    {size} bytes of names. Pack it into an archive and send that."""
+
+    code = "folder-too-large"
+
+
+class FileChanged(LocalError):
+    """{path} was changed since it was offered, so sending was stopped. Offer it again."""
+
+    code = "file-changed"
+
+
+class NotAFolder(LocalError):
+    """Nothing is received into {folder}, because it is a link or not a folder. Choose another one with --downloads."""
+
+    code = "not-a-folder"
+
+
+class NotAllowed(LocalError):
+    """You may not write in {folder}. Choose another folder with --downloads."""
+
+    code = "not-allowed"
+
+
+class DiskFull(LocalError):
+    """There is not enough room in {folder}: {missing} MB more are needed. What has arrived is kept: make room and
+    /accept again."""
+
+    code = "disk-full"
+
+
+class CannotWrite(LocalError):
+    """Writing in {folder} failed: {why}. What has arrived is kept."""
+
+    code = "cannot-write"
+
+
+class PartGone(LocalError):
+    """The unfinished file {path} was moved, replaced or deleted while it was being received. /accept starts again."""
+
+    code = "part-gone"
+
+
+class BadManifest(PeerError):
+    """The list of the files in this folder cannot be right, so the folder was not taken."""
+
+    code = "bad-manifest"
+
+
 # --- reaching the other side ------------------------------------------------------------------------------------
 
 
