@@ -467,6 +467,12 @@ class ReceiverGone(PeerError):
     code = "receiver-gone"
 
 
+class ReceiverLost(PeerError):
+    """The receiver's connection broke, and it did not come back for the rest."""
+
+    code = "receiver-lost"
+
+
 class Withdrawn(PeerError):
     """The sender has taken the offer back."""
 

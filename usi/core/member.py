@@ -21,6 +21,7 @@ from usi.core.errors import (
     BadCommand,
     BadHandshake,
     BadMessage,
+    LocalError,
     NameTaken,
     NotConnected,
     NothingToCompare,
@@ -29,7 +30,6 @@ from usi.core.errors import (
     PushedOut,
     RefusedPost,
     SenderGone,
-    TakenBack,
     TooManyOffers,
     UsiError,
     Withdrawn,
@@ -302,9 +302,9 @@ class Member:
         self._tell_offer(offer, post.id.hex(), "good")
         return offer
 
-    def withdraw(self, offer: Offer, now: float) -> None:
+    def withdraw(self, offer: Offer, why: LocalError, now: float) -> None:
         """Take an own offer back, for all who have not fetched it."""
-        self.close_offer(offer, TakenBack(), now)
+        self.close_offer(offer, why, now)
         if self._present:
             self._post("withdraw", "", transfer=offer.offered.transfer)
 
