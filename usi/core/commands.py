@@ -70,9 +70,40 @@ class Verify:
     match: bool | None = None
 
 
+@dataclass(frozen=True)
+class Send:
+    """/send: `line` holds the path and perhaps a name behind it; `usi.core.paths` reads it."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Fetch an offer (None: the only one that is open)."""
+
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Decline:
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Cancel:
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Files:
+    pass
+
+
 ForMember = Say | Act | Nick | Users | Verify
 """What the member machine carries out; the rest is for the peer or the face."""
-Intent = ForMember | Help | Info | Clear | Mute | Quit
+ForFiles = Send | Accept | Decline | Cancel | Files
+"""What `net.files` carries out."""
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit
 
 
 @dataclass(frozen=True)
@@ -126,6 +157,13 @@ def _something(make: Callable[[str], Intent]) -> Callable[[str], Intent]:
     return build
 
 
+def _numbered(make: Callable[[int | None], Intent]) -> Callable[[str], Intent]:
+    def build(rest: str) -> Intent:
+        return make(int(rest.removeprefix("#")) if rest else None)
+
+    return build
+
+
 def _split(line: str) -> tuple[str, str]:
     """The first word and the rest, at any white space: a French keyboard easily makes a no-break one."""
     name, *rest = line.split(maxsplit=1) if line[:1].strip() else ["", line]
@@ -167,6 +205,16 @@ COMMANDS: tuple[Command, ...] = (
         "show the fingerprint to compare; then say whether it matches",
         _verify,
     ),
+    Command(
+        ("send", "fichier", "envoyer"),
+        "PATH [NAME]",
+        "offer a file or folder to the conversation, or to one member",
+        _something(Send),
+    ),
+    Command(("accept", "accepter"), "[N]", "fetch what is offered as N; go on with what was cut", _numbered(Accept)),
+    Command(("decline", "refuser"), "[N]", "do not take offer N; forget what has arrived of it", _numbered(Decline)),
+    Command(("cancel", "annuler"), "[N]", "stop transfer N; take an offer of yours back", _numbered(Cancel)),
+    Command(("files", "fichiers"), "", "offers and transfers, and how far they are", _nothing(Files())),
     Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
     Command(("mute", "sourdine"), "", "notifications of this room off, or on again", _nothing(Mute())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),

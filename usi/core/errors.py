@@ -129,6 +129,24 @@ class NothingOffered(LocalError):
     code = "nothing-offered"
 
 
+class OfferClosed(LocalError):
+    """Transfer {number} ({name}) is over, or was taken back. /files lists what there is."""
+
+    code = "offer-closed"
+
+
+class TransferCancelled(LocalError):
+    """You stopped the transfer. What has arrived is kept: /accept goes on from there, /decline throws it away."""
+
+    code = "cancelled"
+
+
+class TakenBack(LocalError):
+    """You have taken the offer back."""
+
+    code = "taken-back"
+
+
 class WhichTransfer(LocalError):
     """There are several: say which, for example {example}. /files lists them."""
 
@@ -141,10 +159,10 @@ class TooManyOffers(LocalError):
     code = "too-many-offers"
 
 
-class NotYours(LocalError):
+class OwnOffer(LocalError):
     """Transfer {number} is your own offer: /cancel takes it back."""
 
-    code = "not-yours"
+    code = "own-offer"
 
 
 # --- files ------------------------------------------------------------------------------------------------------
@@ -449,10 +467,22 @@ class ReceiverGone(PeerError):
     code = "receiver-gone"
 
 
+class ReceiverLost(PeerError):
+    """The receiver's connection broke, and it did not come back for the rest."""
+
+    code = "receiver-lost"
+
+
 class Withdrawn(PeerError):
     """The sender has taken the offer back."""
 
     code = "withdrawn"
+
+
+class PushedOut(PeerError):
+    """The sender offers so much that older offers make room for newer ones."""
+
+    code = "pushed-out"
 
 
 class Declined(PeerError):
@@ -464,19 +494,19 @@ class Declined(PeerError):
 class CancelledThere(PeerError):
     """The other side stopped the transfer."""
 
-    code = "cancelled"
+    code = "cancelled-there"
 
 
 class ChangedThere(PeerError):
     """The file was changed on the sender's side since it was offered. Ask for it to be offered again."""
 
-    code = "file-changed"
+    code = "changed-there"
 
 
 class UnreadableThere(PeerError):
     """The sender's program cannot read the file any more."""
 
-    code = "unreadable-file"
+    code = "unreadable-there"
 
 
 class FailedThere(PeerError):

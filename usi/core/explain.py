@@ -215,6 +215,16 @@ def message(tag: str) -> str:
             return tr("Somebody went, and how.")
         case "notice":
             return tr("A word of the host to this member alone: a code, never a sentence of the host's own.")
+        case "fetch":
+            return tr("Asks for a file that a member offers, from a part of it on.")
+        case "ticket":
+            return tr("The host's answer: a secret, good once, that opens a connection of its own for the file.")
+        case "no-ticket":
+            return tr("The file cannot be fetched now, and why.")
+        case "wanted":
+            return tr("Somebody fetches a file of ours; the ticket opens the connection to send it over.")
+        case "file-word":
+            return tr("What became of a transfer, from one of its two members to the other: received, stopped …")
         case "alive":
             return tr("A sign of life: nothing to say, but still here. Who is silent for 30 seconds is given up.")
         case "bye":

@@ -15,23 +15,31 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from usi.core import commands, events, text, wire
-from usi.core.content import RUN_SIZE, Body, ConversationKey, Opened
+from usi.core.content import RUN_SIZE, Body, ConversationKey, Kind, Opened
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey, random_bytes
 from usi.core.errors import (
     BadCommand,
     BadHandshake,
     BadMessage,
+    LocalError,
     NameTaken,
     NotConnected,
     NothingToCompare,
     OutOfTurn,
     PeerError,
+    PushedOut,
     RefusedPost,
+    SenderGone,
+    TooManyOffers,
+    UsiError,
+    Withdrawn,
 )
 from usi.core.language import tr
+from usi.core.offers import Offer, Offers
 from usi.core.recent import Recent
 from usi.core.roster import Profile, Proof, Roster
 from usi.core.trace import Direction, Trace, Tracer, Value
+from usi.core.transfer import Offered
 
 KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
 KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
@@ -40,7 +48,12 @@ OUTBOX_POSTS = 64  # posts under way before the person's next one waits
 OUTBOX_BYTES = 512 * 1024  # and what they may weigh, so that they fit the queue of every reader
 SHOWN_KEPT = 2_000  # ids of posts that were shown, so that none is shown twice
 HEARD_KEPT = 10_000  # authors' runs whose counts are followed
+OWN_OFFERS = 20  # files that a member may offer at once
+LISTED_OFFERS = 20  # and that it can have open at a reader: more push out its oldest
 EARLIEST, LATEST = 86_400_000, 250_000_000_000_000  # milliseconds: time stamps that every clock and zone can show
+
+FileMessage = wire.Ticket | wire.NoTicket | wire.Wanted | wire.FileWord
+"""What the hub says of data connections: `net.files` hears it, not the member machine."""
 
 NOTICES = {
     "withheld": "{count} messages in #{room} did not arrive: the host withheld them.",
@@ -48,6 +61,7 @@ NOTICES = {
     "repeated": "The host repeated or held back a message in #{room}; it was not shown.",
     "unreadable": "A message of {name} in #{room} could not be read: it was sealed with another key, or changed.",
     "unknown-notice": "The host sent a notice that this version does not know.",
+    "offer-unsigned": "{name} offers a file, but the offer's signature could not be checked; it cannot be accepted.",
     "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
 }
 """Sentences of the notices by code."""
@@ -86,6 +100,7 @@ class Member:
         self.name = wanted_name
         self.id = key.public.id
         self.roster = Roster(key.public)
+        self.offers = Offers()
         self._wanted_names: deque[str] = deque()
         """Names asked for by /nick and not answered, oldest first."""
         self._compared: dict[str, tuple[bytes, Proof]] = {}
@@ -152,7 +167,7 @@ class Member:
         for message in messages:
             if isinstance(message, wire.KeyOf):
                 self.roster.take_key(message)
-            elif not isinstance(message, wire.Alive | wire.Bye):
+            elif not isinstance(message, wire.Alive | wire.Bye | FileMessage):
                 if isinstance(message, wire.Posted) and self.roster.asks_for(message.sender):
                     self._outgoing.append(wire.GetKey(message.sender))
                 self._inbox.append((now, message))
@@ -232,24 +247,9 @@ class Member:
 
     # --- saying something ---
 
-    def _say(self, kind: str, said: str) -> None:
-        room = self._current
-        if room is None or not self._present:
-            raise NotConnected
+    def _say(self, kind: Literal["text", "me"], said: str) -> None:
         said = commands.checked(said)
-        body = Body(
-            kind="me" if kind == "me" else "text",
-            text=said,
-            name=self.name,
-            sent_at=int(self._now * 1000),
-            run=self._run,
-            n=room.n + 1,
-        )
-        post = room.key.seal(self._key, body)
-        room.n += 1
-        self._outbox[post.id] = _Outgoing(post.id.hex(), body, post)
-        self._outgoing.append(post)
-        self._note_content("seal", "out", post, said, "good")
+        room, post = self._post(kind, said)
         self._emit(
             events.Message(
                 time=self._time(),
@@ -261,7 +261,116 @@ class Member:
                 sent_at=self._time(),
                 mine=True,
                 signature="good",
-                kind=body.kind,
+                kind=kind,
+            )
+        )
+
+    def _post(
+        self, kind: Kind, said: str, *, offer: Offered | None = None, transfer: bytes | None = None
+    ) -> tuple[_Room, wire.Post]:
+        """Seal a body for the current conversation and let it go out."""
+        room = self._current
+        if room is None or not self._present:
+            raise NotConnected
+        body = Body(
+            kind=kind,
+            text=said,
+            name=self.name,
+            sent_at=int(self._now * 1000),
+            run=self._run,
+            n=room.n + 1,
+            offer=offer,
+            transfer=transfer,
+        )
+        post = room.key.seal(self._key, body)
+        room.n += 1
+        self._outbox[post.id] = _Outgoing(post.id.hex(), body, post)
+        self._outgoing.append(post)
+        self._note_content("seal", "out", post, said or kind, "good")
+        return room, post
+
+    # --- offering files ---
+
+    def offer(self, offered: Offered, name: str, now: float) -> Offer:
+        """Offer a file, under a cleaned name, to the current conversation. Raises `NotConnected` or `TooManyOffers`."""
+        self._now = now
+        if len(self.offers.mine) >= OWN_OFFERS:
+            raise TooManyOffers(count=OWN_OFFERS)
+        room, post = self._post("offer", "", offer=offered)
+        offer = self.offers.add(offered, self.id, self.name, room.name, name, mine=True)
+        offer.audience = {member for member in self.roster.here if member != self.id}
+        self._tell_offer(offer, post.id.hex(), "good")
+        return offer
+
+    def withdraw(self, offer: Offer, why: LocalError, now: float) -> None:
+        """Take an own offer back, for all who have not fetched it."""
+        self.close_offer(offer, why, now)
+        if self._present:
+            self._post("withdraw", "", transfer=offer.offered.transfer)
+
+    def close_offer(self, offer: Offer, error: UsiError, now: float) -> None:
+        """Nobody can accept it any more."""
+        self._now = now
+        self._close_offer(offer, error)
+
+    def take_up(self, offered: Offered, sender: bytes, kept: int, now: float) -> None:
+        """List an offer of an earlier run, of which `kept` bytes have arrived and whose sender is here."""
+        self._now = now
+        profile = self.roster.here.get(sender)
+        if self._current is not None and profile is not None and self.offers.of_transfer(offered.transfer) is None:
+            name, room = text.clean_file_name(offered.name), self._current.name
+            offer = self.offers.add(offered, sender, profile.name, room, name, mine=False)
+            self._tell_offer(offer, "", "good", kept)
+
+    def ask_key(self, member: bytes) -> None:
+        """Have the key of a member who is here, if it is not known yet."""
+        if self.roster.asks_for(member):
+            self._outgoing.append(wire.GetKey(member))
+
+    def _take_offer(self, posted: wire.Posted, body: Body, sender: str, signature: events.Signature) -> None:
+        offered = body.offer
+        if offered is None or signature != "good":
+            self._notify("offer-unsigned", name=sender)  # nobody could answer for what would arrive
+            return
+        if self.offers.of_transfer(offered.transfer) is not None:
+            return  # taken up from an earlier run, or offered twice
+        crowd = self.offers.of_sender(posted.sender)
+        if len(crowd) >= LISTED_OFFERS:
+            self._close_offer(crowd[0], PushedOut())
+        name = text.clean_file_name(offered.name)
+        room = self._rooms[posted.conversation].name
+        offer = self.offers.add(offered, posted.sender, sender, room, name, mine=False)
+        self._tell_offer(offer, posted.id.hex(), signature)
+
+    def _take_withdrawal(self, posted: wire.Posted, body: Body, signature: events.Signature) -> None:
+        offer = self.offers.of_transfer(body.transfer or b"")
+        if offer is not None and offer.sender == posted.sender and signature == "good":
+            self._close_offer(offer, Withdrawn())
+
+    def _close_offer(self, offer: Offer, error: UsiError) -> None:
+        if not offer.closed:
+            self.offers.close(offer)
+            self._emit(
+                events.FileClosed(
+                    time=self._time(), transfer=offer.number, name=offer.name, code=error.code, text=str(error)
+                )
+            )
+
+    def _tell_offer(self, offer: Offer, post_id: str, signature: events.Signature, kept: int = 0) -> None:
+        self._emit(
+            events.FileOffer(
+                time=self._time(),
+                transfer=offer.number,
+                id=post_id,
+                room=offer.room,
+                from_=offer.sender_name,
+                member=offer.sender.hex(),
+                name=offer.name,
+                size=offer.offered.content,
+                files=offer.offered.files,
+                mine=offer.mine,
+                signature=signature,
+                kept=kept,
             )
         )
 
@@ -291,6 +400,11 @@ class Member:
         self._fail(entry, RefusedPost(why=message.code))
 
     def _fail(self, entry: _Outgoing, error: PeerError) -> None:
+        if entry.body.offer is not None or entry.body.transfer is not None:
+            offer = self.offers.of_transfer(entry.body.offer.transfer if entry.body.offer else b"")
+            if offer is not None:
+                self._close_offer(offer, error)
+            return
         self._emit(
             events.Failed(
                 time=self._time(), id=entry.shown_id, code=error.code, text=str(error), message=entry.body.text
@@ -371,9 +485,15 @@ class Member:
         room.shown[posted.sender, posted.id] = None
         if profile is not None:
             profile.new = False
-        self._note_content("open", "in", posted, body.text, signature)
+        self._note_content("open", "in", posted, body.text or body.kind, signature)
         signed_name = text.visible(body.name, keep_newlines=False)
         name = profile.name if profile else signed_name
+        if body.kind == "offer":
+            self._take_offer(posted, body, name, signature)
+            return
+        if body.kind == "withdraw":
+            self._take_withdrawal(posted, body, signature)
+            return
         sent_at, late = self._read_clock(body.sent_at)
         self._emit(
             events.Message(
@@ -477,6 +597,10 @@ class Member:
         profile = self.roster.here.pop(message.member, None)
         if profile is None:
             raise BadMessage(why="a member left who was not here")
+        for offer in self.offers.of_sender(message.member):
+            self._close_offer(offer, SenderGone())
+        for offer in self.offers.mine:
+            offer.audience.discard(message.member)
         facts = profile.facts
         self._emit(
             events.MemberLeft(

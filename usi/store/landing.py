@@ -67,12 +67,13 @@ _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(PartFacts)
 
 
-def unfinished(folder: Path) -> list[PartFacts]:
-    """The transfers into `folder` that can be taken up, without those that a running program is receiving.
+def unfinished(folder: Path) -> list[tuple[PartFacts, int]]:
+    """The transfers into `folder` that can be taken up, with how many bytes are there, without those that a running
+    program is receiving.
 
     Side files that are damaged, not our own, or without a part are passed over. Never an error.
     """
-    found: list[PartFacts] = []
+    found: list[tuple[PartFacts, int]] = []
     try:
         home = Folder(folder)
     except OSError:
@@ -82,8 +83,8 @@ def unfinished(folder: Path) -> list[PartFacts]:
             try:
                 part = parts.reopen(home, name + _PART, facts.offered)
                 if part is not None:
+                    found.append((facts, part.at))
                     part.close()
-                    found.append(facts)
             finally:
                 os.close(side)
     except OSError:
