@@ -322,7 +322,7 @@ def test_room_is_looked_for_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 0))
     with pytest.raises(DiskFull, match=r"22 MB more are needed"):
         Landing.begin(tmp_path, facts)
-    assert unfinished(tmp_path) == [facts]
+    assert unfinished(tmp_path) == [(facts, 0)]
 
 
 def test_room_for_what_is_still_to_come_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +375,7 @@ def test_a_disk_that_fills_up(
             pour(landing, source.read(0, CHUNK))
     assert landing.done == room
     landing.close()
-    assert unfinished(tmp_path / "in") == [facts]
+    assert unfinished(tmp_path / "in") == [(facts, room)]
     landing = Landing.begin(tmp_path / "in", facts, CHUNK)
     assert landing.kept == room // CHUNK * CHUNK
     pour(landing, source.read(landing.kept // CHUNK, CHUNK))
@@ -413,12 +413,12 @@ def test_what_a_new_program_finds(tmp_path: Path) -> None:
     folder = facts_of("f", len(manifest) + 500, files=1, manifest=len(manifest), transfer=b"f" * 16)
     start(tmp_path, facts)
     start(tmp_path, folder, manifest + b"x" * 100)
-    assert unfinished(tmp_path) == [facts, folder]
+    assert unfinished(tmp_path) == [(facts, 100), (folder, len(manifest) + 100)]
     assert "6b6b" not in repr(facts)
     assert "kkk" not in repr(facts)
-    with Landing.begin(tmp_path, unfinished(tmp_path)[1], CHUNK) as landing:
+    with Landing.begin(tmp_path, unfinished(tmp_path)[1][0], CHUNK) as landing:
         assert landing.kept == (len(manifest) + 100) // CHUNK * CHUNK
-        assert unfinished(tmp_path) == [facts]
+        assert unfinished(tmp_path) == [(facts, 100)]
     forget(tmp_path, facts)
     forget(tmp_path, facts)
     forget(tmp_path, folder)
