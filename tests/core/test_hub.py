@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from usi.core import hub, text, wire
 from usi.core.crypto import TAG_SIZE, digest, sha256
 from usi.core.errors import BadMessage, Cut, OutOfTurn, PeerError, RefusedName, Replaced
-from usi.core.hub import LOG_BYTES, LOG_POSTS, OWN, Arrived, Fact, Gone, Heard, Hub, Send
+from usi.core.hub import OWN, Arrived, Fact, Gone, Heard, Hub, Send
+from usi.core.numbering import LOG_BYTES, LOG_POSTS
 
 SEALED = bytes(wire.PADDING + TAG_SIZE)
 BAD_NAMES = ["", "   ", "a" * 25, "evil\u202e", "a\u200bb", "\x1b[31mred", "a/b", "аlice", "_", "alice✓", "\ud800"]
