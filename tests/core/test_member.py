@@ -26,7 +26,8 @@ from usi.core.errors import (
     PeerError,
     TextTooLong,
 )
-from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, OUTBOX_BYTES, OUTBOX_POSTS, Member
+from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, Member
+from usi.core.outbox import OUTBOX_BYTES, OUTBOX_POSTS
 from usi.core.roster import Proof
 from usi.core.trace import Secret, Trace
 
