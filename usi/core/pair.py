@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from usi.core import wire
-from usi.core.crypto import PrivateKey
+from usi.core.crypto import PrivateKey, PublicKey
 from usi.core.errors import BadMessage, Cut, NotUsi, OutOfTurn, PeerError
 from usi.core.roster import Proof
 from usi.core.session import TAG_PAIR, Role, Session, refusal
@@ -74,6 +74,11 @@ class Pair:
     def proof(self) -> Proof:
         """What the two people can compare; once there are keys."""
         return Proof(self._session.fingerprint, self._session.words)
+
+    @property
+    def peer(self) -> PublicKey:
+        """The key of the other, which the key exchange has proved; once there are keys."""
+        return self._session.peer
 
     @property
     def keyed(self) -> bool:

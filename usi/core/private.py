@@ -94,6 +94,11 @@ class Talk(Thread):
         return True
 
     @property
+    def everybody(self) -> set[bytes]:
+        """Who is in, or is to be."""
+        return {self.opener, *self.members, *self.invited, *(self.next[1] if self.next else ())}
+
+    @property
     def title(self) -> str:
         return self.name
 
@@ -276,6 +281,7 @@ class Private:
     def pair_ready(self, pair: Pair) -> None:
         other = pair.other
         self._roster.pairs[other] = pair.proof
+        self._roster.keys[other] = pair.peer
         if other in self._to_show:
             self._to_show.discard(other)
             self._show(other)
@@ -333,7 +339,7 @@ class Private:
         other, left = pair.other, isinstance(error, Left)
         self._roster.pairs.pop(other, None)
         name = self._roster.name_of(other)
-        concerned = [talk for talk in self.talks if other in talk.invited | {talk.opener} | set(talk.members)]
+        concerned = [talk for talk in self.talks if other in talk.everybody]
         if other in self._to_show or not (left or any(talk.direct for talk in concerned)):
             self._notify("pair-ended", name=name, why=str(error))
         self._to_show.discard(other)
