@@ -281,11 +281,16 @@ FROM_HOST: list[wire.Message] = [
     wire.Left(b"m" * 32, "left"),
     wire.Renamed(b"m" * 32, "m"),
     wire.Notice("name-taken", "m"),
+    wire.Passed(b"m" * 32, b"p" * 16, b"x"),
+    wire.Gathered(b"c" * 16, b"k" * 32, 1),
 ]
 FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),
     wire.GetKey(member_id("host")),
     wire.Nick("alice"),
+    wire.Pass(member_id("host"), b"p" * 16, b"x"),
+    wire.Gather(b"c" * 16, b"k" * 32, [member_id("alice"), member_id("host")]),
+    wire.Leave(b"c" * 16),
 ]
 
 

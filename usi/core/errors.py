@@ -106,7 +106,7 @@ class NoSuchMember(LocalError):
 
 
 class NothingToCompare(LocalError):
-    """There is no connection of your own to {name} to compare: yours goes to the host. Verify the host instead."""
+    """There is nothing to compare with {name}."""
 
     code = "nothing-to-compare"
 

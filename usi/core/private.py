@@ -324,10 +324,10 @@ class Private:
                 gone = self.talk(message.conversation)
                 if gone is None:
                     pass  # it has crossed our own leaving
-                elif gone.opener == pair.other:
-                    self._close(gone, TalkEnded())
                 elif gone.direct:
                     self._close(gone, Left())
+                elif gone.opener == pair.other:
+                    self._close(gone, TalkEnded())
                 else:
                     gone.out.add(pair.other)
                     gone.invited.discard(pair.other)
@@ -511,6 +511,7 @@ class Private:
         members = talk.members or tuple(sorted({self._own} | talk.invited))
         others = [member for member in members if member != self._own]
         verified = all(member in self._roster.verified for member in others)
+        host_is_in = self._roster.host in members
         names = ", ".join(sorted(map(self._roster.name_of, others)))
         self._emit(
             events.Conversation(
@@ -519,7 +520,7 @@ class Private:
                 state=state,
                 members=self._partners(members, talk.opener),
                 verified=verified,
-                text=_sentence(talk, state, names, verified=verified),
+                text=_sentence(talk, state, names, verified=verified, host_is_in=host_is_in),
                 code=talk.closed.code if talk.closed else None,
             )
         )
@@ -528,11 +529,16 @@ class Private:
         return datetime.fromtimestamp(self.now, UTC)
 
 
-def _sentence(talk: Talk, state: str, names: str, *, verified: bool) -> str:
+def _sentence(talk: Talk, state: str, names: str, *, verified: bool, host_is_in: bool) -> str:
     if talk.closed is not None:
         return tr("{room} is closed. {why}", room=talk.title, why=str(talk.closed))
     if state == "opening":
         return tr("Opening a private conversation with {names} …", names=names)
+    if host_is_in and verified:
+        return tr("In {room}: you and {names}, verified. Nobody else can read it.", room=talk.title, names=names)
+    if host_is_in:
+        return tr("In {room}: you and {names}. Not verified: somebody in between could be reading this. /verify NAME "
+                  "shows what to compare.", room=talk.title, names=names)  # fmt: skip
     if verified:
         return tr("In {room}: you and {names}, verified. Nobody else can read it, the host included.",
                   room=talk.title, names=names)  # fmt: skip
