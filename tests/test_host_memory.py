@@ -156,7 +156,7 @@ def test_a_host_holds_nothing_of_what_two_guests_say_privately(start: Callable[.
     host.hears("message", text=public)
 
     noted = {line for who in ("alice", "bob") for line in (tmp_path / f"{who}.secrets").read_text().split()}
-    assert len(noted) == 5  # of the pair link: session secret and two of the key exchange; of the roster: secret and key
+    assert len(noted) == 5  # of the pair link: session secret and two of the key exchange; of the roster: secret, key
     sought = {private.encode(), *(bytes.fromhex(line) for line in noted), *(line.encode() for line in noted)}
     assert host.holds(*sought, planted.encode(), public.encode()) == {planted.encode(), public.encode()}
     assert private.encode() not in host.output

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from usi import __version__
-from usi.config import DEFAULT_PORT, Settings
+from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Settings
 from usi.core import errors, text
 from usi.core.language import tr
 from usi.ui import i18n
@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         "--key-file", metavar=tr("FILE"),
         help=tr("read the preset key from a file (or set {variable})", variable=KEY_VARIABLE),
     )  # fmt: skip
+    add(
+        "--downloads", metavar=tr("FOLDER"),
+        help=tr("where received files go (default: {folder} in this folder)", folder=DEFAULT_DOWNLOADS),
+    )  # fmt: skip
+    add("--accept-files", action="store_true", help=tr("receive all that is offered, without asking"))
     add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
     add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
     add("--ask-private", action="store_true", help=tr("ask before somebody opens a private conversation"))
@@ -184,6 +189,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         preset=parse_preset_key(preset) if preset is not None else None,
         drawn_key=preset if drawn else None,
         dev=options.dev,
+        downloads=Path(options.downloads or DEFAULT_DOWNLOADS).expanduser().absolute(),
+        accept_files=options.accept_files,
         notifications=options.notifications,
         notify_content=options.notify_content,
         ask_private=options.ask_private,
@@ -228,9 +235,13 @@ def _preset(options: argparse.Namespace) -> str | None:
 
 
 def _use_fast_loop() -> None:
-    """uvloop where the `fast` extra is installed: a host writes to many, and it halves what that costs."""
+    """uvloop where the `fast` extra is installed: a host writes to many, and it halves what that costs. On Windows the
+    loop whose sockets can be handed to the threads of the relay."""
     import asyncio
 
+    if sys.platform == "win32":
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+        return
     try:
         import uvloop
     except ImportError:

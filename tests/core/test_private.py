@@ -27,6 +27,7 @@ from usi.core.errors import (
     OpenerOnly,
     PeerError,
     ReadOnly,
+    TakenBack,
     TooManyPairs,
     YouBlocked,
 )
@@ -37,6 +38,7 @@ from usi.core.private import WAITING_POSTS, roster_key
 from usi.core.relay import NEW_PAIRS, PAIR_SECONDS
 from usi.core.roster import Proof
 from usi.core.session import Role, Session
+from usi.core.transfer import Offered
 
 NOW = 1_700_000_000.0
 ROOM = wire.RoomInfo(b"conversation 16.", "general", "", b"k" * 32, 0)
@@ -1067,15 +1069,23 @@ def test_nobody_can_be_gathered_who_has_not_answered(town: Town) -> None:
 # --- for files -------------------------------------------------------------------------------------------------------
 
 
-def test_a_body_can_be_posted_to_one_member(town: Town) -> None:
-    """What /send PATH NAME needs: the conversation is opened where there is none, and keeps the body meanwhile."""
-    alice, bob = people(town, "alice", "bob")
-    talk = alice.member.talk_with("bob", town.now)
-    alice.member._post(talk, "text", "as any kind")
+def test_a_file_can_be_offered_to_one_member(town: Town) -> None:
+    """/send PATH NAME: the conversation is opened where there is none, and keeps the offer meanwhile."""
+    alice, bob, carol = people(town, "alice", "bob", "carol")
+    offered = Offered(b"t" * 16, b"k" * 32, "plan.txt", 5, None, 0)
+    offer = alice.member.offer(offered, "plan.txt", town.now, "bob")
+    assert offer.audience == {bob.id}
     town._collect(alice)
     town.settle()
-    assert bob.heard() == [("alice", "as any kind")]
-    assert alice.member.talk_with("bob", town.now) is talk
+    (told,) = bob.all(events.FileOffer)
+    assert (told.name, told.room, told.private, told.signature) == ("plan.txt", "@alice", True, "good")
+    assert not carol.told
+    assert alice.member.may_fetch(offer, bob.id)
+    assert not alice.member.may_fetch(offer, carol.id)
+    alice.member.withdraw(offer, TakenBack(), town.now)
+    town._collect(alice)
+    town.settle()
+    assert [event.code for event in bob.all(events.FileClosed)] == ["withdrawn"]
 
 
 def test_the_key_is_made_of_secret_conversation_and_roster() -> None:

@@ -113,9 +113,42 @@ class Leave:
     """Be out of the private conversation that is chosen."""
 
 
+
+
+@dataclass(frozen=True)
+class Send:
+    """/send: `line` holds the path and perhaps a name behind it; `usi.core.paths` reads it."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Fetch an offer (None: the only one that is open)."""
+
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Decline:
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Cancel:
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Files:
+    pass
+
+
 ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave
 """What the member machine carries out; the rest is for the peer or the face."""
-Intent = ForMember | Help | Info | Clear | Mute | Quit
+ForFiles = Send | Accept | Decline | Cancel | Files
+"""What `net.files` carries out."""
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit
 
 
 @dataclass(frozen=True)
@@ -165,6 +198,13 @@ def _something(make: Callable[[str], Intent]) -> Callable[[str], Intent]:
         if not rest:
             raise ValueError
         return make(rest)
+
+    return build
+
+
+def _numbered(make: Callable[[int | None], Intent]) -> Callable[[str], Intent]:
+    def build(rest: str) -> Intent:
+        return make(int(rest.removeprefix("#")) if rest else None)
 
     return build
 
@@ -241,6 +281,16 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("block", "bloquer"), "NAME", "take no private conversations from a member, or again", _something(Block)
     ),
+    Command(
+        ("send", "fichier", "envoyer"),
+        "PATH [NAME]",
+        "offer a file or folder to the conversation, or to one member",
+        _something(Send),
+    ),
+    Command(("accept", "accepter"), "[N]", "fetch what is offered as N; go on with what was cut", _numbered(Accept)),
+    Command(("decline", "refuser"), "[N]", "do not take offer N; forget what has arrived of it", _numbered(Decline)),
+    Command(("cancel", "annuler"), "[N]", "stop transfer N; take an offer of yours back", _numbered(Cancel)),
+    Command(("files", "fichiers"), "", "offers and transfers, and how far they are", _nothing(Files())),
     Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
     Command(("mute", "sourdine"), "", "notifications of this room off, or on again", _nothing(Mute())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),

@@ -25,15 +25,17 @@ from usi.core.crypto import (
     random_bytes,
     sha256,
 )
+from usi.core.transfer import Offered
 
 RUN_SIZE = 8
+Kind = Literal["text", "me", "offer", "withdraw"]
 _LABEL = labelled("usi3 content")
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     """The signed inside of a post; fields that a later version adds are ignored."""
 
-    kind: Literal["text", "me"]
+    kind: Kind
     text: str
     name: wire.Name
     sent_at: int
@@ -43,6 +45,10 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     n: wire.Number
     """The author's posts to this conversation in this run, counted from 1."""
     reply_to: wire.PostId | None = None
+    offer: Offered | None = None
+    """What an `offer` offers."""
+    transfer: wire.TransferId | None = None
+    """Which offer a `withdraw` takes back."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -108,6 +114,10 @@ class Opened:
         try:
             body = _decoder.decode(self.encoded)
             if len(body.text.encode("utf-8")) > wire.MAX_TEXT:
+                raise CryptoError("body")
+            if (body.kind == "offer") != (body.offer is not None) or (body.kind == "withdraw") != (
+                body.transfer is not None
+            ):
                 raise CryptoError("body")
             return body
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

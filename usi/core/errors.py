@@ -189,6 +189,24 @@ class NothingOffered(LocalError):
     code = "nothing-offered"
 
 
+class OfferClosed(LocalError):
+    """Transfer {number} ({name}) is over, or was taken back. /files lists what there is."""
+
+    code = "offer-closed"
+
+
+class TransferCancelled(LocalError):
+    """You stopped the transfer. What has arrived is kept: /accept goes on from there, /decline throws it away."""
+
+    code = "cancelled"
+
+
+class TakenBack(LocalError):
+    """You have taken the offer back."""
+
+    code = "taken-back"
+
+
 class WhichTransfer(LocalError):
     """There are several: say which, for example {example}. /files lists them."""
 
@@ -201,10 +219,75 @@ class TooManyOffers(LocalError):
     code = "too-many-offers"
 
 
-class NotYours(LocalError):
+class OwnOffer(LocalError):
     """Transfer {number} is your own offer: /cancel takes it back."""
 
-    code = "not-yours"
+    code = "own-offer"
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+class NoSuchFile(LocalError):
+    """There is no file or folder {path}."""
+
+    code = "no-such-file"
+
+
+class NotAFile(LocalError):
+    """{path} is neither a file nor a folder, so it cannot be sent."""
+
+    code = "not-a-file"
+
+
+class FolderTooLarge(LocalError):
+    """The folder {path} is too large to be sent as it is: it may hold {entries} files and folders, {depth} deep, and
+    {size} bytes of names. Pack it into an archive and send that."""
+
+    code = "folder-too-large"
+
+
+class FileChanged(LocalError):
+    """{path} was changed since it was offered, so sending was stopped. Offer it again."""
+
+    code = "file-changed"
+
+
+class NotAFolder(LocalError):
+    """Nothing is received into {folder}, because it is a link or not a folder. Choose another one with --downloads."""
+
+    code = "not-a-folder"
+
+
+class NotAllowed(LocalError):
+    """You may not write in {folder}. Choose another folder with --downloads."""
+
+    code = "not-allowed"
+
+
+class DiskFull(LocalError):
+    """There is not enough room in {folder}: {missing} MB more are needed. What has arrived is kept: make room and
+    /accept again."""
+
+    code = "disk-full"
+
+
+class CannotWrite(LocalError):
+    """Writing in {folder} failed: {why}. What has arrived is kept."""
+
+    code = "cannot-write"
+
+
+class PartGone(LocalError):
+    """The unfinished file {path} was moved, replaced or deleted while it was being received. /accept starts again."""
+
+    code = "part-gone"
+
+
+class BadManifest(PeerError):
+    """The list of the files in this folder cannot be right, so the folder was not taken."""
+
+    code = "bad-manifest"
 
 
 # --- reaching the other side ------------------------------------------------------------------------------------
@@ -494,10 +577,22 @@ class ReceiverGone(PeerError):
     code = "receiver-gone"
 
 
+class ReceiverLost(PeerError):
+    """The receiver's connection broke, and it did not come back for the rest."""
+
+    code = "receiver-lost"
+
+
 class Withdrawn(PeerError):
     """The sender has taken the offer back."""
 
     code = "withdrawn"
+
+
+class PushedOut(PeerError):
+    """The sender offers so much that older offers make room for newer ones."""
+
+    code = "pushed-out"
 
 
 class Declined(PeerError):
@@ -509,19 +604,19 @@ class Declined(PeerError):
 class CancelledThere(PeerError):
     """The other side stopped the transfer."""
 
-    code = "cancelled"
+    code = "cancelled-there"
 
 
 class ChangedThere(PeerError):
     """The file was changed on the sender's side since it was offered. Ask for it to be offered again."""
 
-    code = "file-changed"
+    code = "changed-there"
 
 
 class UnreadableThere(PeerError):
     """The sender's program cannot read the file any more."""
 
-    code = "unreadable-file"
+    code = "unreadable-there"
 
 
 class FailedThere(PeerError):

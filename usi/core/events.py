@@ -117,6 +117,108 @@ class Failed(Event, frozen=True, tag="failed"):
     """The text that was not delivered, so that nothing typed is lost."""
 
 
+class FileOffer(Event, frozen=True, tag="file_offer", rename={"from_": "from"}):
+    """Somebody offers a file or folder; nothing is fetched before it is accepted."""
+
+    transfer: int
+    """The number for /accept, /decline and /cancel."""
+    id: str
+    """Of the post; `delivered` and `failed` name it. Empty where `kept` comes from an earlier run."""
+    room: str
+    from_: str
+    member: str
+    name: str
+    """Cleaned: the name under which it would be written, unless that is taken."""
+    size: int
+    """Bytes of content."""
+    files: int | None
+    """How many files a folder holds; None for a single file."""
+    mine: bool
+    private: bool = False
+    signature: Signature = "good"
+    kept: int = 0
+    """Bytes that are here already, from an earlier run."""
+
+
+class FileProgress(Event, frozen=True, tag="file_progress"):
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str
+    """From whom, or to whom."""
+    name: str
+    done: int
+    size: int
+    rate: int
+    """Bytes a second, lately."""
+
+
+class FileDone(Event, frozen=True, tag="file_done"):
+    """It arrived whole and is signed by its sender; for the sender: the receiver says so."""
+
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str
+    name: str
+    path: str
+    """Where it is; for the sender: what was sent."""
+    size: int
+    seconds: float
+    sha256: str | None = None
+    """Of a file's content; None for a folder."""
+
+
+class FileFailed(Event, frozen=True, tag="file_failed"):
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str
+    name: str
+    code: str
+    text: str
+    kept: int
+    """Bytes that a resume starts from."""
+
+
+class FileClosed(Event, frozen=True, tag="file_closed"):
+    """An offer that nobody can accept any more."""
+
+    transfer: int
+    name: str
+    code: str
+    text: str
+
+
+class TransferRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `Files`: an offer, or a transfer under way with one peer."""
+
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str | None
+    """None: an own offer that nobody is fetching now."""
+    name: str
+    state: Literal["offered", "waiting", "running", "done", "failed", "closed"]
+    done: int
+    size: int
+    rate: int
+
+
+class PassingRow(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """What passes through this host: sealed, without a name."""
+
+    from_: str
+    to: str
+    bytes: int
+    seconds: float
+
+
+class Files(Event, frozen=True, tag="files"):
+    """The answer to /files. `passing` is of a host only."""
+
+    transfers: list[TransferRow]
+    passing: list[PassingRow]
+    folder: str
+    """Where received files go."""
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `Users`."""
 

@@ -191,8 +191,8 @@ def step(name: str) -> Explanation:
                     "and the host carries it without being able to open it. Compare it with what the readers see."
                 ),
                 tr(
-                    "A curious host reads nothing of it, if the members have compared their words. Who talks with whom, "
-                    "when and how much, it can see."
+                    "A curious host reads nothing of it, if the members have compared their words. Who talks with "
+                    "whom, when and how much, it can see."
                 ),
             )
     return Explanation(name, "", "", "")
@@ -251,6 +251,16 @@ def message(tag: str) -> str:
             return tr("Who is in a private conversation, and the secret that its key is made of.")
         case "out":
             return tr("Out of this private conversation.")
+        case "fetch":
+            return tr("Asks for a file that a member offers, from a part of it on.")
+        case "ticket":
+            return tr("The host's answer: a secret, good once, that opens a connection of its own for the file.")
+        case "no-ticket":
+            return tr("The file cannot be fetched now, and why.")
+        case "wanted":
+            return tr("Somebody fetches a file of ours; the ticket opens the connection to send it over.")
+        case "file-word":
+            return tr("What became of a transfer, from one of its two members to the other: received, stopped …")
         case "alive":
             return tr("A sign of life: nothing to say, but still here. Who is silent for 30 seconds is given up.")
         case "bye":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usi.core import text, wire
 from usi.core.crypto import random_bytes
@@ -25,8 +25,10 @@ from usi.core.errors import (
     PeerError,
     RefusedName,
     Replaced,
+    SenderGone,
     Silent,
     TooLong,
+    TooManyTransfers,
 )
 from usi.core.numbering import Numbering
 from usi.core.relay import Letter, Relay
@@ -38,6 +40,8 @@ TOLD_BY_LEAVER = frozenset(
     error.code for error in (BadHandshake, BadMessage, BadRecord, Cut, Distrusted, OutOfTurn, Silent, TooLong)
 )
 """What a leaving member may say of its own link, for others to hear; anything else it says counts as `left`."""
+TRANSFERS = 64  # data connections in pairs at once: each takes a thread and a pipe
+TRANSFERS_OF_ONE = 8  # of one receiver, so that one member cannot take all of them
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
 
@@ -63,7 +67,14 @@ class Gone:
     code: str
 
 
-Fact = Arrived | Heard | Gone
+@dataclass(frozen=True)
+class Passed:
+    """The two data connections of a transfer have ended, or never came."""
+
+    request: bytes
+
+
+Fact = Arrived | Heard | Gone | Passed
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,25 @@ class Close:
     error: PeerError
 
 
-Effect = Send | Close
+@dataclass(frozen=True)
+class Expect:
+    """Two data connections, one with each ticket, are to be joined: from the sender to the receiver."""
+
+    request: bytes
+    sender: wire.MemberInfo
+    receiver: wire.MemberInfo
+    from_sender: bytes
+    to_receiver: bytes
+
+
+@dataclass(frozen=True)
+class Drop:
+    """End the data connections of a transfer: one of the two members is gone."""
+
+    request: bytes
+
+
+Effect = Send | Close | Expect | Drop
 
 
 @dataclass
@@ -87,6 +116,10 @@ class _Seat:
     facts: wire.LinkFacts
     name: str = ""
     """Empty until the member has joined."""
+    fetches: set[bytes] = field(default_factory=set)
+    """Requests of the transfers that it receives."""
+    sends: set[bytes] = field(default_factory=set)
+    """And of those that it sends."""
 
     @property
     def info(self) -> wire.MemberInfo:
@@ -118,6 +151,8 @@ class Hub:
         self._by_member: dict[bytes, _Seat] = {}
         self._skeletons: dict[str, bytes] = {}
         self._moduli: OrderedDict[bytes, bytes] = OrderedDict()
+        self._transfers: dict[bytes, tuple[_Seat, _Seat]] = {}
+        """Request → sender and receiver of the transfers under way."""
 
     @property
     def members(self) -> int:
@@ -132,6 +167,9 @@ class Hub:
             return self._heard(seat, fact.message)
         if isinstance(fact, Arrived):
             self._seats[fact.link] = _Seat(fact.link, fact.facts)
+            return []
+        if isinstance(fact, Passed):
+            self._forget_transfer(fact.request)
             return []
         return self._gone(fact)
 
@@ -155,6 +193,10 @@ class Hub:
                 return self._join(seat, message)
             case wire.Pass() | wire.Gather() | wire.Leave():
                 return self._private(seat, message)
+            case wire.Fetch():
+                return self._fetch(seat, message)
+            case wire.FileWord():
+                return self._file_word(seat, message)
             case wire.Bye():
                 return self._gone(Gone(seat.link, message.code if message.code in TOLD_BY_LEAVER else Left.code))
             case _:
@@ -208,7 +250,8 @@ class Hub:
         for room in self._rooms.values():
             room.links.pop(seat.link, None)
         self._relay.gone(seat.link)
-        return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code))]
+        drops = [Drop(request) for request in [*seat.fetches, *seat.sends]]
+        return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code)), *drops]
 
     def _everyone(self) -> list[int]:
         return [seat.link for seat in self._by_member.values()]
@@ -281,6 +324,39 @@ class Hub:
         self._skeletons[skeleton] = seat.facts.member
         seat.name = name
         return [Send(self._everyone(), wire.Renamed(seat.facts.member, name))]
+
+    def _fetch(self, receiver: _Seat, message: wire.Fetch) -> list[Effect]:
+        sender = self._by_member.get(message.sender)
+        if message.request in self._transfers:
+            return [Close(receiver.link, BadMessage(why="two transfers under one request"))]
+        if sender is None or sender is receiver:
+            return [Send((receiver.link,), wire.NoTicket(message.request, SenderGone.code))]
+        if len(self._transfers) >= TRANSFERS or len(receiver.fetches) >= TRANSFERS_OF_ONE:
+            return [Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
+        self._transfers[message.request] = sender, receiver
+        receiver.fetches.add(message.request)
+        sender.sends.add(message.request)
+        expect = Expect(
+            message.request,
+            sender.info,
+            receiver.info,
+            random_bytes(wire.TICKET_SIZE),
+            random_bytes(wire.TICKET_SIZE),
+        )
+        wanted = wire.Wanted(receiver.facts.member, message.transfer, message.first, expect.from_sender)
+        ticket = wire.Ticket(message.request, expect.to_receiver)
+        return [expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
+
+    def _file_word(self, seat: _Seat, message: wire.FileWord) -> list[Effect]:
+        other = self._by_member.get(message.member)
+        if other is None:
+            return []  # it has just left, and its leaving says more
+        return [Send((other.link,), wire.FileWord(seat.facts.member, message.transfer, message.code))]
+
+    def _forget_transfer(self, request: bytes) -> None:
+        for seat in self._transfers.pop(request, ()):
+            seat.fetches.discard(request)
+            seat.sends.discard(request)
 
     def _remember_key(self, facts: wire.LinkFacts) -> None:
         self._moduli[facts.member] = facts.modulus

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from usi.core import commands, events, private, text, wire
-from usi.core.content import RUN_SIZE, Body, ConversationKey, Opened
+from usi.core.content import RUN_SIZE, Body, ConversationKey, Kind, Opened
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey, random_bytes
 from usi.core.errors import (
     BadCommand,
     BadHandshake,
     BadMessage,
     Distrusted,
+    LocalError,
     NameTaken,
     NoSuchRoom,
     NotConnected,
@@ -28,19 +29,31 @@ from usi.core.errors import (
     NotPrivate,
     OutOfTurn,
     PeerError,
+    PushedOut,
     RefusedPost,
+    SenderGone,
+    TooManyOffers,
+    UsiError,
+    Withdrawn,
 )
 from usi.core.language import tr
+from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
-from usi.core.private import Private, Talk
+from usi.core.private import PRIVATE_MARK, Private, Talk
 from usi.core.roster import Profile, Proof, Roster
 from usi.core.thread import Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
+from usi.core.transfer import Offered
 
 KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
 KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
 LATE = 300.0  # seconds that an author's clock may be off before a post is marked
+OWN_OFFERS = 20  # files that a member may offer at once
+LISTED_OFFERS = 20  # and that it can have open at a reader: more push out its oldest
 EARLIEST, LATEST = 86_400_000, 250_000_000_000_000  # milliseconds: time stamps that every clock and zone can show
+
+FileMessage = wire.Ticket | wire.NoTicket | wire.Wanted | wire.FileWord
+"""What the hub says of data connections: `net.files` hears it, not the member machine."""
 
 NOTICES = private.NOTICES | {
     "withheld": "{count} messages in {room} did not arrive: the host withheld them.",
@@ -48,6 +61,7 @@ NOTICES = private.NOTICES | {
     "repeated": "The host repeated or held back a message in {room}; it was not shown.",
     "unreadable": "A message of {name} in {room} could not be read: it was sealed with another key, or changed.",
     "unknown-notice": "The host sent a notice that this version does not know.",
+    "offer-unsigned": "{name} offers a file, but the offer's signature could not be checked; it cannot be accepted.",
     "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
 }
 """Sentences of the notices by code."""
@@ -71,6 +85,7 @@ class Member:
         self.name = wanted_name
         self.id = key.public.id
         self.roster = Roster(key.public)
+        self.offers = Offers()
         self._wanted_names: deque[str] = deque()
         """Names asked for by /nick and not answered, oldest first."""
         self._compared: dict[str, tuple[bytes, Proof]] = {}
@@ -153,7 +168,7 @@ class Member:
         for message in messages:
             if isinstance(message, wire.KeyOf):
                 self.roster.take_key(message)
-            elif not isinstance(message, wire.Alive | wire.Bye):
+            elif not isinstance(message, wire.Alive | wire.Bye | FileMessage):
                 if isinstance(message, wire.Posted) and self.roster.asks_for(message.sender):
                     self._outgoing.append(wire.GetKey(message.sender))
                 self._inbox.append((now, message))
@@ -269,6 +284,10 @@ class Member:
                 return thread
         raise NoSuchRoom(room=room)
 
+    @property
+    def _first_room(self) -> Thread:
+        return next(iter(self._rooms.values()))
+
     def _choose(self, thread: Thread) -> None:
         self._current = thread
         self._emit(events.Chosen(time=self._time(), room=thread.name, private=thread.private))
@@ -281,7 +300,7 @@ class Member:
             case commands.Tell(name, said):
                 self._say(self._private.with_members([self.roster.find(name)]), "text", said)
             case commands.Private(()):
-                self._choose(next(iter(self._rooms.values())))
+                self._choose(self._first_room)
             case commands.Private(names):
                 self._choose(self._private.with_members([self.roster.find(name) for name in names]))
             case commands.Block(name):
@@ -290,15 +309,9 @@ class Member:
                 self._private.add(current, [self.roster.find(name) for name in names])
             case commands.Leave() if isinstance(current, Talk):
                 self._private.leave(current)
-                self._choose(next(iter(self._rooms.values())))
+                self._choose(self._first_room)
             case _:
                 raise NotPrivate
-
-    def talk_with(self, name: str, now: float) -> Talk:
-        """The private conversation with a member, opened where there is none: for `post`. Raises `LocalError`."""
-        self._pass_time(now)
-        self._find_thread(None)
-        return self._private.with_members([self.roster.find(name)])
 
     # --- saying something ---
 
@@ -321,15 +334,127 @@ class Member:
             )
         )
 
-    def _post(self, thread: Thread, kind: Literal["text", "me"], said: str) -> str:
+    def _post(
+        self,
+        thread: Thread,
+        kind: Kind,
+        said: str,
+        *,
+        offer: Offered | None = None,
+        transfer: bytes | None = None,
+    ) -> str:
         """Seal a body for a conversation and let it go out, as soon as there is a key; returns the id that events will
         have. Raises `LocalError`."""
         if not self._present:
             raise NotConnected
         if isinstance(thread, Talk):
             self._private.check_says(thread)
-        body = Body(kind=kind, text=said, name=self.name, sent_at=int(self._now * 1000), run=self._run, n=1)
+        body = Body(
+            kind=kind,
+            text=said,
+            name=self.name,
+            sent_at=int(self._now * 1000),
+            run=self._run,
+            n=1,
+            offer=offer,
+            transfer=transfer,
+        )
         return self._outbox.put(thread, body)
+
+    # --- offering files ---
+
+    def offer(self, offered: Offered, name: str, now: float, to: str | None = None) -> Offer:
+        """Offer a file, under a cleaned name, to the conversation that is chosen, or privately to the member called
+        `to`. Raises `LocalError`."""
+        self._pass_time(now)
+        if len(self.offers.mine) >= OWN_OFFERS:
+            raise TooManyOffers(count=OWN_OFFERS)
+        thread = self._find_thread(None) if to is None else self._private.with_members([self.roster.find(to)])
+        shown_id = self._post(thread, "offer", "", offer=offered)
+        offer = self.offers.add(offered, self.id, self.name, thread.name, name, mine=True)
+        readers = thread.everybody if isinstance(thread, Talk) else set(self.roster.here)
+        offer.audience = readers & self.roster.here.keys() - {self.id}
+        self._tell_offer(offer, shown_id, "good")
+        return offer
+
+    def may_fetch(self, offer: Offer, member: bytes) -> bool:
+        """Whether an own offer was made to this member, among others."""
+        thread = next((talk for talk in self._private.talks if talk.name == offer.room), None)
+        return member in thread.members if thread is not None else not offer.room.startswith(PRIVATE_MARK)
+
+    def withdraw(self, offer: Offer, why: LocalError, now: float) -> None:
+        """Take an own offer back, for all who have not fetched it."""
+        self.close_offer(offer, why, now)
+        with suppress(LocalError):  # where nothing can be said any more, nobody waits for it either
+            self._post(self._find_thread(offer.room), "withdraw", "", transfer=offer.offered.transfer)
+
+    def close_offer(self, offer: Offer, error: UsiError, now: float) -> None:
+        """Nobody can accept it any more."""
+        self._pass_time(now)
+        self._close_offer(offer, error)
+
+    def take_up(self, offered: Offered, sender: bytes, kept: int, now: float) -> None:
+        """List an offer of an earlier run, of which `kept` bytes have arrived and whose sender is here."""
+        self._pass_time(now)
+        profile = self.roster.here.get(sender)
+        if self._rooms and profile is not None and self.offers.of_transfer(offered.transfer) is None:
+            name, room = text.clean_file_name(offered.name), self._first_room
+            offer = self.offers.add(offered, sender, profile.name, room.name, name, mine=False)
+            self._tell_offer(offer, "", "good", kept)
+
+    def ask_key(self, member: bytes) -> None:
+        """Have the key of a member who is here, if it is not known yet."""
+        if self.roster.asks_for(member):
+            self._outgoing.append(wire.GetKey(member))
+
+    def _take_offer(
+        self, thread: Thread, posted: wire.Posted, body: Body, sender: str, signature: events.Signature
+    ) -> None:
+        offered = body.offer
+        if offered is None or signature != "good":
+            self._notify("offer-unsigned", name=sender)  # nobody could answer for what would arrive
+            return
+        if self.offers.of_transfer(offered.transfer) is not None:
+            return  # taken up from an earlier run, or offered twice
+        crowd = self.offers.of_sender(posted.sender)
+        if len(crowd) >= LISTED_OFFERS:
+            self._close_offer(crowd[0], PushedOut())
+        name = text.clean_file_name(offered.name)
+        offer = self.offers.add(offered, posted.sender, sender, thread.name, name, mine=False)
+        self._tell_offer(offer, posted.id.hex(), signature)
+
+    def _take_withdrawal(self, posted: wire.Posted, body: Body, signature: events.Signature) -> None:
+        offer = self.offers.of_transfer(body.transfer or b"")
+        if offer is not None and offer.sender == posted.sender and signature == "good":
+            self._close_offer(offer, Withdrawn())
+
+    def _close_offer(self, offer: Offer, error: UsiError) -> None:
+        if not offer.closed:
+            self.offers.close(offer)
+            self._emit(
+                events.FileClosed(
+                    time=self._time(), transfer=offer.number, name=offer.name, code=error.code, text=str(error)
+                )
+            )
+
+    def _tell_offer(self, offer: Offer, post_id: str, signature: events.Signature, kept: int = 0) -> None:
+        self._emit(
+            events.FileOffer(
+                time=self._time(),
+                transfer=offer.number,
+                id=post_id,
+                room=offer.room,
+                from_=offer.sender_name,
+                member=offer.sender.hex(),
+                name=offer.name,
+                size=offer.offered.content,
+                files=offer.offered.files,
+                mine=offer.mine,
+                signature=signature,
+                kept=kept,
+                private=offer.room.startswith(PRIVATE_MARK),
+            )
+        )
 
     def _take_ack(self, message: wire.Ack) -> None:
         entry = self._outbox.answered(message.id)
@@ -354,6 +479,11 @@ class Member:
         self._outbox.flush(entry.thread)
 
     def _fail(self, shown_id: str, body: Body, error: PeerError) -> None:
+        if body.offer is not None or body.transfer is not None:
+            offer = self.offers.of_transfer(body.offer.transfer if body.offer else b"")
+            if offer is not None:
+                self._close_offer(offer, error)
+            return
         self._emit(
             events.Failed(time=self._time(), id=shown_id, code=error.code, text=str(error), message=body.text)
         )
@@ -438,9 +568,15 @@ class Member:
             return
         thread.shown[posted.sender, posted.id] = None
         thread.fresh.discard(posted.sender)
-        self._note_content("open", "in", posted, body.text, signature, private=thread.private)
+        self._note_content("open", "in", posted, body.text or body.kind, signature, private=thread.private)
         signed_name = text.visible(body.name, keep_newlines=False)
         name = profile.name if profile else signed_name
+        if body.kind == "offer":
+            self._take_offer(thread, posted, body, name, signature)
+            return
+        if body.kind == "withdraw":
+            self._take_withdrawal(posted, body, signature)
+            return
         sent_at, late = self._read_clock(body.sent_at)
         self._emit(
             events.Message(
@@ -501,7 +637,7 @@ class Member:
             key = ConversationKey(info.conversation, host_key.id, info.key)
             name = text.visible(info.name, keep_newlines=False)
             # "@" begins the names of private conversations: no room may look like one.
-            room = Thread(key, f"#{name}" if name.startswith("@") else name, info.number)
+            room = Thread(key, f"#{name}" if name.startswith(PRIVATE_MARK) else name, info.number)
             self._rooms[info.conversation] = room
             self._current = self._current or room
         if not text.is_numbered(message.me.name, self.name):
@@ -540,6 +676,10 @@ class Member:
         profile = self.roster.here.get(message.member)
         if profile is None:
             raise BadMessage(why="a member left who was not here")
+        for offer in self.offers.of_sender(message.member):
+            self._close_offer(offer, SenderGone())
+        for offer in self.offers.mine:
+            offer.audience.discard(message.member)
         self._private.take_left(message.member)
         del self.roster.here[message.member]
         for room in self._rooms.values():
@@ -605,7 +745,7 @@ class Member:
         return datetime.fromtimestamp(self._now, UTC)
 
     def _note_sealed(self, thread: Thread, post: wire.Post, body: Body) -> None:
-        self._note_content("seal", "out", post, body.text, "good", private=thread.private)
+        self._note_content("seal", "out", post, body.text or body.kind, "good", private=thread.private)
 
     def _note_content(
         self,

@@ -47,6 +47,7 @@ from usi.core.trace import Tracer
 
 MOST_TALKS = 256  # conversations that others can put us into, in all
 WAITING_POSTS = 8  # texts that wait for a person who is asked first
+PRIVATE_MARK = "@"  # begins the names of private conversations, and of no room
 _NAMES_KEPT = 1_000
 
 NOTICES = {
@@ -433,10 +434,10 @@ class Private:
         return self._free_name(",".join(sorted(map(self._roster.name_of, others))), b"")
 
     def _free_name(self, wanted: str, other: bytes) -> str:
-        name, number = f"@{wanted}", 1
+        name, number = f"{PRIVATE_MARK}{wanted}", 1
         while name in self._names:
             number += 1
-            name = f"@{wanted}-{number}"
+            name = f"{PRIVATE_MARK}{wanted}-{number}"
         self._names[name] = other
         return name
 

@@ -1,4 +1,4 @@
-"""The stream of a file transfer: sealed chunks, in order, with the sender's signature at the end (PROTOCOL.md, "Files").
+"""The stream of a file transfer: sealed chunks in order, with the sender's signature at the end (PROTOCOL.md, "Files").
 
 A transfer is one stream of bytes: a file's content, or a folder's manifest and the contents of its files. Both sides
 count in chunks of `CHUNK` bytes. Nothing here reads, writes or waits.
@@ -16,6 +16,7 @@ from usi.core.crypto import (
     NONCE_SIZE,
     SIGNATURE_SIZE,
     TAG_SIZE,
+    Buffer,
     CryptoError,
     Ocb,
     PublicKey,
@@ -104,7 +105,7 @@ class Opener(_Stream):
             return CHUNK + TAG_SIZE
         return self._offered.size - self.next * CHUNK + SIGNATURE_SIZE + TAG_SIZE
 
-    def open(self, sealed: bytes | bytearray | memoryview) -> bytes:
+    def open(self, sealed: Buffer) -> bytes:
         """The content of the next chunk; `FileReordered` or `FileAltered` where it is another."""
         try:
             chunk = self._aead.open(self._nonce(self.next), sealed)
@@ -120,7 +121,7 @@ class Opener(_Stream):
         if not sender.verify(signed_end(self._offered, stream_hash), self.signature):
             raise FileReplaced
 
-    def _stands_elsewhere(self, sealed: bytes | bytearray | memoryview) -> bool:
+    def _stands_elsewhere(self, sealed: Buffer) -> bool:
         nearby = range(max(0, self.next - _SEARCHED), min(self._offered.chunks, self.next + _SEARCHED))
         for number in nearby:
             try:

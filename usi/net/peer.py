@@ -17,12 +17,13 @@ from usi.core import events as ev
 from usi.core.crypto import OCB_LIBRARY, PrivateKey
 from usi.core.errors import Distrusted, Left, LocalError, NotAcknowledged, NotConnected, PeerError, Stopping, UsiError
 from usi.core.language import tr
-from usi.core.member import Member
+from usi.core.member import FileMessage, Member
 from usi.core.roster import Proof
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
 from usi.core.trace import Trace, Tracer, plain_detail
 from usi.net.client import Client
+from usi.net.files import Files
 from usi.net.host import Host
 from usi.net.memory import Memory
 from usi.net.side import Side
@@ -68,6 +69,7 @@ class Peer:
         self._paused = False
         self._member: Member
         self._side: Side
+        self._files: Files
         self._session: Session | None = None
         self._started = time.monotonic()
         self._ticker: asyncio.TimerHandle | None = None
@@ -102,6 +104,10 @@ class Peer:
         )
         side = Host if self.settings.hosting else Client
         self._side = side(self.settings, key, self, self._memory)
+        self._files = Files(
+            self.settings, key, self._member, self._side,
+            tell=self._emit, pump=self._pump, movement=self._movement,
+        )  # fmt: skip
         self._ticker = loop.call_later(_TICK, self._tick)
         try:
             await self._side.start()
@@ -112,8 +118,10 @@ class Peer:
                 await self._movement()
         except BaseException:
             self._stop_ticker()
+            await self._files.close()
             await self._side.close()
             raise
+        self._files.joined()
 
     async def close(self) -> None:
         """Leave in good order: what was sent is acknowledged first, as far as the host still answers."""
@@ -125,10 +133,23 @@ class Peer:
             except TimeoutError:
                 self._member.disconnected(NotAcknowledged(), time.time())
                 self._pump()
+        await self._files.close()
+        if self._files.failed:
+            self.exit_status = self.exit_status or 1
         if self._ended_by is None:
             self._finish(Left())
         self._stop_ticker()
         await self._side.close()
+
+    async def settle(self) -> None:
+        """Wait until what was sent is acknowledged and no transfer is open any more, or the connection has ended.
+
+        An offer that nobody took is told then, and counts as a failure."""
+        while self._ended_by is None and (self._member.in_flight or self._files.unsettled):
+            await self._movement()
+        for name in self._files.untaken:
+            self.exit_status = self.exit_status or 1
+            self._emit(ev.Notice(time=_now(), code="file-not-taken", text=tr("Nobody took {file}.", file=name)))
 
     async def events(self) -> AsyncIterator[ev.Event]:
         """What happens, in order, until the connection has ended. For one reader."""
@@ -172,6 +193,12 @@ class Peer:
                 self._act(intent)
             case commands.Block() | commands.Go() | commands.Leave():
                 self._act(intent)
+            case (
+                commands.Send() | commands.Accept() | commands.Decline() | commands.Cancel() | commands.Files()
+            ):
+                if self._ended_by is not None or not self._connected:
+                    raise NotConnected
+                await self._files.do(intent)
             case commands.Help(name):
                 self._emit(ev.Notice(time=_now(), code="help", text=commands.help_text(name)))
             case commands.Info():
@@ -215,6 +242,9 @@ class Peer:
         except PeerError as error:
             self._side.fail(error)
         self._pump()
+        for message in messages:
+            if isinstance(message, FileMessage):
+                self._files.hear(message)
 
     @property
     def joined(self) -> bool:
@@ -237,6 +267,7 @@ class Peer:
         if self._ended_by is None:
             self.exit_status = error.exit_status or self.exit_status
             self._member.disconnected(error, time.time())
+            self._files.disconnected(error)
             self._pump()
             self._finish(error)
 
@@ -270,7 +301,8 @@ class Peer:
         for event in happened:
             if isinstance(event, ev.Failed):
                 self.exit_status = self.exit_status or 1
-            self._emit(event)
+            if self._files.consider(event):
+                self._emit(event)
             if isinstance(event, ev.Verification) and event.state == "differs" and not event.pair:
                 self._side.part(bytes.fromhex(event.member), Distrusted())
         self._moved.set()
@@ -285,6 +317,7 @@ class Peer:
             self._events.append(ev.Notice(time=_now(), code="events-lost", text=text))
             self._lost_events = 0
         self._events.append(event)
+        self._moved.set()
         if len(self._events) > limit // 2 and not self._paused:
             self._paused = True
             self._side.pause_reading()

@@ -6,6 +6,7 @@ A `Side` is how a person reaches the hub: `Host` in memory, `Client` over a link
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -59,6 +60,12 @@ class Side(Protocol):
         """The event that tells the person that it is in: under this name and member id, with these rooms."""
 
     def send(self, messages: Sequence[wire.Message]) -> None: ...
+
+    async def open_data(self, ticket: bytes) -> socket.socket:
+        """A data connection for this ticket, to be read or written by a thread; raises `OSError`."""
+
+    def passing(self) -> list[events.PassingRow]:
+        """The transfers that pass through this host; none for a guest."""
 
     def fail(self, error: PeerError) -> None:
         """What the hub said makes no sense: end the connection to it."""
