@@ -177,7 +177,7 @@ class Files:
                 self._tell(self._listing())
 
     async def _offer(self, line: str) -> None:
-        source = await self._on_thread(None, _open_first, line)
+        source, to = await self._on_thread(None, _open_first, line)
         offered = Offered(
             transfer=random_bytes(wire.TRANSFER_SIZE),
             key=random_bytes(KEY_SIZE),
@@ -186,7 +186,7 @@ class Files:
             files=source.files,
             manifest=source.manifest_size,
         )
-        offer = self._member.offer(offered, source.name, time.time())
+        offer = self._member.offer(offered, source.name, time.time(), to)
         self._own[offered.transfer] = _Own(offer, source)
         self._pump()
         if source.skipped:
@@ -433,7 +433,7 @@ class Files:
     def _take_wanted(self, wanted: wire.Wanted) -> None:
         own = self._own.get(wanted.transfer)
         profile = self._member.roster.here.get(wanted.member)
-        if own is None or profile is None:
+        if own is None or profile is None or not self._member.may_fetch(own.offer, wanted.member):
             self._say(wanted.member, wanted.transfer, Withdrawn.code)
             return
         if wanted.first >= own.offer.offered.chunks:
@@ -628,13 +628,13 @@ class Files:
             raise
 
 
-def _open_first(line: str) -> Source:
-    """What a line means: the first reading of it that is there."""
-    for text in paths.readings(line):
+def _open_first(line: str) -> tuple[Source, str | None]:
+    """What a line means, and for whom it is: the first reading of it that is there."""
+    for text, name in paths.with_name(line):
         path = Path(text).expanduser()
         with suppress(OSError, ValueError, RuntimeError):
             if path.lstat():
-                return Source.open(path)
+                return Source.open(path), name
     raise NoSuchFile(path=line)
 
 
