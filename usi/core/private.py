@@ -14,6 +14,7 @@ from typing import Literal
 
 from usi.core import events, wire
 from usi.core import pair as pairing
+from usi.core.allowance import Allowance
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import KEY_SIZE, PrivateKey, derive, random_bytes, sha256
 from usi.core.errors import (
@@ -40,7 +41,7 @@ from usi.core.outbox import Outbox
 from usi.core.pair import Pair
 from usi.core.pairs import PATIENCE, Pairs
 from usi.core.recent import Recent
-from usi.core.relay import OPEN_TALKS
+from usi.core.relay import OPEN_TALKS, PAIR_SECONDS
 from usi.core.roster import Roster
 from usi.core.thread import Thread
 from usi.core.trace import Tracer
@@ -144,6 +145,8 @@ class Private:
         self._names: Recent[str, bytes] = Recent(_NAMES_KEPT)
         """Names of conversations that were used → the other member of one of two, else nothing."""
         self._to_show: set[bytes] = set()
+        self._paces: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
+        """How many conversations each member may still put us into now."""
 
     # --- looking ---
 
@@ -253,7 +256,8 @@ class Private:
         talk.key, talk.members = talk.next
         talk.next = talk.since = None
         talk.held = any(member not in self._roster.here for member in talk.members)
-        self._tell(talk, "open" if first else "changed")
+        if first or set(talk.members) != before:
+            self._tell(talk, "open" if first else "changed")
         self._outbox.flush(talk)
         if talk.opener == self._own:
             self._settle(talk)
@@ -372,7 +376,8 @@ class Private:
                 talk = known
             else:
                 opened = sum(talk.opener == other for talk in self._talks.values())
-                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS:
+                pace = self._paces[other] = self._paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
+                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not pace.take(self.now):
                     self._pairs.say(other, pairing.Out(message.conversation))
                     return
                 others = set(members) - {self._own}
