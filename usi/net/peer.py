@@ -179,9 +179,10 @@ class Peer:
 
     async def do(self, intent: commands.Intent) -> None:
         """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
+        if isinstance(intent, commands.ForRoom):
+            intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
         match intent:
             case commands.Say() | commands.Act():
-                intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
                 while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
                 self._act(intent)
@@ -207,8 +208,8 @@ class Peer:
                 self._emit(self._info())
             case commands.Quit():
                 await self.close()
-            case commands.Clear() | commands.Mute() | commands.Turn():
-                pass  # a matter of the face; there is one conversation
+            case commands.Clear() | commands.Mute():
+                pass  # a matter of the face
 
     def _act(self, intent: commands.ForMember) -> None:
         if self._ended_by is not None or not self._connected:

@@ -21,6 +21,7 @@ from usi.core import commands
 from usi.core import events as ev
 from usi.core.errors import Distrusted, UsiError
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.net.peer import Peer
 from usi.ui.i18n import mark
 from usi.ui.notify import Attention, Notifier
@@ -280,13 +281,20 @@ class UsiApp(App[int]):
 
     def action_verify(self) -> None:
         """Compare with a member: with the only one there is, or with one to be chosen."""
-        others = self.others()
+        others = self._partners() or self.others()
         if not others:
             self.say(tr("Nobody has joined yet, so there is nobody to compare with."), "warning")
         elif len(others) == 1:
             self.verify(others[0].member)
         else:
             _ = self.push_screen(Chooser(others), self._chosen_to_verify)
+
+    def _partners(self) -> list[ev.Member]:
+        """The others in the private conversation on the screen."""
+        situation = self.chat.situation
+        talk = situation.talks.get(situation.status.room)
+        ids = {partner.member for partner in talk.members if not partner.me} if talk is not None else set()
+        return [member for member in situation.seated() if member.member in ids]
 
     def _chosen_to_verify(self, member: str | None) -> None:
         if member is not None:
@@ -304,7 +312,10 @@ class UsiApp(App[int]):
         before = event.member in self._verified
         if event.state == "differs":
             self._verified.discard(event.member)
-            self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
+            if event.pair:
+                self.say(tr("{name} is not who you think: the private connection is ended.", name=name), "error")
+            else:
+                self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
         elif event.state == "verified" and not before:
             self._verified.add(event.member)
             self.say(tr("{name} is verified.", name=name))
@@ -340,6 +351,10 @@ class UsiApp(App[int]):
 
     def _do(self, deed: Deed | None, member: ev.Member) -> None:
         match deed:
+            case "talk":
+                self.chat.ask(commands.Private((member.name,)))
+            case "block":
+                self.chat.ask(commands.Block(member.name))
             case "verify":
                 self.verify(member.member)
             case "mention":
@@ -432,16 +447,16 @@ class UsiApp(App[int]):
 
     @on(ChatScreen.Muted)
     def _mute(self, message: ChatScreen.Muted) -> None:
-        room = inline(message.room)
+        room = inline(title_of(message.room))
         if self._notifier is None:
             self.say(tr("There are no notifications to turn off: start with -n to have them."), "warning")
             return
         muted = self._notifier.mute(message.room)
         self.chat.mute(message.room, muted)
         if muted:
-            self.say(tr("No more notifications of #{room}.", room=room))
+            self.say(tr("No more notifications of {room}.", room=room))
         else:
-            self.say(tr("Notifications of #{room} again.", room=room))
+            self.say(tr("Notifications of {room} again.", room=room))
 
     # --- leaving ---
 
