@@ -219,9 +219,9 @@ def test_each_proof_has_fresh_messages() -> None:
 
 
 def test_a_recording_fits_every_guess_equally() -> None:
-    """What a listener has are both messages and both confirmations. For each guess there is an x that gives the very same
-    client message, so the messages alone rule out no guess; and the confirmations are made of K, which the listener
-    cannot compute for any guess without a discrete logarithm: not even the right guess gives them."""
+    """A listener has both messages and both confirmations. For each guess there is an x that gives the very same client
+    message, so the messages alone rule out no guess; and the confirmations are made of K, which the listener cannot
+    compute for any guess without a discrete logarithm: not even the right guess gives them."""
     w, x, y = 1234, 777, 999
     client, host = Exchange("client", w, x), Exchange("host", w, y)
     ids = b"client", b"host"

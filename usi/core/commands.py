@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usi.core.errors import BadCommand, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.language import tr
@@ -70,9 +70,28 @@ class Verify:
     match: bool | None = None
 
 
-ForMember = Say | Act | Nick | Users | Verify
+@dataclass(frozen=True)
+class Password:
+    """Begin to compare a password: a guest sets one, the host answers that member (None: the only one who asked)."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The password that was then typed, unseen; never parsed from a line. Empty: the person thought better of it."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Invite:
+    """A new invitation; the host's."""
+
+
+ForMember = Say | Act | Nick | Users | Verify | Password
 """What the member machine carries out; the rest is for the peer or the face."""
-Intent = ForMember | Help | Info | Clear | Mute | Quit
+Intent = ForMember | Help | Info | Clear | Mute | Quit | Secret | Invite
 
 
 @dataclass(frozen=True)
@@ -167,6 +186,13 @@ COMMANDS: tuple[Command, ...] = (
         "show the fingerprint to compare; then say whether it matches",
         _verify,
     ),
+    Command(
+        ("password", "motdepasse"),
+        "[NAME]",
+        "compare a password with the host; the host: answer who asked",
+        lambda rest: Password(rest or None),
+    ),
+    Command(("invite", "inviter"), "", "the host: a code that lets a guest in verified", _nothing(Invite())),
     Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
     Command(("mute", "sourdine"), "", "notifications of this room off, or on again", _nothing(Mute())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),

@@ -147,14 +147,14 @@ class PrivateKey:
         return cls(RSA.generate(RSA_BITS, e=_EXPONENT))
 
     @classmethod
-    def from_pem(cls, pem: bytes, passphrase: str | None = None) -> PrivateKey:
+    def from_pem(cls, pem: bytes, passphrase: bytes | None = None) -> PrivateKey:
         """One of our own key files; never for bytes that a peer sent. `ValueError` where it does not open."""
         key = RSA.import_key(pem, passphrase)
         if not key.has_private() or key.size_in_bits() != RSA_BITS or key.e != _EXPONENT:
             raise CryptoError("not an RSA-2048 private key")
         return cls(key)
 
-    def to_pem(self, passphrase: str) -> bytes:
+    def to_pem(self, passphrase: bytes) -> bytes:
         """The key as a PEM file (PKCS #8), sealed with AES-256-GCM under a key that scrypt makes of the passphrase."""
         pem = self._key.export_key(
             "PEM",

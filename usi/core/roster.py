@@ -54,6 +54,8 @@ class Roster:
         self.host = b""
         self.own_link: Proof | None = None
         """What can be compared with the host; None on the host itself."""
+        self.own_exporter = b""
+        """The secret that proofs on the link with the host are bound to; empty on the host itself."""
         self.verified: set[bytes] = set()
         """Members whose key, with ours, was compared by people. It follows the key, never the name."""
         self.here: dict[bytes, Profile] = {}
@@ -114,6 +116,13 @@ class Roster:
             return self.own_link
         facts = self.here[member].facts
         return Proof(facts.fingerprint, facts.words) if facts is not None else None
+
+    def exporter_of(self, member: bytes) -> bytes:
+        """The secret that proofs on the link with this member are bound to; empty where there is no link."""
+        if member == self.host:
+            return self.own_exporter
+        profile = self.here.get(member)
+        return profile.facts.exporter if profile is not None and profile.facts is not None else b""
 
     def rows(self) -> list[events.Member]:
         """Everybody, for a list."""
