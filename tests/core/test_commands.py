@@ -16,10 +16,13 @@ from usi.core.commands import (
     Help,
     Info,
     Intent,
+    Invite,
     Mute,
     Nick,
+    Password,
     Quit,
     Say,
+    Secret,
     Users,
     Verify,
     checked,
@@ -43,6 +46,10 @@ SPELLINGS: dict[str, Intent] = {
     "list": Users(),
     "utilisateurs": Users(),
     "liste": Users(),
+    "password": Password(),
+    "motdepasse alice": Password("alice"),
+    "invite": Invite(),
+    "inviter": Invite(),
     "info": Info(),
     "infos": Info(),
     "verify": Verify(),
@@ -55,7 +62,7 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Invite())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 
@@ -65,7 +72,7 @@ NAMES = [name for command in COMMANDS for name in command.names]
 def test_every_spelling_is_tried_here_and_stands_for_one_command() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert {line.split()[0] for line in SPELLINGS} == set(NAMES)
-    assert {type(intent) for intent in SPELLINGS.values()} == set(get_args(Intent)) - {Say}
+    assert {type(intent) for intent in SPELLINGS.values()} == set(get_args(Intent)) - {Say, Secret}
 
 
 @pytest.mark.parametrize("mark", ["/", "!"])

@@ -179,7 +179,8 @@ class DamagedIdentity(LocalError):
 
 
 class OpenIdentity(LocalError):
-    """Others on this machine may read {path}, which holds your identity. Take their right away: chmod 600 {path}"""
+    """Others on this machine may read {path}, which holds your identity. Take that right from them, with
+    chmod 600."""
 
     code = "open-identity"
     exit_status = 2
@@ -260,7 +261,7 @@ class StillAsking(LocalError):
 
 
 class NoMoreTries(LocalError):
-    """{limit} passwords did not match on this connection. Verify {name} by the words instead: /verify {name}"""
+    """{limit} passwords did not match on this connection. Compare the words with {name} instead, with /verify."""
 
     code = "no-more-tries"
 
@@ -326,7 +327,7 @@ class ChangedKey(PeerError):
     code = "changed-key"
     exit_status = 4
 
-    def __init__(self, *, place: str, key: bytes) -> None:
+    def __init__(self, *, place: str, key: bytes = b"") -> None:
         super().__init__(place=place)
         self.key = key
         """SHA-256 of the new key: what `Settings.accepted` must hold to join all the same."""

@@ -196,8 +196,10 @@ class Hub:
                 )
             )
             room.links[seat.link] = None
-        welcome = wire.Welcome(seat.info, host.info, random_bytes(wire.SESSION_SIZE), False, rooms, self._lasting)
+        welcome = wire.Welcome(seat.info, host.info, random_bytes(wire.SESSION_SIZE), False, rooms)
         effects.append(Send((seat.link,), welcome))
+        if self._lasting:
+            effects.append(Send((seat.link,), wire.Lasting()))
         chunks = [present[i : i + wire.MAX_PRESENT] for i in range(0, len(present), wire.MAX_PRESENT)] or [[]]
         for index, chunk in enumerate(chunks):
             effects.append(Send((seat.link,), wire.Present(chunk, index == len(chunks) - 1)))

@@ -55,6 +55,11 @@ def parse_code(text: str) -> str:
     return "-".join(words)
 
 
+def locator_of(code: str) -> str:
+    """The word of a code that says which invitation is meant, and is no secret."""
+    return code.partition("-")[0]
+
+
 def parse_fingerprint(text: str) -> bytes:
     """The fingerprint of a host's key, its 64 digits in any case and any groups → 32 bytes. Raises `BadFingerprint`."""
     digits = re.sub(r"[\s:\-]", "", text)
@@ -105,7 +110,7 @@ class Invitation:
 
     @property
     def locator(self) -> str:
-        return self.code.partition("-")[0]
+        return locator_of(self.code)
 
     @property
     def burned(self) -> bool:

@@ -91,7 +91,7 @@ class Member:
         """Names asked for by /nick and not answered, oldest first."""
         self._compared: dict[str, tuple[bytes, Proof]] = {}
         """Skeleton of a name → the key and the proof that were shown for it, to be compared."""
-        self.check = PasswordCheck(self.roster, self._send, self._tell_password)
+        self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
         self.host_lasts = False
         """The host says that it keeps its key from run to run."""
         self._vouched: dict[bytes, events.How] = {}
@@ -383,6 +383,8 @@ class Member:
                 self.roster.note_link(message)
                 if message.by_code:
                     self.vouch(message.member, "code")
+            case wire.Lasting():
+                self.host_lasts = True
             case wire.Challenge():
                 self.check.take_challenge(message)
             case wire.Asked():
@@ -492,7 +494,6 @@ class Member:
             raise BadHandshake  # the host names another key than the one that the link proved
         if not message.rooms:
             raise BadMessage(why="no room")
-        self.host_lasts = message.lasting
         self.roster.host = host_key.id
         self.roster.keys[host_key.id] = host_key
         for info in message.rooms:

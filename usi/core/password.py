@@ -15,6 +15,7 @@ from usi.core.crypto import CryptoError
 from usi.core.errors import BadMessage, NoMoreTries, NothingAsked, OutOfTurn, SeveralAsked, StillAsking
 from usi.core.pake import Proving
 from usi.core.roster import Roster
+from usi.core.trace import Direction, Trace, Tracer, Value
 
 PURPOSE = "usi3 password"
 TRIES = 5  # passwords that may differ with one member before its asking is not heard any more
@@ -28,11 +29,16 @@ class PasswordCheck:
     `send` passes a message to the hub; `tell` is told the state of the comparison with a member."""
 
     def __init__(
-        self, roster: Roster, send: Callable[[wire.Message], None], tell: Callable[[bytes, State], None]
+        self,
+        roster: Roster,
+        send: Callable[[wire.Message], None],
+        tell: Callable[[bytes, State], None],
+        tracer: Tracer | None = None,
     ) -> None:
         self._roster = roster
         self._send = send
         self._tell = tell
+        self._trace = tracer
         self._asked: dict[bytes, bytes] = {}
         """Members who wait for the host's person → their points."""
         self._provings: dict[bytes, Proving] = {}
@@ -88,6 +94,7 @@ class PasswordCheck:
             raise NothingAsked
         if not self._is_host:
             proving = Proving("client", PURPOSE, secret, exporter)
+            self._note("claim", "out", purpose="password", point=proving.message)
             self._send(wire.Ask(proving.message))
         else:
             point = self._asked.pop(member, None)
@@ -100,6 +107,7 @@ class PasswordCheck:
                 self._ends(member, False)
                 return
             self._differed[member] += 1  # the guess is out; taken back when it fits
+            self._note("challenge", "out", point=proving.message, confirmation=confirmation)
             self._send(wire.Answer(member, proving.message, confirmation))
         self._provings[member] = proving
         self._tell(member, "sent")
@@ -110,6 +118,7 @@ class PasswordCheck:
         """On the host: a member asks. One who differed too often, or asks again and again, is not heard."""
         if self._differed[message.member] >= TRIES or message.member not in self._roster.here:
             return
+        self._note("claim", "in", purpose="password", point=message.point)
         known = message.member in self._asked
         self._asked[message.member] = message.point
         if not known:
@@ -126,6 +135,8 @@ class PasswordCheck:
         except CryptoError as error:
             raise BadMessage(why="a point that is none") from error
         same = proving.fits(message.confirmation)
+        self._note("challenge", "in", point=message.point, confirmation=message.confirmation, fits=same)
+        self._note("prove", "out", confirmation=own if same else None)
         self._send(wire.Prove(own if same else None))
         self._differed[host] += not same
         self._ends(host, same)
@@ -136,6 +147,7 @@ class PasswordCheck:
         if proving is None:
             return
         same = message.confirmation is not None and proving.fits(message.confirmation)
+        self._note("prove", "in", confirmation=message.confirmation, fits=same)
         self._differed[message.member] -= same
         self._ends(message.member, same)
 
@@ -146,6 +158,10 @@ class PasswordCheck:
             self._typing = None
         if self._provings.pop(member, None) is not None:
             self._ends(member, False)
+
+    def _note(self, step: str, direction: Direction, /, **detail: Value) -> None:
+        if self._trace is not None:
+            self._trace(Trace(step, direction, detail))
 
     def _ends(self, member: bytes, same: bool) -> None:
         if same:

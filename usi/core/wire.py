@@ -148,8 +148,6 @@ class Welcome(Message, frozen=True, tag="welcome"):
     session: SessionId
     history: bool
     rooms: Annotated[list[RoomInfo], Meta(max_length=MAX_ROOMS)]
-    lasting: bool = False
-    """The host keeps its key from run to run, so another one at its address is worth a warning."""
 
 
 class Challenge(Message, frozen=True, tag="challenge"):
@@ -157,6 +155,10 @@ class Challenge(Message, frozen=True, tag="challenge"):
 
     point: CurvePoint
     confirmation: Mac
+
+
+class Lasting(Message, frozen=True, tag="lasting"):
+    """Behind the welcome of a host that keeps its key from run to run: another one there is worth a warning."""
 
 
 class Present(Message, frozen=True, tag="present"):
@@ -239,21 +241,22 @@ class LinkFacts(msgspec.Struct, frozen=True):
     """The member came with the code of an invitation, and so did the host: the two are verified."""
 
 
-# Between the hub and the host's own person, in memory and never encoded: proofs of a password, by member.
+class InMemory(Message, frozen=True):
+    """Base of what the hub and the host's own person say of a member's proof: in memory, never encoded."""
 
 
-class Asked(Message, frozen=True, tag="asked"):
+class Asked(InMemory, frozen=True, tag="asked"):
     member: MemberId
     point: CurvePoint
 
 
-class Answer(Message, frozen=True, tag="answer"):
+class Answer(InMemory, frozen=True, tag="answer"):
     member: MemberId
     point: CurvePoint
     confirmation: Mac
 
 
-class Proved(Message, frozen=True, tag="proved"):
+class Proved(InMemory, frozen=True, tag="proved"):
     member: MemberId
     confirmation: Mac | None
 
@@ -262,6 +265,7 @@ FromMember = Join | Claim | Ask | Prove | Post | GetKey | Nick | Alive | Bye
 FromHost = (
     Welcome
     | Challenge
+    | Lasting
     | Present
     | KeyOf
     | Posted

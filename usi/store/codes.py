@@ -33,9 +33,10 @@ class SpentCodes:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or platformdirs.user_state_path("usi") / "spent-codes.json"
 
-    def __contains__(self, code: str) -> bool:
-        """Whether the code failed within the hour, or so it seems. Slow: not on an event loop."""
-        return any(equal(slow_hash(code.encode("ascii"), each.salt), each.hashed) for each in self._load())
+    def has(self, code: str, now: float) -> bool:
+        """Whether the code failed within the hour. Slow: not on an event loop."""
+        spent = (each for each in self._load() if now < each.until)
+        return any(equal(slow_hash(code.encode("ascii"), each.salt), each.hashed) for each in spent)
 
     def add(self, code: str, now: float) -> None:
         """Remember a code that failed. Slow: not on an event loop."""

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import RawIOBase
 from typing import TYPE_CHECKING, TextIO, cast
@@ -126,8 +126,17 @@ class _Plain:
         """Do what each line asks for, until the input ends."""
         reader = _Reader(_raw(sys.stdin))
         while (line := await reader.line()) is not None:
-            if line.strip() and await peer.enter(line) and commands.parse(line) == commands.Mute():
+            if not line.strip() or not await peer.enter(line):
+                continue
+            said = commands.parse(line)
+            if said == commands.Mute():
                 await writer.write(str(self._render(self._mute())))
+            elif isinstance(said, commands.Password):
+                with unseen(sys.stdin):
+                    secret = await reader.line()
+                await peer.give(secret or "")
+                if secret is None:
+                    return
 
     def _mute(self) -> ev.Notice:
         """Notifications of the room off, or on again."""
@@ -154,6 +163,9 @@ def to_json(event: ev.Event) -> str:
     return text.HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], line)
 
 
+_COMPARE = mark("Compare them with the host's /users by another way, such as a telephone call.")
+
+
 def to_plain(event: ev.Event) -> str | None:
     """An event as a line for a person, or None where there is nothing to say."""
     match event:
@@ -169,8 +181,8 @@ def to_plain(event: ev.Event) -> str | None:
                     tr("Connected to {host} port {port} as {name}", host=event.host, port=event.port, name=event.name),
                     f"{event.cipher}, {event.key_exchange}",
                     *_proof(event.fingerprint, event.words),
-                    tr("Compare them with the host's /users by another way, such as a telephone call."),
                 ]
+                + ([] if event.verified else [tr(_COMPARE)])
             )
         case ev.MemberJoined():
             if event.words:
@@ -186,6 +198,10 @@ def to_plain(event: ev.Event) -> str | None:
             return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
         case ev.Users():
             return _told(_users(event))
+        case ev.Invitation():
+            return _told(_invitation(event))
+        case ev.Password():
+            return _told([tr(_PASSWORD[event.state], name=event.name)])
         case ev.Verification():
             return _told(_verification(event))
         case ev.Info():
@@ -203,6 +219,14 @@ def to_plain(event: ev.Event) -> str | None:
         case _:
             return None
 
+
+_PASSWORD = {
+    "wanted": mark("Type the password, then Enter. It is not shown, sent or kept; an empty line leaves it."),
+    "asked": mark("{name} asks whether you know a password that you two agreed on. /password {name} answers."),
+    "sent": mark("Waiting for {name} to answer."),
+    "matched": mark("The passwords match: nobody sits between you and {name}."),
+    "differs": mark("The passwords do not match: mistyped, or somebody sits between you and {name}."),
+}
 
 _LEFT = {"cut": mark("connection lost"), "silent": mark("no sign of life"), "too-slow": mark("too slow")}
 
@@ -277,9 +301,18 @@ def _users(event: ev.Users) -> list[str]:
     return lines
 
 
+_VERIFIED = {
+    "comparison": mark("{name} is verified."),
+    "code": mark("{name} is verified: you both have the code."),
+    "password": mark("{name} is verified: you both have the password."),
+    "fingerprint": mark("{name} is verified: the key has the fingerprint that you expected."),
+    "known": mark("{name} is verified: the key is the one that you compared before."),
+}
+
+
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
-        return [tr("{name} is verified.", name=event.name)]
+        return [tr(_VERIFIED[event.by], name=event.name)]
     if event.state == "differs":
         return [tr("{name} is not who you think: the connection is ended.", name=event.name)]
     return [
@@ -287,6 +320,28 @@ def _verification(event: ev.Verification) -> list[str]:
         f"  {' '.join(event.words)}",
         f"  {_grouped(event.fingerprint)}",
         tr("If they match, say /verify {name} yes; if they differ, /verify {name} no.", name=event.name),
+    ]
+
+
+def _invitation(event: ev.Invitation) -> list[str]:
+    word, address, count, limit = event.locator, event.address, event.failed, event.limit
+    if event.state == "used":
+        return [tr("A guest from {address} has proved the code {word}-…", address=address, word=word)]
+    if event.state != "open":
+        lines = [
+            tr("WARNING: a wrong code for {word}-… came from {address}, {count} of {limit} that it bears. If your "
+               "guest did not mistype it, somebody is trying to guess it, or sits between the two of you.",
+               word=word, address=address, count=count, limit=limit),
+        ]  # fmt: skip
+        if event.state == "burned":
+            lines.append(tr("The code {word}-… is burned and good for nothing. /invite makes another.", word=word))
+        return lines
+    until = event.until.astimezone()
+    return [
+        tr("Code for your guests, good until {time:%H:%M}: {code}", time=until, code=event.code or ""),
+        tr("Or as one line to paste, for -c:"),
+        *(f"  {link}" for link in event.links or ()),
+        tr("Give it by a way that you trust. Who comes with it is verified; others may still come without."),
     ]
 
 
@@ -408,6 +463,28 @@ def split_lines(chunks: Iterable[bytes | None]) -> Iterator[str]:
                 line, skipping = b"", True
     if line and not skipping:
         yield line.decode("utf-8", "replace")
+
+
+@contextmanager
+def unseen(stream: TextIO) -> Iterator[None]:
+    """Let a terminal not show what is typed, for the time of this block; elsewhere it changes nothing."""
+    try:
+        import termios
+    except ImportError:  # Windows shows it: its console has no such switch for lines
+        yield
+        return
+    try:
+        number = stream.fileno()
+        before = termios.tcgetattr(number)
+    except (OSError, ValueError, termios.error):
+        yield
+        return
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, name: str, callback: Callable[[], None]) -> None:
