@@ -26,7 +26,7 @@ from usi.config import Settings
 from usi.core import commands, text
 from usi.core import events as ev
 from usi.core.crypto import grouped
-from usi.core.errors import UsiError
+from usi.core.errors import LocalError, UsiError
 from usi.core.language import tr
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
@@ -126,15 +126,16 @@ class _Plain:
         """Do what each line asks for, until the input ends."""
         reader = _Reader(_raw(sys.stdin))
         while (line := await reader.line()) is not None:
-            if not line.strip() or not await peer.enter(line):
+            if not line.strip():
                 continue
-            said = commands.parse(line)
-            if said == commands.Mute():
+            done, said = await peer.enter(line), _parsed(line)
+            if done and said == commands.Mute():
                 await writer.write(str(self._render(self._mute())))
-            elif isinstance(said, commands.Password):
+            elif isinstance(said, commands.Password) and (done or not sys.stdin.isatty()):
+                # Who pipes lines does not see a refusal, and the next one is a password all the same: never say it.
                 with unseen(sys.stdin):
                     secret = await reader.line()
-                await peer.give(secret or "")
+                await peer.give((done and secret) or "")
                 if secret is None:
                     return
 
@@ -463,6 +464,13 @@ def split_lines(chunks: Iterable[bytes | None]) -> Iterator[str]:
                 line, skipping = b"", True
     if line and not skipping:
         yield line.decode("utf-8", "replace")
+
+
+def _parsed(line: str) -> commands.Intent | None:
+    """What a line asks for; None where that is nothing possible, which was told already."""
+    with suppress(LocalError):
+        return commands.parse(line)
+    return None
 
 
 @contextmanager
