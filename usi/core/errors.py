@@ -248,6 +248,12 @@ class NothingAsked(LocalError):
     code = "nothing-asked"
 
 
+class PasswordAlone(LocalError):
+    """Say /password and nothing behind it: the password is asked for next, unseen. It is compared with the host."""
+
+    code = "password-alone"
+
+
 class SeveralAsked(LocalError):
     """Several have asked for a password: {names}. Say /password NAME."""
 

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from usi.core import wire
+from usi.core import text, wire
 from usi.core.crypto import CryptoError
-from usi.core.errors import BadMessage, NoMoreTries, NothingAsked, OutOfTurn, SeveralAsked, StillAsking
+from usi.core.errors import BadMessage, NoMoreTries, NothingAsked, OutOfTurn, PasswordAlone, SeveralAsked, StillAsking
 from usi.core.pake import Proving
 from usi.core.roster import Roster
 from usi.core.trace import Direction, Trace, Tracer, Value
@@ -54,14 +54,17 @@ class PasswordCheck:
     def begin(self, name: str | None) -> None:
         """The person wants to set a password, or to answer a member. Raises `LocalError`."""
         member = self._answers(name) if self._is_host else self._roster.host
-        if name is not None and not self._is_host and self._roster.find(name) != member:
-            raise NothingAsked
+        if name is not None and not self._is_host and text.skeleton(name) != self._skeleton(member):
+            raise PasswordAlone  # mostly the password itself, which must not be repeated in an error
         if not self._is_host and member in self._provings:
             raise StillAsking
         if self._differed[member] >= TRIES:
             raise NoMoreTries(limit=TRIES, name=self._roster.here[member].name)
         self._typing = member
         self._tell(member, "wanted")
+
+    def _skeleton(self, member: bytes) -> str:
+        return text.skeleton(self._roster.here[member].name)
 
     def _answers(self, name: str | None) -> bytes:
         if name is not None:

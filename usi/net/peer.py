@@ -162,10 +162,14 @@ class Peer:
 
     async def enter(self, line: str) -> bool:
         """Do what a typed line asks for. Where it cannot be done an `Error` event returns the line: False."""
+        intent: commands.Intent | None = None
         try:
-            await self.do(commands.parse(line))
+            intent = commands.parse(line)
+            await self.do(intent)
         except LocalError as error:
             typed = commands.mended(line)
+            if isinstance(intent, commands.Password):
+                typed = "/password"  # what stands behind it may be the password
             self._emit(ev.Error(time=_now(), code=error.code, text=str(error), message=typed))
             return False
         return True
