@@ -265,8 +265,9 @@ class Peer:
         if expected is not None:
             if key.id != expected:
                 raise UnexpectedKey
-        elif self._known is not None and self._known.host(place) not in (None, key.id, self.settings.accepted):
-            raise ChangedKey(place=place, key=key.id)
+        elif self._known is not None and key.id != self.settings.accepted:
+            if self._known.host(place) not in (None, key.id):
+                raise ChangedKey(place=place, key=key.id)
 
     def keyed(self, session: Session | None, *, by_code: bool = False) -> None:
         """The key exchange is done; on the host itself there is none."""
