@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from usi.config import Settings
+from usi.config import Limits, Settings
 from usi.core import events as ev
 from usi.core import invitation, wire
 from usi.core.crypto import Point
@@ -59,8 +59,8 @@ async def guest_of(house: Any, port: int, name: str = "alice", **settings: Any) 
     return seat
 
 
-async def inviting_host(house: Any) -> tuple[Any, str]:
-    host = await host_of(house, invite=True)
+async def inviting_host(house: Any, **settings: Any) -> tuple[Any, str]:
+    host = await host_of(house, invite=True, **settings)
     made = await host.hears(ev.Invitation, state="open")
     assert made.code
     return host, made.code
@@ -228,7 +228,7 @@ async def test_without_such_an_invitation(house: Any, monkeypatch: pytest.Monkey
 
 async def test_twenty_wrong_codes_burn_it(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invitation, "TRIES_PER_NETWORK", MAX_TRIES)
-    host, code = await inviting_host(house)
+    host, code = await inviting_host(house, limits=Limits(half_open_per_address=64))
     for number in range(MAX_TRIES):
         puppet = await house.puppet(host.port, "mallory")
         proving = Proving("client", PURPOSE, code_secret(wrong(code, number)), puppet.session.exporter)
