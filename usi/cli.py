@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from usi import __version__
-from usi.config import DEFAULT_PORT, Settings
+from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Settings
 from usi.core import errors, text
 from usi.core.language import tr
 from usi.ui import i18n
@@ -73,8 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--invite", action="store_true", help=tr("host: start with a code for guests, which verifies them and you"))
     add("--code", metavar=tr("CODE"), help=tr("the code that the host gave you: both are verified, or nothing is said"))
     add("--expect", metavar=tr("FINGERPRINT"), help=tr("join only if the host's key has this fingerprint"))
+    add(
+        "--downloads", metavar=tr("FOLDER"),
+        help=tr("where received files go (default: {folder} in this folder)", folder=DEFAULT_DOWNLOADS),
+    )  # fmt: skip
+    add("--accept-files", action="store_true", help=tr("receive all that is offered, without asking"))
     add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
     add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
+    add("--ask-private", action="store_true", help=tr("ask before somebody opens a private conversation"))
     add("-d", "--dev", action="store_true", help=tr("show every step of the cryptography"))
     add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
     add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
@@ -204,8 +210,11 @@ def _settings(options: argparse.Namespace) -> Settings:
         code=code,
         expect=expect,
         dev=options.dev,
+        downloads=Path(options.downloads or DEFAULT_DOWNLOADS).expanduser().absolute(),
+        accept_files=options.accept_files,
         notifications=options.notifications,
         notify_content=options.notify_content,
+        ask_private=options.ask_private,
     )
 
 
@@ -316,9 +325,13 @@ def _preset(options: argparse.Namespace) -> str | None:
 
 
 def _use_fast_loop() -> None:
-    """uvloop where the `fast` extra is installed: a host writes to many, and it halves what that costs."""
+    """uvloop where the `fast` extra is installed: a host writes to many, and it halves what that costs. On Windows the
+    loop whose sockets can be handed to the threads of the relay."""
     import asyncio
 
+    if sys.platform == "win32":
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+        return
     try:
         import uvloop
     except ImportError:

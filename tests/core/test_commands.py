@@ -12,17 +12,23 @@ from usi.core import commands
 from usi.core.commands import (
     COMMANDS,
     Act,
+    Add,
+    Block,
     Clear,
+    Go,
     Help,
     Info,
     Intent,
     Invite,
+    Leave,
     Mute,
     Nick,
     Password,
+    Private,
     Quit,
     Say,
     Secret,
+    Tell,
     Users,
     Verify,
     checked,
@@ -55,6 +61,20 @@ SPELLINGS: dict[str, Intent] = {
     "verify": Verify(),
     "verifier": Verify(),
     "vérifier": Verify(),
+    "msg bob Hello  you": Tell("bob", "Hello  you"),
+    "prive bob hello": Tell("bob", "hello"),
+    "privé bob hello": Tell("bob", "hello"),
+    "private bob, carol": Private(("bob", "carol")),
+    "aparte bob carol": Private(("bob", "carol")),
+    "aparté": Private(),
+    "add carol": Add(("carol",)),
+    "ajouter carol dave": Add(("carol", "dave")),
+    "leave": Leave(),
+    "partir": Leave(),
+    "join #general": Go("#general"),
+    "rejoindre @bob": Go("@bob"),
+    "block bob": Block("bob"),
+    "bloquer bob": Block("bob"),
     "mute": Mute(),
     "sourdine": Mute(),
     "me waves": Act("waves"),
@@ -62,7 +82,7 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Invite())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Invite(), Leave())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 

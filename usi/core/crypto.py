@@ -45,6 +45,10 @@ _LABEL_SIZE = 32
 _EXPONENT = 65537
 
 
+Buffer = bytes | bytearray | memoryview
+"""What can be opened without being copied first."""
+
+
 class CryptoError(ValueError):
     """A value did not open, verify or parse. Says no more than that on purpose."""
 
@@ -71,9 +75,9 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def derive(secret: bytes, salt: bytes, label: str, count: int = 1) -> tuple[bytes, ...]:
-    """HKDF-SHA256 (RFC 5869): `count` independent keys of 32 bytes."""
-    keys = HKDF(secret, KEY_SIZE, salt, SHA256, num_keys=count, context=label.encode("ascii"))
+def derive(secret: bytes, salt: bytes, label: str, count: int = 1, *, context: bytes = b"") -> tuple[bytes, ...]:
+    """HKDF-SHA256 (RFC 5869): `count` independent keys of 32 bytes; `context` stands behind the label in `info`."""
+    keys = HKDF(secret, KEY_SIZE, salt, SHA256, num_keys=count, context=label.encode("ascii") + context)
     return tuple(keys) if isinstance(keys, list) else (keys,)
 
 
@@ -190,7 +194,7 @@ class Aead(Protocol):
 
     def seal(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes: ...
 
-    def open(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+    def open(self, nonce: bytes, data: Buffer, aad: bytes = b"") -> bytes:
         """The plaintext, or `CryptoError`."""
         ...
 
@@ -210,14 +214,15 @@ class PortableOcb:
         sealed, tag = cipher.encrypt_and_digest(data)
         return sealed + tag
 
-    def open(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+    def open(self, nonce: bytes, data: Buffer, aad: bytes = b"") -> bytes:
         if len(data) < TAG_SIZE:
             raise CryptoError("OCB")
         cipher = AES.new(self._key, AES.MODE_OCB, nonce=nonce, mac_len=TAG_SIZE)
         if aad:
             cipher.update(aad)
         try:
-            return cipher.decrypt_and_verify(data[:-TAG_SIZE], data[-TAG_SIZE:])
+            view = memoryview(data)
+            return cipher.decrypt_and_verify(view[:-TAG_SIZE], view[-TAG_SIZE:])
         except ValueError as error:
             raise CryptoError("OCB") from error
 
@@ -235,7 +240,7 @@ if _HAVE_FAST:
         def seal(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
             return self._cipher.encrypt(nonce, data, aad)
 
-        def open(self, nonce: bytes, data: bytes, aad: bytes = b"") -> bytes:
+        def open(self, nonce: bytes, data: Buffer, aad: bytes = b"") -> bytes:
             try:
                 return self._cipher.decrypt(nonce, data, aad)
             except (_InvalidTag, ValueError) as error:

@@ -106,15 +106,188 @@ class NoSuchMember(LocalError):
 
 
 class NothingToCompare(LocalError):
-    """There is no connection of your own to {name} to compare: yours goes to the host. Verify the host instead."""
+    """There is nothing to compare with {name}."""
 
     code = "nothing-to-compare"
+
+
+class NotWithYourself(LocalError):
+    """A private conversation is with somebody else than yourself."""
+
+    code = "not-with-yourself"
+
+
+class YouBlocked(LocalError):
+    """You take no private conversations from {name}. /block {name} lifts that."""
+
+    code = "you-blocked"
+
+
+class TooManyPairs(LocalError):
+    """That would be more than {count} new private connections in a minute. Try again in a moment."""
+
+    code = "too-many-pairs"
+
+
+class TooManyTalks(LocalError):
+    """That would be more than {count} private conversations. Leave one with /leave."""
+
+    code = "too-many-conversations"
+
+
+class TooManyInTalk(LocalError):
+    """A private conversation has at most {count} members."""
+
+    code = "too-many-members"
+
+
+class NotAnswered(LocalError):
+    """{name} was asked whether to talk privately and has not answered. Your earlier messages wait for that."""
+
+    code = "not-answered"
+
+
+class ReadOnly(LocalError):
+    """Nothing more can be said in {room}: {why} /private alone goes back to the host's room."""
+
+    code = "read-only"
+
+
+class NotPrivate(LocalError):
+    """This works in a private conversation only. /private NAME opens one."""
+
+    code = "not-private"
+
+
+class OpenerOnly(LocalError):
+    """Only who opened a private conversation can add members to it. /private with all their names opens another."""
+
+    code = "opener-only"
+
+
+class NoSuchRoom(LocalError):
+    """There is no conversation called {room} here."""
+
+    code = "no-such-room"
 
 
 class NameTaken(LocalError):
     """The name {name} is taken, or looks like one that is. Choose another with /nick."""
 
     code = "name-taken"
+
+
+class NoSuchTransfer(LocalError):
+    """There is no transfer {number}. /files lists them."""
+
+    code = "no-such-transfer"
+
+
+class NothingOffered(LocalError):
+    """No file is offered to you at the moment. /files lists transfers."""
+
+    code = "nothing-offered"
+
+
+class OfferClosed(LocalError):
+    """Transfer {number} ({name}) is over, or was taken back. /files lists what there is."""
+
+    code = "offer-closed"
+
+
+class TransferCancelled(LocalError):
+    """You stopped the transfer. What has arrived is kept: /accept goes on from there, /decline throws it away."""
+
+    code = "cancelled"
+
+
+class TakenBack(LocalError):
+    """You have taken the offer back."""
+
+    code = "taken-back"
+
+
+class WhichTransfer(LocalError):
+    """There are several: say which, for example {example}. /files lists them."""
+
+    code = "which-transfer"
+
+
+class TooManyOffers(LocalError):
+    """You offer {count} files already. Take one back with /cancel before you offer another."""
+
+    code = "too-many-offers"
+
+
+class OwnOffer(LocalError):
+    """Transfer {number} is your own offer: /cancel takes it back."""
+
+    code = "own-offer"
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+class NoSuchFile(LocalError):
+    """There is no file or folder {path}."""
+
+    code = "no-such-file"
+
+
+class NotAFile(LocalError):
+    """{path} is neither a file nor a folder, so it cannot be sent."""
+
+    code = "not-a-file"
+
+
+class FolderTooLarge(LocalError):
+    """The folder {path} is too large to be sent as it is: it may hold {entries} files and folders, {depth} deep, and
+    {size} bytes of names. Pack it into an archive and send that."""
+
+    code = "folder-too-large"
+
+
+class FileChanged(LocalError):
+    """{path} was changed since it was offered, so sending was stopped. Offer it again."""
+
+    code = "file-changed"
+
+
+class NotAFolder(LocalError):
+    """Nothing is received into {folder}, because it is a link or not a folder. Choose another one with --downloads."""
+
+    code = "not-a-folder"
+
+
+class NotAllowed(LocalError):
+    """You may not write in {folder}. Choose another folder with --downloads."""
+
+    code = "not-allowed"
+
+
+class DiskFull(LocalError):
+    """There is not enough room in {folder}: {missing} MB more are needed. What has arrived is kept: make room and
+    /accept again."""
+
+    code = "disk-full"
+
+
+class CannotWrite(LocalError):
+    """Writing in {folder} failed: {why}. What has arrived is kept."""
+
+    code = "cannot-write"
+
+
+class PartGone(LocalError):
+    """The unfinished file {path} was moved, replaced or deleted while it was being received. /accept starts again."""
+
+    code = "part-gone"
+
+
+class BadManifest(PeerError):
+    """The list of the files in this folder cannot be right, so the folder was not taken."""
+
+    code = "bad-manifest"
 
 
 # --- reaching the other side ------------------------------------------------------------------------------------
@@ -464,10 +637,165 @@ class Distrusted(PeerError):
     exit_status = 4
 
 
+class Unwelcome(PeerError):
+    """This member, or the host in its name, takes no private conversation with you."""
+
+    code = "not-wanted"
+
+
+class OpenerGone(PeerError):
+    """Who opened it is gone, so nobody can hand out its keys any more. It can be read, and nothing can be said in it.
+    """
+
+    code = "opener-gone"
+
+
+class Alone(PeerError):
+    """Nobody else is left in it."""
+
+    code = "alone"
+
+
+class TalkEnded(PeerError):
+    """Who opened it has ended it, or taken you out."""
+
+    code = "ended"
+
+
+class LeftIt(PeerError):
+    """You left it."""
+
+    code = "you-left"
+    exit_status = 0
+
+
+class BlockedIt(PeerError):
+    """You blocked this member."""
+
+    code = "blocked"
+
+
+class Withheld(PeerError):
+    """What should come next did not come: the host, or who opened it, holds it back."""
+
+    code = "withheld"
+
+
+class NoAnswer(PeerError):
+    """There was no answer in time. The other program may be too busy, or the host does not pass it on."""
+
+    code = "no-answer"
+
+
 class RefusedName(PeerError):
     """The host cannot use this name. Choose another with -m."""
 
     code = "name-refused"
+
+
+class FileAltered(PeerError):
+    """The file was altered on the way, or these are the bytes of another one, so the transfer was stopped. What had
+    arrived before is kept: /accept tries again."""
+
+    code = "file-altered"
+
+
+class FileReordered(PeerError):
+    """Parts of the file arrived in the wrong order, or twice, so the transfer was stopped. What had arrived before is
+    kept: /accept tries again."""
+
+    code = "file-reordered"
+
+
+class FileLonger(PeerError):
+    """More arrived than was offered, so the file was not taken."""
+
+    code = "file-longer"
+
+
+class FileReplaced(PeerError):
+    """What arrived is not signed by the one who offered it: somebody replaced it. It was thrown away."""
+
+    code = "file-replaced"
+
+
+class FileCut(PeerError):
+    """The transfer was cut off before its end. What has arrived is kept: /accept goes on from there."""
+
+    code = "file-cut"
+
+
+class FileStalled(PeerError):
+    """Nothing arrived for {seconds} seconds, several times in a row. What has arrived is kept: /accept goes on from
+    there."""
+
+    code = "file-stalled"
+
+
+class SenderGone(PeerError):
+    """The sender is not here any more."""
+
+    code = "sender-gone"
+
+
+class ReceiverGone(PeerError):
+    """The receiver is not here any more."""
+
+    code = "receiver-gone"
+
+
+class ReceiverLost(PeerError):
+    """The receiver's connection broke, and it did not come back for the rest."""
+
+    code = "receiver-lost"
+
+
+class Withdrawn(PeerError):
+    """The sender has taken the offer back."""
+
+    code = "withdrawn"
+
+
+class PushedOut(PeerError):
+    """The sender offers so much that older offers make room for newer ones."""
+
+    code = "pushed-out"
+
+
+class Declined(PeerError):
+    """The receiver does not want it."""
+
+    code = "declined"
+
+
+class CancelledThere(PeerError):
+    """The other side stopped the transfer."""
+
+    code = "cancelled-there"
+
+
+class ChangedThere(PeerError):
+    """The file was changed on the sender's side since it was offered. Ask for it to be offered again."""
+
+    code = "changed-there"
+
+
+class UnreadableThere(PeerError):
+    """The sender's program cannot read the file any more."""
+
+    code = "unreadable-there"
+
+
+class FailedThere(PeerError):
+    """It failed on the other side ({reason})."""
+
+    code = "failed-there"
+
+
+class TooManyTransfers(PeerError):
+    """Too many transfers are under way; this one waits for its turn."""
+
+    code = "too-many-transfers"
 
 
 class EndedByPeer(PeerError):
@@ -487,19 +815,9 @@ class RefusedPost(PeerError):
 
 
 _OF_A_GOODBYE = (
-    TooFast,
-    TooSlow,
-    Replaced,
-    HostStopped,
-    Left,
-    WornOut,
-    Distrusted,
-    RefusedName,
-    HandshakeTimeout,
-    WrongCode,
-    NoInvitation,
-    TooManyCodes,
-)
+    TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,
+    WrongCode, NoInvitation, TooManyCodes,
+)  # fmt: skip
 
 
 def from_code(code: str) -> PeerError:
@@ -519,5 +837,6 @@ REFUSALS: dict[int, type[PeerError]] = {
     5: BadHandshake,
     6: HandshakeTimeout,
     7: Stopping,
+    8: Unwelcome,
 }
 REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()} | {HostStopped: 7}

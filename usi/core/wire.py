@@ -33,16 +33,25 @@ MAX_PRESENT = 500  # members in one Present, so that it fits a record
 MAX_TOPIC = 200
 MAC_SIZE = 32
 
-CONVERSATION_SIZE = 16
+MAX_PIECE = 65_536  # bytes of a pair link in one message
+MAX_ROSTER = 32  # members of a private conversation: each change of them is a key for everybody
+
+CONVERSATION_SIZE = PAIR_SIZE = 16
 SESSION_SIZE = 16
+TRANSFER_SIZE = REQUEST_SIZE = 16
+TICKET_SIZE = 32
+DATA_MAGIC = MAGIC + b"D"  # begins a data connection, in place of the hello of a link; a ticket follows
 CODE_PATTERN = r"\A[a-z][a-z0-9-]{0,31}\Z"
 
 ConversationId = Annotated[bytes, Meta(min_length=CONVERSATION_SIZE, max_length=CONVERSATION_SIZE)]
 SessionId = Annotated[bytes, Meta(min_length=SESSION_SIZE, max_length=SESSION_SIZE)]
+PairId = Annotated[bytes, Meta(min_length=PAIR_SIZE, max_length=PAIR_SIZE)]
+Piece = Annotated[bytes, Meta(max_length=MAX_PIECE)]
 MemberId = Annotated[bytes, Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
 KeyId = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
 Key = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
 PostId = Annotated[bytes, Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
+Roster = Annotated[list[MemberId], Meta(min_length=2, max_length=MAX_ROSTER)]
 Modulus = Annotated[bytes, Meta(min_length=MODULUS_SIZE, max_length=MODULUS_SIZE)]
 Sealed = Annotated[bytes, Meta(min_length=PADDING + TAG_SIZE, max_length=MAX_SEALED)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
@@ -51,6 +60,10 @@ Code = Annotated[str, Meta(pattern=CODE_PATTERN)]
 Locator = Annotated[str, Meta(pattern=r"\A[a-z]{3,7}\Z")]
 CurvePoint = Annotated[bytes, Meta(min_length=POINT_SIZE, max_length=POINT_SIZE)]
 Mac = Annotated[bytes, Meta(min_length=MAC_SIZE, max_length=MAC_SIZE)]
+TransferId = Annotated[bytes, Meta(min_length=TRANSFER_SIZE, max_length=TRANSFER_SIZE)]
+RequestId = Annotated[bytes, Meta(min_length=REQUEST_SIZE, max_length=REQUEST_SIZE)]
+TicketBytes = Annotated[bytes, Meta(min_length=TICKET_SIZE, max_length=TICKET_SIZE)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -69,7 +82,7 @@ class RoomInfo(_Wire, frozen=True):
     name: Name
     topic: Annotated[str, Meta(max_length=MAX_TOPIC)]
     key: Key
-    number: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    number: Count
 
 
 class Message(_Wire, frozen=True):
@@ -86,6 +99,15 @@ class Alive(Message, frozen=True, tag="alive"):
 class Bye(Message, frozen=True, tag="bye"):
     """The authenticated end of a link, with its reason."""
 
+    code: Code
+
+
+class FileWord(Message, frozen=True, tag="file-word"):
+    """What became of a transfer, from one of its two members to the other: the host puts in `member` who says it,
+    where the sender put to whom."""
+
+    member: MemberId
+    transfer: TransferId
     code: Code
 
 
@@ -135,6 +157,37 @@ class GetKey(Message, frozen=True, tag="get-key"):
 
 class Nick(Message, frozen=True, tag="nick"):
     name: Name
+
+
+class Fetch(Message, frozen=True, tag="fetch"):
+    """Let `sender` send what it offered as `transfer`, from chunk `first` on; answered by Ticket or NoTicket."""
+
+    sender: MemberId
+    transfer: TransferId
+    request: RequestId
+    first: Count
+
+
+class Pass(Message, frozen=True, tag="pass"):
+    """A piece of the pair link with another member, for the host to pass on as it is; empty: the end of it."""
+
+    member: MemberId
+    pair: PairId
+    data: Piece
+
+
+class Gather(Message, frozen=True, tag="gather"):
+    """By its opener: who is in a private conversation from now on, and the id of its key."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    members: Roster
+
+
+class Leave(Message, frozen=True, tag="leave"):
+    """Out of a private conversation; its opener ends it."""
+
+    conversation: ConversationId
 
 
 # --- host to member ------------------------------------------------------------------------------------------------
@@ -215,6 +268,22 @@ class Left(Message, frozen=True, tag="left"):
     code: Code
 
 
+class Passed(Message, frozen=True, tag="passed"):
+    """Another member's Pass: `member` sent it."""
+
+    member: MemberId
+    pair: PairId
+    data: Piece
+
+
+class Gathered(Message, frozen=True, tag="gathered"):
+    """You are in this private conversation; from here on its posts are under this key. `number`: of its newest post."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    number: Count
+
+
 class Renamed(Message, frozen=True, tag="renamed"):
     member: MemberId
     name: Name
@@ -225,6 +294,29 @@ class Notice(Message, frozen=True, tag="notice"):
 
     code: Code
     about: Annotated[str, Meta(max_length=256)]
+
+
+class Ticket(Message, frozen=True, tag="ticket"):
+    """Opens the receiver's data connection for its Fetch."""
+
+    request: RequestId
+    ticket: TicketBytes
+
+
+class NoTicket(Message, frozen=True, tag="no-ticket"):
+    """A Fetch that leads nowhere, and why."""
+
+    request: RequestId
+    code: Code
+
+
+class Wanted(Message, frozen=True, tag="wanted"):
+    """`member` fetches something of yours; the ticket opens your data connection for it."""
+
+    member: MemberId
+    transfer: TransferId
+    first: Count
+    ticket: TicketBytes
 
 
 class LinkFacts(msgspec.Struct, frozen=True):
@@ -261,24 +353,11 @@ class Proved(InMemory, frozen=True, tag="proved"):
     confirmation: Mac | None
 
 
-FromMember = Join | Claim | Ask | Prove | Post | GetKey | Nick | Alive | Bye
+FromMember = Join | Claim | Ask | Prove | Post | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord | Alive | Bye
 FromHost = (
-    Welcome
-    | Challenge
-    | Lasting
-    | Present
-    | KeyOf
-    | Posted
-    | Ack
-    | StaleKey
-    | Refused
-    | Joined
-    | Left
-    | Renamed
-    | Notice
-    | Alive
-    | Bye
-)
+    Welcome | Challenge | Lasting | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed
+    | Notice | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+)  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
 _T = TypeVar("_T")
@@ -310,15 +389,16 @@ def tag_of(message: Message) -> str:
 
 def decode_from_member(plaintext: bytes) -> list[FromMember]:
     """The messages of a record that a member sent; `BadMessage` names the field that is wrong."""
-    return _decode(_from_member, plaintext)
+    return decode(_from_member, plaintext)
 
 
 def decode_from_host(plaintext: bytes) -> list[FromHost]:
     """The messages of a record that the host sent; `BadMessage` names the field that is wrong."""
-    return _decode(_from_host, plaintext)
+    return decode(_from_host, plaintext)
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> list[_T]:
+def decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> list[_T]:
+    """The messages of a record, of the types that `decoder` knows; `BadMessage` names the field that is wrong."""
     try:
         messages = decoder.decode(plaintext)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

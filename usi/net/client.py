@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from usi.config import Settings
+from usi.config import Limits, Settings
 from usi.core import events, wire
 from usi.core import invitation as inviting
 from usi.core.crypto import CryptoError, PrivateKey
@@ -223,6 +223,9 @@ class Client:
     def link_closed(self, link: Link) -> None:
         pass
 
+    def link_is_data(self, link: Link, ticket: bytes, sock: socket.socket) -> None:
+        sock.close()  # only a host's links are ever asked
+
     # --- what the peer wants ---
 
     def send(self, messages: Sequence[wire.Message]) -> None:
@@ -232,6 +235,22 @@ class Client:
 
     def invite(self) -> None:
         raise OnlyTheHost
+
+    async def open_data(self, ticket: bytes) -> socket.socket:
+        if self._link is None:
+            raise NotConnected
+        if self._memory is not None:
+            return self._memory.open_data(ticket)
+        limits = self._settings.limits
+        dialling = self._loop.run_in_executor(None, _dial_data, self._link.peer_address, ticket, limits)
+        try:
+            return await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(_close_late)
+            raise
+
+    def passing(self) -> list[events.PassingRow]:
+        return []
 
     def fail(self, error: PeerError) -> None:
         """End the link because of what the host said."""
@@ -262,6 +281,23 @@ class Client:
             self._link.close(Left())
             await self._link.closed()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _dial_data(address: tuple[str, int], ticket: bytes, limits: Limits) -> socket.socket:
+    """A second connection to where the link leads, for a file; raises `OSError`."""
+    sock = socket.create_connection(address, limits.connect_seconds)
+    try:
+        sock.sendall(wire.DATA_MAGIC + ticket)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _close_late(dialling: asyncio.Future[socket.socket]) -> None:
+    """Nobody waits for this connection any more."""
+    if not dialling.cancelled() and dialling.exception() is None:
+        dialling.result().close()
 
 
 def _several_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from usi.config import Limits, Settings
@@ -20,7 +21,7 @@ from usi.core import events, wire
 from usi.core import invitation as inviting
 from usi.core.crypto import PrivateKey, digest, random_bytes, sha256
 from usi.core.errors import Busy, CannotListen, HostStopped, Left, OutOfTurn, PeerError, PortInUse
-from usi.core.hub import OWN, Arrived, Fact, Gone, Heard, Hub, Send
+from usi.core.hub import OWN, TRANSFERS, Arrived, Drop, Expect, Fact, Gone, Heard, Hub, Passed, Send
 from usi.core.invitation import Invitation, Invitations
 from usi.core.language import tr
 from usi.core.session import Role, Session
@@ -28,11 +29,12 @@ from usi.core.trace import Trace, Value
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
+from usi.net.relay import Relay
 from usi.net.side import Person, Traffic
 
 FIRST_ROOM = "general"
 _CRYPTO_THREADS = 2
-_OWN_DESCRIPTORS = 64  # for the program itself
+_OWN_DESCRIPTORS = 64 + 2 * TRANSFERS  # for the program itself, and the pipes of its relay
 
 
 class Host:
@@ -42,7 +44,8 @@ class Host:
         """`memory`: listen there, and not on a port."""
         room_key = random_bytes(32)
         room = wire.RoomInfo(random_bytes(wire.CONVERSATION_SIZE), FIRST_ROOM, "", room_key, 0)
-        self.hub = Hub([(room, digest("usi3 key id", room_key))], lasting=settings.identity is not None)
+        tracer = partial(person.trace, "hub") if settings.dev else None
+        self.hub = Hub([(room, digest("usi3 key id", room_key))], tracer, lasting=settings.identity is not None)
         self._invitations = Invitations()
         self.addresses: list[str] = []
         self.port = settings.port
@@ -55,6 +58,7 @@ class Host:
         self._loop = asyncio.get_running_loop()
         self._flusher = Flusher(self._loop)
         self._executor = ThreadPoolExecutor(_CRYPTO_THREADS, thread_name_prefix="usi-rsa")
+        self.relay = Relay(self._limits, lambda request: self._handle(Passed(request)))
         self._links: dict[int, Link] = {}
         self._past_traffic = [0, 0, 0, 0]
         self._half_open: Counter[str] = Counter()
@@ -79,7 +83,7 @@ class Host:
     async def start(self) -> None:
         """Listen; raises `PortInUse` or `CannotListen`."""
         if self._memory is not None:
-            self._memory.listen(self._accept)
+            self._memory.listen(self._accept, self.relay.claim)
             self.addresses = [self._memory.name]
         else:
             listener = _listen(self._settings.address, self._settings.port)
@@ -142,6 +146,7 @@ class Host:
         self._own_inbox.stop()
         for link in list(self._links.values()):
             link.close(HostStopped())
+        await self.relay.close()
         await asyncio.gather(*(link.closed() for link in [*self._ending, *self._turned_away]))
         self._executor.shutdown(wait=False, cancel_futures=True)
 
@@ -149,6 +154,14 @@ class Host:
         """What the host's own person has for the hub."""
         if messages:
             self._own_inbox.take(messages)
+
+    async def open_data(self, ticket: bytes) -> socket.socket:
+        near, far = socket.socketpair()
+        self.relay.claim(ticket, far)
+        return near
+
+    def passing(self) -> list[events.PassingRow]:
+        return self.relay.rows()
 
     def _hear_own(self, messages: Sequence[wire.Message]) -> None:
         for message in messages:
@@ -177,7 +190,7 @@ class Host:
 
     def link_made(self, link: Link) -> bool:
         network = _network(link.peer_address[0])
-        full = len(self._links) + len(self._ending) >= self._most_connections
+        full = len(self._links) + len(self._ending) + self.relay.connections >= self._most_connections
         if (
             full
             or self.half_open >= self._limits.half_open
@@ -231,6 +244,10 @@ class Host:
             note(Trace("claim", "in", claimed))
             note(Trace("challenge", "out", {"point": challenge.point, "confirmation": challenge.confirmation}))
         link.send(challenge)
+
+    def link_is_data(self, link: Link, ticket: bytes, sock: socket.socket) -> None:
+        del self._links[link.number]
+        self.relay.claim(ticket, sock)
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
         for message in messages:
@@ -297,6 +314,10 @@ class Host:
                 for effect in self.hub.handle(self._facts.popleft()):
                     if isinstance(effect, Send):
                         self._send(effect)
+                    elif isinstance(effect, Expect):
+                        self.relay.expect(effect)
+                    elif isinstance(effect, Drop):
+                        self.relay.drop(effect.request)
                     elif link := self._links.get(effect.link):
                         link.close(effect.error)
         finally:
@@ -323,6 +344,7 @@ class Host:
 
     def tick(self, slept: bool) -> None:
         now = self._loop.time()
+        self.hub.tick(now)
         for link in list(self._links.values()):
             link.tick(now, forgive=slept)
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, Self
@@ -28,13 +29,14 @@ from usi.core.errors import (
     UsiError,
 )
 from usi.core.language import tr
-from usi.core.member import Member
+from usi.core.member import FileMessage, Member
 from usi.core.pake import password_secret
 from usi.core.roster import Proof
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
-from usi.core.trace import Trace, plain_detail
+from usi.core.trace import Trace, Tracer, plain_detail
 from usi.net.client import Client
+from usi.net.files import Files
 from usi.net.host import Host
 from usi.net.memory import Memory
 from usi.net.side import Side
@@ -84,6 +86,7 @@ class Peer:
         self._paused = False
         self._member: Member
         self._side: Side
+        self._files: Files
         self._session: Session | None = None
         self._started = time.monotonic()
         self._ticker: asyncio.TimerHandle | None = None
@@ -111,11 +114,22 @@ class Peer:
             key = await loop.run_in_executor(None, PrivateKey.generate)
         tracer = partial(self.trace, "content") if self.settings.dev else None
         preset = self.settings.preset is not None
-        self._member = Member(key, self.settings.name, preset=preset, tracer=tracer)
+        self._member = Member(
+            key,
+            self.settings.name,
+            preset=preset,
+            ask_private=self.settings.ask_private,
+            tracer=tracer,
+            pair_tracer=self._pair_tracer,
+        )
         if self._known is not None:
             self._member.roster.verified |= self._known.verified
         side = Host if self.settings.hosting else Client
         self._side = side(self.settings, key, self, self._memory)
+        self._files = Files(
+            self.settings, key, self._member, self._side,
+            tell=self._emit, pump=self._pump, movement=self._movement,
+        )  # fmt: skip
         self._ticker = loop.call_later(_TICK, self._tick)
         try:
             await self._side.start()
@@ -126,8 +140,10 @@ class Peer:
                 await self._movement()
         except BaseException:
             self._stop_ticker()
+            await self._files.close()
             await self._side.close()
             raise
+        self._files.joined()
 
     async def close(self) -> None:
         """Leave in good order: what was sent is acknowledged first, as far as the host still answers."""
@@ -139,10 +155,23 @@ class Peer:
             except TimeoutError:
                 self._member.disconnected(NotAcknowledged(), time.time())
                 self._pump()
+        await self._files.close()
+        if self._files.failed:
+            self.exit_status = self.exit_status or 1
         if self._ended_by is None:
             self._finish(Left())
         self._stop_ticker()
         await self._side.close()
+
+    async def settle(self) -> None:
+        """Wait until what was sent is acknowledged and no transfer is open any more, or the connection has ended.
+
+        An offer that nobody took is told then, and counts as a failure."""
+        while self._ended_by is None and (self._member.in_flight or self._files.unsettled):
+            await self._movement()
+        for name in self._files.untaken:
+            self.exit_status = self.exit_status or 1
+            self._emit(ev.Notice(time=_now(), code="file-not-taken", text=tr("Nobody took {file}.", file=name)))
 
     async def events(self) -> AsyncIterator[ev.Event]:
         """What happens, in order, until the connection has ended. For one reader."""
@@ -187,10 +216,9 @@ class Peer:
         """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
         match intent:
             case commands.Say() | commands.Act():
+                intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
                 while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
-                self._act(intent)
-            case commands.Nick() | commands.Users() | commands.Verify() | commands.Password():
                 self._act(intent)
             case commands.Secret(typed):
                 await self._type_password(typed)
@@ -198,6 +226,20 @@ class Peer:
                 if self._ended_by is not None or not self._connected:
                     raise NotConnected
                 self._side.invite()
+            case commands.Tell():
+                while self._member.outbox_full and self._ended_by is None:
+                    await self._movement()
+                self._act(intent)
+            case commands.Nick() | commands.Users() | commands.Verify() | commands.Private() | commands.Add():
+                self._act(intent)
+            case commands.Block() | commands.Go() | commands.Leave() | commands.Password():
+                self._act(intent)
+            case (
+                commands.Send() | commands.Accept() | commands.Decline() | commands.Cancel() | commands.Files()
+            ):
+                if self._ended_by is not None or not self._connected:
+                    raise NotConnected
+                await self._files.do(intent)
             case commands.Help(name):
                 self._emit(ev.Notice(time=_now(), code="help", text=commands.help_text(name)))
             case commands.Info():
@@ -206,8 +248,8 @@ class Peer:
                 self._emit(self._info())
             case commands.Quit():
                 await self.close()
-            case commands.Clear() | commands.Mute():
-                pass  # a matter of the face
+            case commands.Clear() | commands.Mute() | commands.Turn():
+                pass  # a matter of the face; there is one conversation
 
     def _act(self, intent: commands.ForMember) -> None:
         if self._ended_by is not None or not self._connected:
@@ -251,6 +293,9 @@ class Peer:
         except PeerError as error:
             self._side.fail(error)
         self._pump()
+        for message in messages:
+            if isinstance(message, FileMessage):
+                self._files.hear(message)
 
     @property
     def joined(self) -> bool:
@@ -265,9 +310,10 @@ class Peer:
         if expected is not None:
             if key.id != expected:
                 raise UnexpectedKey
-        elif self._known is not None and key.id != self.settings.accepted:
-            if self._known.host(place) not in (None, key.id):
-                raise ChangedKey(place=place, key=key.id)
+            return
+        before = self._known.host(place) if self._known is not None else None
+        if before not in (None, key.id) and key.id != self.settings.accepted:
+            raise ChangedKey(place=place, key=key.id)
 
     def keyed(self, session: Session | None, *, by_code: bool = False) -> None:
         """The key exchange is done; on the host itself there is none."""
@@ -305,6 +351,7 @@ class Peer:
         if self._ended_by is None:
             self.exit_status = error.exit_status or self.exit_status
             self._member.disconnected(error, time.time())
+            self._files.disconnected(error)
             self._pump()
             self._finish(error)
 
@@ -328,6 +375,9 @@ class Peer:
 
     # --- inside ---
 
+    def _pair_tracer(self, name: str) -> Tracer | None:
+        return partial(self.trace, f"pair {name}") if self.settings.dev else None
+
     def _pump(self) -> None:
         """Pass on what the member machine has: messages to the hub, events to the face."""
         self._side.send(self._member.take_outgoing())
@@ -344,9 +394,10 @@ class Peer:
         for event in happened:
             if isinstance(event, ev.Failed):
                 self.exit_status = self.exit_status or 1
-            self._emit(event)
+            if self._files.consider(event):
+                self._emit(event)
             self._remember(event)
-            if isinstance(event, ev.Verification) and event.state == "differs":
+            if isinstance(event, ev.Verification) and event.state == "differs" and not event.pair:
                 self._side.part(bytes.fromhex(event.member), Distrusted())
         self._moved.set()
 
@@ -360,6 +411,7 @@ class Peer:
             self._events.append(ev.Notice(time=_now(), code="events-lost", text=text))
             self._lost_events = 0
         self._events.append(event)
+        self._moved.set()
         if len(self._events) > limit // 2 and not self._paused:
             self._paused = True
             self._side.pause_reading()

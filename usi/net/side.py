@@ -6,6 +6,7 @@ A `Side` is how a person reaches the hub: `Host` in memory, `Client` over a link
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -70,6 +71,12 @@ class Side(Protocol):
 
     def invite(self) -> None:
         """Make an invitation and tell the person of it. Raises `LocalError` where there is nothing to invite to."""
+
+    async def open_data(self, ticket: bytes) -> socket.socket:
+        """A data connection for this ticket, to be read or written by a thread; raises `OSError`."""
+
+    def passing(self) -> list[events.PassingRow]:
+        """The transfers that pass through this host; none for a guest."""
 
     def fail(self, error: PeerError) -> None:
         """What the hub said makes no sense: end the connection to it."""
