@@ -359,6 +359,12 @@ def parse(line: str) -> Intent:
     return Act(checked(intent.text)) if isinstance(intent, Act) else intent
 
 
+def is_secretive(line: str) -> bool:
+    """Whether a line is /password with something behind it, which may be the password, or one that looks like it."""
+    name, rest = _split(line[1:]) if line[:1] in MARKS and line else ("", "")
+    return bool(rest) and name.lower() in find("password").names
+
+
 def checked(text: str) -> str:
     """The text if it may be sent as one message: something visible, and at most `MAX_TEXT` bytes of UTF-8."""
     if not text.strip():

@@ -31,7 +31,7 @@ from usi.core.language import tr
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
-from usi.ui import amounts
+from usi.ui import amounts, trust
 from usi.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -231,9 +231,9 @@ def to_plain(event: ev.Event) -> str | None:
         case ev.Users():
             return _told(_users(event))
         case ev.Invitation():
-            return _told(_invitation(event))
+            return _told(trust.invitation(event))
         case ev.Password():
-            return _told([tr(_PASSWORD[event.state], name=event.name)])
+            return _told([trust.password(event)])
         case ev.Verification():
             return _told(_verification(event))
         case ev.Info():
@@ -258,14 +258,6 @@ def to_plain(event: ev.Event) -> str | None:
         case _:
             return None
 
-
-_PASSWORD = {
-    "wanted": mark("Type the password, then Enter. It is not shown, sent or kept; an empty line leaves it."),
-    "asked": mark("{name} asks whether you know a password that you two agreed on. /password {name} answers."),
-    "sent": mark("Waiting for {name} to answer."),
-    "matched": mark("The passwords match: nobody sits between you and {name}."),
-    "differs": mark("The passwords do not match: mistyped, or somebody sits between you and {name}."),
-}
 
 _LEFT = {"cut": mark("connection lost"), "silent": mark("no sign of life"), "too-slow": mark("too slow")}
 
@@ -406,18 +398,9 @@ def _users(event: ev.Users) -> list[str]:
     return lines
 
 
-_VERIFIED = {
-    "comparison": mark("{name} is verified."),
-    "code": mark("{name} is verified: you both have the code."),
-    "password": mark("{name} is verified: you both have the password."),
-    "fingerprint": mark("{name} is verified: the key has the fingerprint that you expected."),
-    "known": mark("{name} is verified: the key is the one that you compared before."),
-}
-
-
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
-        return [tr(_VERIFIED[event.by], name=event.name)]
+        return [trust.verified(event)]
     if event.state == "differs" and event.pair:
         return [tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
                    "could have been reading.", name=event.name)]  # fmt: skip
@@ -428,28 +411,6 @@ def _verification(event: ev.Verification) -> list[str]:
         f"  {' '.join(event.words)}",
         f"  {_grouped(event.fingerprint)}",
         tr("If they match, say /verify {name} yes; if they differ, /verify {name} no.", name=event.name),
-    ]
-
-
-def _invitation(event: ev.Invitation) -> list[str]:
-    word, address, count, limit = event.locator, event.address, event.failed, event.limit
-    if event.state == "used":
-        return [tr("A guest from {address} has proved the code {word}-…", address=address, word=word)]
-    if event.state != "open":
-        lines = [
-            tr("WARNING: a wrong code for {word}-… came from {address}, {count} of {limit} that it bears. If your "
-               "guest did not mistype it, somebody is trying to guess it, or sits between the two of you.",
-               word=word, address=address, count=count, limit=limit),
-        ]  # fmt: skip
-        if event.state == "burned":
-            lines.append(tr("The code {word}-… is burned and good for nothing. /invite makes another.", word=word))
-        return lines
-    until = event.until.astimezone()
-    return [
-        tr("Code for your guests, good until {time:%H:%M}: {code}", time=until, code=event.code or ""),
-        tr("Or as one line to paste, for -c:"),
-        *(f"  {link}" for link in event.links or ()),
-        tr("Give it by a way that you trust. Who comes with it is verified; others may still come without."),
     ]
 
 
