@@ -42,8 +42,7 @@ def fuzz(name: str, seconds: int) -> bool:
             name, str(work), f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=20", "-rss_limit_mb=2048",
             f"-artifact_prefix={FINDINGS / name}-", "-print_final_stats=1", "-verbosity=1",
         )  # fmt: skip
-        if status == 0:
-            _engine(name, "-merge=1", str(smallest), str(work))
+        if status == 0 and _engine(name, "-merge=1", "-verbosity=0", str(smallest), str(work)) == 0:
             print(f"{name}: {keep(name, smallest)} inputs kept", flush=True)
     return status == 0
 

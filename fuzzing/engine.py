@@ -5,6 +5,7 @@ It never comes back: libFuzzer ends the process when its time is over or somethi
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import atheris
@@ -14,7 +15,9 @@ with atheris.instrument_imports(include=["usi"]):
 
 
 def main(name: str, *arguments: str) -> None:
-    atheris.Setup([sys.argv[0], *arguments], TARGETS[name].run)
+    # libFuzzer starts itself again to merge a corpus, by a shell and the first argument.
+    again = f"{shlex.quote(sys.executable)} -m fuzzing.engine {name}"
+    atheris.Setup([again, *arguments], TARGETS[name].run)
     atheris.Fuzz()
 
 

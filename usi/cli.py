@@ -179,7 +179,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _downloads(options: argparse.Namespace) -> Path:
-    return Path(options.downloads or DEFAULT_DOWNLOADS).expanduser().absolute()
+    return Path(os.path.expanduser(options.downloads or DEFAULT_DOWNLOADS)).absolute()  # Path's own raises for ~NOBODY
 
 
 def _checked_port(port: int, lowest: int = 1) -> int:

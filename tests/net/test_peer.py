@@ -647,7 +647,7 @@ async def test_what_cannot_be_compared_is_said(house: Any, line: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["file://[x", "~nobody-of-this-name/x", "a\0b", "\udcff"])
-async def test_a_path_that_cannot_be_is_a_file_that_is_not_there(path: str, house: House) -> None:
+async def test_a_path_that_cannot_be_is_a_file_that_is_not_there(path: str, house: Any) -> None:
     host = await house.host()
     assert not await host.peer.enter(f"/send {path}")
     assert (await host.hears(ev.Error)).code == "no-such-file"
