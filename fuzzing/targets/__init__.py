@@ -4,7 +4,7 @@ A target lets through the errors that its decoder promises, and checks what must
 else comes out of it is a finding. Nothing here is random: the same bytes do the same thing each time.
 """
 
-from fuzzing.targets import files, links, texts
+from fuzzing.targets import files, hub, links, texts
 from fuzzing.targets.registry import TARGETS
 
-__all__ = ["TARGETS", "files", "links", "texts"]
+__all__ = ["TARGETS", "files", "hub", "links", "texts"]

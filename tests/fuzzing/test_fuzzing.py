@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fuzzing import replay
 from fuzzing.targets import TARGETS, registry
@@ -58,3 +60,9 @@ def test_an_unknown_target_is_named() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "no target nonsense" in done.stderr
+
+
+@settings(max_examples=150)
+@given(steps=st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255)), max_size=120))
+def test_a_hub_bears_any_members(steps: list[tuple[int, int, int]]) -> None:
+    TARGETS["hub"].run(bytes(value for step in steps for value in step))
