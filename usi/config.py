@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # --help should be quick
+    from usi.core.crypto import PrivateKey
 
 DEFAULT_PORT = 12800
+DEFAULT_DOWNLOADS = "usi-files"
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,22 @@ class Limits:
     """For what is still to be written when a link ends."""
     acknowledge_seconds: float = 10.0
     """For what is still to be acknowledged when its author leaves."""
+    ticket_seconds: float = 30.0
+    """A data connection must come within this time, or its ticket is worth nothing."""
+    stall_seconds: float = 10.0
+    """A transfer to which nothing arrives for so long is connected anew."""
+    transfer_tries: int = 5
+    """Such attempts in a row that bring nothing, before a transfer is given up."""
+    retry_seconds: float = 0.5
+    """Pause before the first of them; each next one doubles it."""
+    idle_transfer_seconds: float = 60.0
+    """Two data connections between which nothing moves for so long are ended by the host, and by a sender."""
+    transfers_in: int = 4
+    """Files received at once; more wait in line."""
+    transfers_out: int = 16
+    """Files sent at once, counted by receiver; who comes later waits."""
+    progress_seconds: float = 0.5
+    """How often progress is told."""
     listed_events: int = 10_000
     """Events that wait for a face that does not keep up."""
 
@@ -51,9 +73,27 @@ class Settings:
     preset: bytes | None = field(default=None, repr=False)
     drawn_key: str | None = field(default=None, repr=False)
     """The preset key in base64 where this run drew it, to be shown to its person."""
+    identity: Path | None = None
+    """The file that the lasting key comes from; known peers are remembered beside it."""
+    key: PrivateKey | None = field(default=None, repr=False)
+    """The lasting key itself. Without one a key is made for each run."""
+    invite: bool = False
+    """A host makes an invitation at once."""
+    code: str | None = field(default=None, repr=False)
+    """The code of an invitation, which a guest proves before it says anything."""
+    expect: bytes | None = None
+    """SHA-256 of the only key that the host may have."""
+    accepted: bytes | None = None
+    """SHA-256 of a host's key that may stand in place of the one known from before."""
     dev: bool = False
+    downloads: Path = Path(DEFAULT_DOWNLOADS)
+    """The folder that received files go to; made when the first one comes."""
+    accept_files: bool = False
+    """Fetch everything that is offered, without asking."""
     notifications: bool = False
     """Tell the desktop of messages that nobody is looking at."""
     notify_content: bool = False
     """With their text."""
+    ask_private: bool = False
+    """Ask the person before somebody opens a private conversation."""
     limits: Limits = field(default_factory=Limits)

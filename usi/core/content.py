@@ -25,15 +25,17 @@ from usi.core.crypto import (
     random_bytes,
     sha256,
 )
+from usi.core.transfer import Offered
 
 RUN_SIZE = 8
+Kind = Literal["text", "me", "offer", "withdraw"]
 _LABEL = labelled("usi3 content")
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     """The signed inside of a post; fields that a later version adds are ignored."""
 
-    kind: Literal["text", "me"]
+    kind: Kind
     text: str
     name: wire.Name
     sent_at: int
@@ -43,6 +45,10 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     n: wire.Number
     """The author's posts to this conversation in this run, counted from 1."""
     reply_to: wire.PostId | None = None
+    offer: Offered | None = None
+    """What an `offer` offers."""
+    transfer: wire.TransferId | None = None
+    """Which offer a `withdraw` takes back."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -66,9 +72,10 @@ class ConversationKey:
             "usi3 content", self.holder, self.conversation, self.key_id, sender, post_id, sha256(body)
         )
 
-    def seal(self, author: PrivateKey, body: Body) -> wire.Post:
-        """Sign and seal. Each call draws a new id; send the same result again rather than sealing again."""
-        sender, post_id = author.public.id, random_bytes(NONCE_SIZE)
+    def seal(self, author: PrivateKey, body: Body, post_id: bytes | None = None) -> wire.Post:
+        """Sign and seal. Each call draws a new id; send the same result again rather than sealing again. `post_id`:
+        an id that was drawn for this seal before."""
+        sender, post_id = author.public.id, post_id or random_bytes(NONCE_SIZE)
         encoded = _encoder.encode(body)
         inside = len(encoded).to_bytes(wire.LENGTH_SIZE, "big") + encoded
         inside += author.sign(self._signed(sender, post_id, encoded))
@@ -107,6 +114,10 @@ class Opened:
         try:
             body = _decoder.decode(self.encoded)
             if len(body.text.encode("utf-8")) > wire.MAX_TEXT:
+                raise CryptoError("body")
+            if (body.kind == "offer") != (body.offer is not None) or (body.kind == "withdraw") != (
+                body.transfer is not None
+            ):
                 raise CryptoError("body")
             return body
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

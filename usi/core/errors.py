@@ -75,6 +75,12 @@ class UnreadableFile(LocalError):
     exit_status = 2
 
 
+class MissingLibrary(LocalError):
+    """USI needs the Python package {name}, which is not installed. Run pip install -r requirements.txt."""
+
+    code = "missing-library"
+
+
 class UnknownCommand(LocalError):
     """There is no command /{name}. /help lists them; to say a text that starts with / or !, double the mark."""
 
@@ -106,15 +112,188 @@ class NoSuchMember(LocalError):
 
 
 class NothingToCompare(LocalError):
-    """There is no connection of your own to {name} to compare: yours goes to the host. Verify the host instead."""
+    """There is nothing to compare with {name}."""
 
     code = "nothing-to-compare"
+
+
+class NotWithYourself(LocalError):
+    """A private conversation is with somebody else than yourself."""
+
+    code = "not-with-yourself"
+
+
+class YouBlocked(LocalError):
+    """You take no private conversations from {name}. /block {name} lifts that."""
+
+    code = "you-blocked"
+
+
+class TooManyPairs(LocalError):
+    """That would be more than {count} new private connections in a minute. Try again in a moment."""
+
+    code = "too-many-pairs"
+
+
+class TooManyTalks(LocalError):
+    """That would be more than {count} private conversations. Leave one with /leave."""
+
+    code = "too-many-conversations"
+
+
+class TooManyInTalk(LocalError):
+    """A private conversation has at most {count} members."""
+
+    code = "too-many-members"
+
+
+class NotAnswered(LocalError):
+    """{name} was asked whether to talk privately and has not answered. Your earlier messages wait for that."""
+
+    code = "not-answered"
+
+
+class ReadOnly(LocalError):
+    """Nothing more can be said in {room}: {why} /private alone goes back to the host's room."""
+
+    code = "read-only"
+
+
+class NotPrivate(LocalError):
+    """This works in a private conversation only. /private NAME opens one."""
+
+    code = "not-private"
+
+
+class OpenerOnly(LocalError):
+    """Only who opened a private conversation can add members to it. /private with all their names opens another."""
+
+    code = "opener-only"
+
+
+class NoSuchRoom(LocalError):
+    """There is no conversation called {room} here."""
+
+    code = "no-such-room"
 
 
 class NameTaken(LocalError):
     """The name {name} is taken, or looks like one that is. Choose another with /nick."""
 
     code = "name-taken"
+
+
+class NoSuchTransfer(LocalError):
+    """There is no transfer {number}. /files lists them."""
+
+    code = "no-such-transfer"
+
+
+class NothingOffered(LocalError):
+    """No file is offered to you at the moment. /files lists transfers."""
+
+    code = "nothing-offered"
+
+
+class OfferClosed(LocalError):
+    """Transfer {number} ({name}) is over, or was taken back. /files lists what there is."""
+
+    code = "offer-closed"
+
+
+class TransferCancelled(LocalError):
+    """You stopped the transfer. What has arrived is kept: /accept goes on from there, /decline throws it away."""
+
+    code = "cancelled"
+
+
+class TakenBack(LocalError):
+    """You have taken the offer back."""
+
+    code = "taken-back"
+
+
+class WhichTransfer(LocalError):
+    """There are several: say which, for example {example}. /files lists them."""
+
+    code = "which-transfer"
+
+
+class TooManyOffers(LocalError):
+    """You offer {count} files already. Take one back with /cancel before you offer another."""
+
+    code = "too-many-offers"
+
+
+class OwnOffer(LocalError):
+    """Transfer {number} is your own offer: /cancel takes it back."""
+
+    code = "own-offer"
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+class NoSuchFile(LocalError):
+    """There is no file or folder {path}."""
+
+    code = "no-such-file"
+
+
+class NotAFile(LocalError):
+    """{path} is neither a file nor a folder, so it cannot be sent."""
+
+    code = "not-a-file"
+
+
+class FolderTooLarge(LocalError):
+    """The folder {path} is too large to be sent as it is: it may hold {entries} files and folders, {depth} deep, and
+    {size} bytes of names. Pack it into an archive and send that."""
+
+    code = "folder-too-large"
+
+
+class FileChanged(LocalError):
+    """{path} was changed since it was offered, so sending was stopped. Offer it again."""
+
+    code = "file-changed"
+
+
+class NotAFolder(LocalError):
+    """Nothing is received into {folder}, because it is a link or not a folder. Choose another one with --downloads."""
+
+    code = "not-a-folder"
+
+
+class NotAllowed(LocalError):
+    """You may not write in {folder}. Choose another folder with --downloads."""
+
+    code = "not-allowed"
+
+
+class DiskFull(LocalError):
+    """There is not enough room in {folder}: {missing} MB more are needed. What has arrived is kept: make room and
+    /accept again."""
+
+    code = "disk-full"
+
+
+class CannotWrite(LocalError):
+    """Writing in {folder} failed: {why}. What has arrived is kept."""
+
+    code = "cannot-write"
+
+
+class PartGone(LocalError):
+    """The unfinished file {path} was moved, replaced or deleted while it was being received. /accept starts again."""
+
+    code = "part-gone"
+
+
+class BadManifest(PeerError):
+    """The list of the files in this folder cannot be right, so the folder was not taken."""
+
+    code = "bad-manifest"
 
 
 # --- reaching the other side ------------------------------------------------------------------------------------
@@ -146,6 +325,130 @@ class Unreachable(LocalError):
 
     code = "unreachable"
     exit_status = 3
+
+
+class WrongPassphrase(LocalError):
+    """This passphrase does not open {path}, or the file was damaged. Try again, or put your copy of the file back."""
+
+    code = "wrong-passphrase"
+    exit_status = 4
+
+
+class NoPassphrase(LocalError):
+    """The identity needs its passphrase, and there is no terminal to ask for it. Use --passphrase-file, or set
+    USI_PASSPHRASE."""
+
+    code = "no-passphrase"
+    exit_status = 2
+
+
+class BadPassphrase(LocalError):
+    """This passphrase cannot be used: {why}."""
+
+    code = "bad-passphrase"
+    exit_status = 2
+
+
+class DamagedIdentity(LocalError):
+    """The file {path} is not an identity, or is damaged: {why}. Put your copy back, or name another file to make a new
+    identity there."""
+
+    code = "damaged-identity"
+    exit_status = 2
+
+
+class OpenIdentity(LocalError):
+    """Others on this machine may read {path}, which holds your identity. Take that right from them, with
+    chmod 600."""
+
+    code = "open-identity"
+    exit_status = 2
+
+
+class CannotKeep(LocalError):
+    """The file {path} cannot be written: {why}. Check the folder, or name another file."""
+
+    code = "cannot-keep"
+    exit_status = 2
+
+
+class DamagedPeers(LocalError):
+    """The file of known peers {path} was changed, or belongs to another identity, so it is not trusted. If you do not
+    know why, compare fingerprints anew; move the file away to start without it."""
+
+    code = "damaged-peers"
+    exit_status = 4
+
+
+class BadCode(LocalError):
+    """This is not the code of an invitation: {why}. A code is four words, such as amber-baker-camel-dance."""
+
+    code = "bad-code"
+    exit_status = 2
+
+
+class BadInvitation(LocalError):
+    """This is not an invitation: {why}. One looks like usi://HOST:PORT/#FINGERPRINT, perhaps with a code behind it."""
+
+    code = "bad-invitation"
+    exit_status = 2
+
+
+class BadFingerprint(LocalError):
+    """This is not the fingerprint of a host's key: it must have 64 hexadecimal digits."""
+
+    code = "bad-fingerprint"
+    exit_status = 2
+
+
+class SpentCode(LocalError):
+    """This code has failed before, so it is not used again: whoever made it fail may be trying it out. Ask the host's
+    owner for a new one."""
+
+    code = "spent-code"
+    exit_status = 4
+
+
+class OnlyTheHost(LocalError):
+    """Only the host can do that."""
+
+    code = "only-the-host"
+
+
+class TooManyInvitations(LocalError):
+    """{limit} invitations are open already. They end after an hour; give one of them on."""
+
+    code = "too-many-invitations"
+
+
+class NothingAsked(LocalError):
+    """Nobody here has asked for a password. A guest does so with /password."""
+
+    code = "nothing-asked"
+
+
+class PasswordAlone(LocalError):
+    """Say /password and nothing behind it: the password is asked for next, unseen. It is compared with the host."""
+
+    code = "password-alone"
+
+
+class SeveralAsked(LocalError):
+    """Several have asked for a password: {names}. Say /password NAME."""
+
+    code = "several-asked"
+
+
+class StillAsking(LocalError):
+    """The host's person has not answered your last password yet."""
+
+    code = "still-asking"
+
+
+class NoMoreTries(LocalError):
+    """{limit} passwords did not match on this connection. Compare the words with {name} instead, with /verify."""
+
+    code = "no-more-tries"
 
 
 class NotConnected(LocalError):
@@ -199,6 +502,49 @@ class BadHandshake(PeerError):
     """The key exchange was altered on the way or broken at the other end, so it was stopped. Nothing was sent."""
 
     code = "bad-handshake"
+    exit_status = 4
+
+
+class ChangedKey(PeerError):
+    """The host at {place} has another key than before, so nothing was said to it: it is a new host, or somebody sits in
+    between. Ask its owner for the fingerprint of its key, and start again with --expect FINGERPRINT."""
+
+    code = "changed-key"
+    exit_status = 4
+
+    def __init__(self, *, place: str, key: bytes = b"") -> None:
+        super().__init__(place=place)
+        self.key = key
+        """SHA-256 of the new key: what `Settings.accepted` must hold to join all the same."""
+
+
+class UnexpectedKey(PeerError):
+    """The host's key is not the expected one, so nothing was said to it: it is another host, or somebody sits in
+    between. Compare the fingerprint with its owner."""
+
+    code = "unexpected-key"
+    exit_status = 4
+
+
+class WrongCode(PeerError):
+    """The code does not fit: it is mistyped, or somebody sits in between. Nothing was told to the other side. Do not
+    use this code again; ask the host's owner for a new one."""
+
+    code = "wrong-code"
+    exit_status = 4
+
+
+class NoInvitation(PeerError):
+    """The host has no invitation with this code: it has ended, or was burned by wrong tries. Ask for a new one."""
+
+    code = "no-invitation"
+    exit_status = 4
+
+
+class TooManyCodes(PeerError):
+    """Too many wrong codes came from your address, so the host takes none from it for an hour."""
+
+    code = "too-many-codes"
     exit_status = 4
 
 
@@ -297,10 +643,165 @@ class Distrusted(PeerError):
     exit_status = 4
 
 
+class Unwelcome(PeerError):
+    """This member, or the host in its name, takes no private conversation with you."""
+
+    code = "not-wanted"
+
+
+class OpenerGone(PeerError):
+    """Who opened it is gone, so nobody can hand out its keys any more. It can be read, and nothing can be said in it.
+    """
+
+    code = "opener-gone"
+
+
+class Alone(PeerError):
+    """Nobody else is left in it."""
+
+    code = "alone"
+
+
+class TalkEnded(PeerError):
+    """Who opened it has ended it, or taken you out."""
+
+    code = "ended"
+
+
+class LeftIt(PeerError):
+    """You left it."""
+
+    code = "you-left"
+    exit_status = 0
+
+
+class BlockedIt(PeerError):
+    """You blocked this member."""
+
+    code = "blocked"
+
+
+class Withheld(PeerError):
+    """What should come next did not come: the host, or who opened it, holds it back."""
+
+    code = "withheld"
+
+
+class NoAnswer(PeerError):
+    """There was no answer in time. The other program may be too busy, or the host does not pass it on."""
+
+    code = "no-answer"
+
+
 class RefusedName(PeerError):
     """The host cannot use this name. Choose another with -m."""
 
     code = "name-refused"
+
+
+class FileAltered(PeerError):
+    """The file was altered on the way, or these are the bytes of another one, so the transfer was stopped. What had
+    arrived before is kept: /accept tries again."""
+
+    code = "file-altered"
+
+
+class FileReordered(PeerError):
+    """Parts of the file arrived in the wrong order, or twice, so the transfer was stopped. What had arrived before is
+    kept: /accept tries again."""
+
+    code = "file-reordered"
+
+
+class FileLonger(PeerError):
+    """More arrived than was offered, so the file was not taken."""
+
+    code = "file-longer"
+
+
+class FileReplaced(PeerError):
+    """What arrived is not signed by the one who offered it: somebody replaced it. It was thrown away."""
+
+    code = "file-replaced"
+
+
+class FileCut(PeerError):
+    """The transfer was cut off before its end. What has arrived is kept: /accept goes on from there."""
+
+    code = "file-cut"
+
+
+class FileStalled(PeerError):
+    """Nothing arrived for {seconds} seconds, several times in a row. What has arrived is kept: /accept goes on from
+    there."""
+
+    code = "file-stalled"
+
+
+class SenderGone(PeerError):
+    """The sender is not here any more."""
+
+    code = "sender-gone"
+
+
+class ReceiverGone(PeerError):
+    """The receiver is not here any more."""
+
+    code = "receiver-gone"
+
+
+class ReceiverLost(PeerError):
+    """The receiver's connection broke, and it did not come back for the rest."""
+
+    code = "receiver-lost"
+
+
+class Withdrawn(PeerError):
+    """The sender has taken the offer back."""
+
+    code = "withdrawn"
+
+
+class PushedOut(PeerError):
+    """The sender offers so much that older offers make room for newer ones."""
+
+    code = "pushed-out"
+
+
+class Declined(PeerError):
+    """The receiver does not want it."""
+
+    code = "declined"
+
+
+class CancelledThere(PeerError):
+    """The other side stopped the transfer."""
+
+    code = "cancelled-there"
+
+
+class ChangedThere(PeerError):
+    """The file was changed on the sender's side since it was offered. Ask for it to be offered again."""
+
+    code = "changed-there"
+
+
+class UnreadableThere(PeerError):
+    """The sender's program cannot read the file any more."""
+
+    code = "unreadable-there"
+
+
+class FailedThere(PeerError):
+    """It failed on the other side ({reason})."""
+
+    code = "failed-there"
+
+
+class TooManyTransfers(PeerError):
+    """Too many transfers are under way; this one waits for its turn."""
+
+    code = "too-many-transfers"
 
 
 class EndedByPeer(PeerError):
@@ -319,7 +820,10 @@ class RefusedPost(PeerError):
     code = "refused"
 
 
-_OF_A_GOODBYE = (TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout)
+_OF_A_GOODBYE = (
+    TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,
+    WrongCode, NoInvitation, TooManyCodes,
+)  # fmt: skip
 
 
 def from_code(code: str) -> PeerError:
@@ -339,5 +843,6 @@ REFUSALS: dict[int, type[PeerError]] = {
     5: BadHandshake,
     6: HandshakeTimeout,
     7: Stopping,
+    8: Unwelcome,
 }
 REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()} | {HostStopped: 7}

@@ -13,6 +13,7 @@ import msgspec
 from usi.core.trace import Detail, Direction, Plain, Secret
 
 Signature = Literal["good", "bad", "missing"]
+How = Literal["comparison", "code", "password", "fingerprint", "known"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=False):
@@ -56,6 +57,8 @@ class Connected(Event, frozen=True, tag="connected"):
     key_exchange: str
     key_fingerprint: str
     """SHA-256 of the host's public key, as its `listening` event says it."""
+    verified: bool = False
+    """The host is known to be who it should be: by a code, an expected fingerprint, or an earlier comparison."""
 
 
 class MemberJoined(Event, frozen=True, tag="member_joined"):
@@ -117,6 +120,108 @@ class Failed(Event, frozen=True, tag="failed"):
     """The text that was not delivered, so that nothing typed is lost."""
 
 
+class FileOffer(Event, frozen=True, tag="file_offer", rename={"from_": "from"}):
+    """Somebody offers a file or folder; nothing is fetched before it is accepted."""
+
+    transfer: int
+    """The number for /accept, /decline and /cancel."""
+    id: str
+    """Of the post; `delivered` and `failed` name it. Empty where `kept` comes from an earlier run."""
+    room: str
+    from_: str
+    member: str
+    name: str
+    """Cleaned: the name under which it would be written, unless that is taken."""
+    size: int
+    """Bytes of content."""
+    files: int | None
+    """How many files a folder holds; None for a single file."""
+    mine: bool
+    private: bool = False
+    signature: Signature = "good"
+    kept: int = 0
+    """Bytes that are here already, from an earlier run."""
+
+
+class FileProgress(Event, frozen=True, tag="file_progress"):
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str
+    """From whom, or to whom."""
+    name: str
+    done: int
+    size: int
+    rate: int
+    """Bytes a second, lately."""
+
+
+class FileDone(Event, frozen=True, tag="file_done"):
+    """It arrived whole and is signed by its sender; for the sender: the receiver says so."""
+
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str
+    name: str
+    path: str
+    """Where it is; for the sender: what was sent."""
+    size: int
+    seconds: float
+    sha256: str | None = None
+    """Of a file's content; None for a folder."""
+
+
+class FileFailed(Event, frozen=True, tag="file_failed"):
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str
+    name: str
+    code: str
+    text: str
+    kept: int
+    """Bytes that a resume starts from."""
+
+
+class FileClosed(Event, frozen=True, tag="file_closed"):
+    """An offer that nobody can accept any more."""
+
+    transfer: int
+    name: str
+    code: str
+    text: str
+
+
+class TransferRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `Files`: an offer, or a transfer under way with one peer."""
+
+    transfer: int
+    direction: Literal["in", "out"]
+    peer: str | None
+    """None: an own offer that nobody is fetching now."""
+    name: str
+    state: Literal["offered", "waiting", "running", "done", "failed", "closed"]
+    done: int
+    size: int
+    rate: int
+
+
+class PassingRow(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """What passes through this host: sealed, without a name."""
+
+    from_: str
+    to: str
+    bytes: int
+    seconds: float
+
+
+class Files(Event, frozen=True, tag="files"):
+    """The answer to /files. `passing` is of a host only."""
+
+    transfers: list[TransferRow]
+    passing: list[PassingRow]
+    folder: str
+    """Where received files go."""
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `Users`."""
 
@@ -135,6 +240,41 @@ class Users(Event, frozen=True, tag="users"):
     """True as the answer to /users, False as the list on joining."""
 
 
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a private conversation."""
+
+    name: str
+    member: str
+    verified: bool
+    me: bool
+    opener: bool
+    """It hands out the keys."""
+
+
+class Conversation(Event, frozen=True, tag="conversation"):
+    """A private conversation: who is in, and whether something can be said in it. `room` names it in all events."""
+
+    room: str
+    state: Literal["asked", "opening", "open", "changed", "closed"]
+    """Its opener waits for this person's answer; keys are being exchanged; it can be used; who is in, or what is known
+    of them, has changed; it can only be read."""
+    members: list[Partner]
+    verified: bool
+    """All others were compared: then nobody else can read it, the host included."""
+    text: str
+    """The sentence that says so."""
+    code: str | None = None
+    """Why it is closed."""
+    private: bool = True
+
+
+class Chosen(Event, frozen=True, tag="chosen"):
+    """What is typed from now on goes there."""
+
+    room: str
+    private: bool
+
+
 class Verification(Event, frozen=True, tag="verification"):
     """What to compare with a member, and what came of it."""
 
@@ -145,6 +285,39 @@ class Verification(Event, frozen=True, tag="verification"):
     state: Literal["open", "verified", "differs"]
     preset: bool
     """The fingerprint is that of the preset key, so it is the same on every link; the words are not."""
+    pair: bool = False
+    """Of the private connection with this member, not of one's connection with the host."""
+    by: How = "comparison"
+    """How the two came to be verified."""
+
+
+class Invitation(Event, frozen=True, tag="invitation"):
+    """On a host: an invitation was made, or somebody used it."""
+
+    state: Literal["open", "used", "failed", "burned"]
+    """Made; a guest has proved the code; a wrong code was tried; so many were that it is closed."""
+    locator: str
+    """The first word of the code, which is no secret."""
+    until: datetime
+    failed: int
+    """Wrong tries so far."""
+    limit: int
+    """How many of them close it."""
+    code: str | None = None
+    """The code itself, only where it was just made."""
+    links: list[str] | None = None
+    """Lines to paste that hold the code, one for each address of the host."""
+    address: str | None = None
+    """Who tried it."""
+
+
+class Password(Event, frozen=True, tag="password"):
+    """How comparing a password with this member goes."""
+
+    name: str
+    member: str
+    state: Literal["wanted", "asked", "sent", "matched", "differs"]
+    """Type it now, unseen; the member asks whether we know it; waiting for the other side; the outcome."""
 
 
 class Info(Event, frozen=True, tag="info"):
@@ -187,6 +360,18 @@ class Error(Event, frozen=True, tag="error"):
     text: str
     message: str | None = None
     """What was typed, where it was refused."""
+
+
+class Check(Event, frozen=True, tag="check"):
+    """One thing that `--doctor` looked at."""
+
+    name: str
+    state: Literal["good", "attention", "bad"]
+    text: str
+    """What was found."""
+    advice: str
+    """What to do about it; empty where there is nothing to do."""
+    facts: dict[str, str | int | float | bool | None]
 
 
 class TraceEvent(Event, frozen=True, tag="trace"):

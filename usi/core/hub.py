@@ -6,12 +6,12 @@ The host's own person is seat `OWN`, a member like any other, told in addition w
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from usi.core import text, wire
-from usi.core.crypto import random_bytes
+from usi.core.crypto import CryptoError, Point, random_bytes
 from usi.core.errors import (
     BadHandshake,
     BadMessage,
@@ -25,24 +25,29 @@ from usi.core.errors import (
     PeerError,
     RefusedName,
     Replaced,
+    SenderGone,
     Silent,
     TooLong,
+    TooManyTransfers,
 )
+from usi.core.numbering import Numbering
+from usi.core.relay import Letter, Relay
+from usi.core.trace import Trace, Tracer, Value
 
 OWN = 0
 """The link number of the host's own person."""
-LOG_POSTS = 1_000  # newest posts that a conversation keeps in memory
-LOG_BYTES = 8 * 1024 * 1024  # and the most that they may weigh
 TOLD_BY_LEAVER = frozenset(
     error.code for error in (BadHandshake, BadMessage, BadRecord, Cut, Distrusted, OutOfTurn, Silent, TooLong)
 )
 """What a leaving member may say of its own link, for others to hear; anything else it says counts as `left`."""
+TRANSFERS = 64  # data connections in pairs at once: each takes a thread and a pipe
+TRANSFERS_OF_ONE = 8  # of one receiver, so that one member cannot take all of them
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """A link has its keys; its member has not asked to join yet."""
+    """A link has its keys; its member has not asked to join yet. Said again when more is known of it."""
 
     link: int
     facts: wire.LinkFacts
@@ -62,7 +67,14 @@ class Gone:
     code: str
 
 
-Fact = Arrived | Heard | Gone
+@dataclass(frozen=True)
+class Passed:
+    """The two data connections of a transfer have ended, or never came."""
+
+    request: bytes
+
+
+Fact = Arrived | Heard | Gone | Passed
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,25 @@ class Close:
     error: PeerError
 
 
-Effect = Send | Close
+@dataclass(frozen=True)
+class Expect:
+    """Two data connections, one with each ticket, are to be joined: from the sender to the receiver."""
+
+    request: bytes
+    sender: wire.MemberInfo
+    receiver: wire.MemberInfo
+    from_sender: bytes
+    to_receiver: bytes
+
+
+@dataclass(frozen=True)
+class Drop:
+    """End the data connections of a transfer: one of the two members is gone."""
+
+    request: bytes
+
+
+Effect = Send | Close | Expect | Drop
 
 
 @dataclass
@@ -86,51 +116,50 @@ class _Seat:
     facts: wire.LinkFacts
     name: str = ""
     """Empty until the member has joined."""
+    fetches: set[bytes] = field(default_factory=set)
+    """Requests of the transfers that it receives."""
+    sends: set[bytes] = field(default_factory=set)
+    """And of those that it sends."""
 
     @property
     def info(self) -> wire.MemberInfo:
         return wire.MemberInfo(self.facts.member, self.name)
 
 
-@dataclass
-class _Room:
-    """A hosted room: its key, its members' links, and its newest posts."""
+@dataclass(eq=False, kw_only=True)
+class _Room(Numbering):
+    """A hosted room."""
 
     info: wire.RoomInfo
-    key_id: bytes
-    number: int = 0
-    links: dict[int, None] = field(default_factory=dict)
-    log: deque[wire.Posted] = field(default_factory=deque)
-    log_bytes: int = 0
-    posted: dict[tuple[bytes, bytes], wire.Posted] = field(default_factory=dict)
-    """(sender, id) → what the log holds under it: how a post that comes twice is known."""
-
-    def add(self, post: wire.Post) -> wire.Posted:
-        self.number += 1
-        posted = wire.Posted(post.conversation, post.key_id, post.sender, post.id, self.number, post.sealed)
-        self.log.append(posted)
-        self.posted[post.sender, post.id] = posted
-        self.log_bytes += len(post.sealed)
-        while len(self.log) > LOG_POSTS or self.log_bytes > LOG_BYTES:
-            oldest = self.log.popleft()
-            self.log_bytes -= len(oldest.sealed)
-            del self.posted[oldest.sender, oldest.id]
-        return posted
 
 
 class Hub:
     """One host's members and rooms. `handle` takes a fact and returns its effects, to be performed in order.
 
     `rooms` are given with their keys and key ids; the first is where everybody starts. A room's key is handed to the
-    members whom the host admits, and is not otherwise used here.
+    members whom the host admits, and is not otherwise used here. `lasting`: the host keeps its key from run to run.
+    `tracer` is told of what passes of private conversations: all that can be known here.
     """
 
-    def __init__(self, rooms: Collection[tuple[wire.RoomInfo, bytes]]) -> None:
-        self._rooms = {info.conversation: _Room(info, key_id, info.number) for info, key_id in rooms}
+    def __init__(
+        self,
+        rooms: Collection[tuple[wire.RoomInfo, bytes]],
+        tracer: Tracer | None = None,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        self._rooms = {
+            info.conversation: _Room(info=info, key_id=key_id, number=info.number) for info, key_id in rooms
+        }
+        self._lasting = lasting
+        self._relay = Relay()
+        self._trace = tracer
         self._seats: dict[int, _Seat] = {}
         self._by_member: dict[bytes, _Seat] = {}
         self._skeletons: dict[str, bytes] = {}
         self._moduli: OrderedDict[bytes, bytes] = OrderedDict()
+        self._transfers: dict[bytes, tuple[_Seat, _Seat]] = {}
+        """Request → sender and receiver of the transfers under way."""
 
     @property
     def members(self) -> int:
@@ -146,7 +175,14 @@ class Hub:
         if isinstance(fact, Arrived):
             self._seats[fact.link] = _Seat(fact.link, fact.facts)
             return []
+        if isinstance(fact, Passed):
+            self._forget_transfer(fact.request)
+            return []
         return self._gone(fact)
+
+    def tick(self, now: float) -> None:
+        """Let time pass: called about once a second, with the seconds of a clock that does not go back."""
+        self._relay.now = now
 
     def _heard(self, seat: _Seat, message: wire.Message) -> list[Effect]:
         if (seat.name == "") != isinstance(message, wire.Join) and not isinstance(message, wire.Bye):
@@ -162,6 +198,14 @@ class Hub:
                 return self._nick(seat, message)
             case wire.Join():
                 return self._join(seat, message)
+            case wire.Ask() | wire.Prove() | wire.Answer():
+                return self._pass_proof(seat, message)
+            case wire.Pass() | wire.Gather() | wire.Leave():
+                return self._private(seat, message)
+            case wire.Fetch():
+                return self._fetch(seat, message)
+            case wire.FileWord():
+                return self._file_word(seat, message)
             case wire.Bye():
                 return self._gone(Gone(seat.link, message.code if message.code in TOLD_BY_LEAVER else Left.code))
             case _:
@@ -195,6 +239,8 @@ class Hub:
             room.links[seat.link] = None
         welcome = wire.Welcome(seat.info, host.info, random_bytes(wire.SESSION_SIZE), False, rooms)
         effects.append(Send((seat.link,), welcome))
+        if self._lasting:
+            effects.append(Send((seat.link,), wire.Lasting()))
         chunks = [present[i : i + wire.MAX_PRESENT] for i in range(0, len(present), wire.MAX_PRESENT)] or [[]]
         for index, chunk in enumerate(chunks):
             effects.append(Send((seat.link,), wire.Present(chunk, index == len(chunks) - 1)))
@@ -214,7 +260,9 @@ class Hub:
         del self._skeletons[text.skeleton(seat.name)]
         for room in self._rooms.values():
             room.links.pop(seat.link, None)
-        return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code))]
+        self._relay.gone(seat.link)
+        drops = [Drop(request) for request in [*seat.fetches, *seat.sends]]
+        return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code)), *drops]
 
     def _everyone(self) -> list[int]:
         return [seat.link for seat in self._by_member.values()]
@@ -224,7 +272,8 @@ class Hub:
     def _post(self, seat: _Seat, post: wire.Post) -> list[Effect]:
         if post.sender != seat.facts.member:
             return [Close(seat.link, BadMessage(why="the sender of a post is somebody else"))]
-        room = self._rooms.get(post.conversation)
+        talk = self._relay.talks.get(post.conversation)
+        room: Numbering | None = talk or self._rooms.get(post.conversation)
         if room is None or seat.link not in room.links:
             return [Send((seat.link,), wire.Refused(post.id, "no-such-room"))]
         known = room.posted.get((post.sender, post.id))
@@ -234,9 +283,61 @@ class Hub:
             return [Send((seat.link,), wire.Ack(post.id, known.number))]
         if post.key_id != room.key_id:
             return [Send((seat.link,), wire.StaleKey(post.id))]
-        posted = room.add(post)
+        posted = self._relay.add(talk, post) if talk is not None else room.add(post)
         readers = [link for link in room.links if link != seat.link]
+        if talk is not None:
+            self._note(seat, post, readers, conversation=post.conversation, sealed=post.sealed)
         return [Send((seat.link,), wire.Ack(post.id, posted.number)), Send(readers, posted)]
+
+    def _pass_proof(self, seat: _Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
+        """Pass a proof of a password on between a member and the host's own person."""
+        if isinstance(message, wire.Answer):
+            asker = self._by_member.get(message.member)
+            if seat.link != OWN or asker is None:
+                return []
+            return [Send((asker.link,), wire.Challenge(message.point, message.confirmation))]
+        if seat.link == OWN:
+            return []
+        member = seat.facts.member
+        if isinstance(message, wire.Prove):
+            return [Send((OWN,), wire.Proved(member, message.confirmation))]
+        try:
+            Point.parse(message.point)
+        except CryptoError:
+            return [Close(seat.link, BadMessage(why="a point that is none"))]
+        return [Send((OWN,), wire.Asked(member, message.point))]
+
+    def _private(self, seat: _Seat, message: wire.Pass | wire.Gather | wire.Leave) -> list[Effect]:
+        """What belongs to private conversations, and passes unopened."""
+        member = seat.facts.member
+        letters: list[Letter] = []
+        try:
+            match message:
+                case wire.Pass():
+                    letters = self._relay.carry(seat.link, member, message, self._where)
+                    self._note(seat, message, [link for to, _ in letters for link in to], sealed=message.data)
+                case wire.Gather() if message.conversation not in self._rooms:
+                    letters = self._relay.gather(seat.link, member, message, self._where)
+                case wire.Leave():
+                    self._relay.leave(seat.link, message.conversation)
+                case _:
+                    raise BadMessage(why="a room is no private conversation")
+        except BadMessage as error:
+            return [Close(seat.link, error)]
+        return [Send(*letter) for letter in letters]
+
+    def _where(self, member: bytes) -> int | None:
+        seat = self._by_member.get(member)
+        return seat.link if seat is not None else None
+
+    def _note(self, seat: _Seat, message: wire.Message, to: Collection[int], **values: Value) -> None:
+        """Tell what this host can see of something private: who, to whom, when, and how long."""
+        if self._trace is not None:
+            readers = [other.name for other in self._by_member.values() if other.link in to]
+            sealed = values.pop("sealed")
+            size = len(sealed) if isinstance(sealed, bytes) else 0
+            detail = {"message": wire.tag_of(message), "sender": seat.name, "readers": ", ".join(readers)}
+            self._trace(Trace("relay", "in", detail | values | {"length": size, "ciphertext": sealed}))
 
     def _nick(self, seat: _Seat, message: wire.Nick) -> list[Effect]:
         try:
@@ -252,6 +353,39 @@ class Hub:
         self._skeletons[skeleton] = seat.facts.member
         seat.name = name
         return [Send(self._everyone(), wire.Renamed(seat.facts.member, name))]
+
+    def _fetch(self, receiver: _Seat, message: wire.Fetch) -> list[Effect]:
+        sender = self._by_member.get(message.sender)
+        if message.request in self._transfers:
+            return [Close(receiver.link, BadMessage(why="two transfers under one request"))]
+        if sender is None or sender is receiver:
+            return [Send((receiver.link,), wire.NoTicket(message.request, SenderGone.code))]
+        if len(self._transfers) >= TRANSFERS or len(receiver.fetches) >= TRANSFERS_OF_ONE:
+            return [Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
+        self._transfers[message.request] = sender, receiver
+        receiver.fetches.add(message.request)
+        sender.sends.add(message.request)
+        expect = Expect(
+            message.request,
+            sender.info,
+            receiver.info,
+            random_bytes(wire.TICKET_SIZE),
+            random_bytes(wire.TICKET_SIZE),
+        )
+        wanted = wire.Wanted(receiver.facts.member, message.transfer, message.first, expect.from_sender)
+        ticket = wire.Ticket(message.request, expect.to_receiver)
+        return [expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
+
+    def _file_word(self, seat: _Seat, message: wire.FileWord) -> list[Effect]:
+        other = self._by_member.get(message.member)
+        if other is None:
+            return []  # it has just left, and its leaving says more
+        return [Send((other.link,), wire.FileWord(seat.facts.member, message.transfer, message.code))]
+
+    def _forget_transfer(self, request: bytes) -> None:
+        for seat in self._transfers.pop(request, ()):
+            seat.fetches.discard(request)
+            seat.sends.discard(request)
 
     def _remember_key(self, facts: wire.LinkFacts) -> None:
         self._moduli[facts.member] = facts.modulus

@@ -2,7 +2,8 @@
 
 - `clean_name` says which names may be used, `skeleton` which of them look alike, `numbered_name` finds a
   free one;
-- `visible` makes a text of somebody else harmless for a terminal without hiding that something was there.
+- `visible` makes a text of somebody else harmless for a terminal without hiding that something was there;
+- `clean_file_name` makes a name that can be written, on any system, of one part of somebody else's path.
 
 Nothing here makes markup of anything; the screens show what comes out as literal text. Properties of
 characters are those of Python's `unicodedata`, so an older Python refuses names with characters that are
@@ -349,6 +350,7 @@ _NEWLINE = re.compile("\r\n|\r|\n")
 _IS_PICTURE = re.compile(f"[{_PICTURE}]")
 _IS_JOINING = re.compile(f"[{_JOINING}]")
 _ZWNJ, _ZWJ, _VS15, _VS16, _KEYCAP = "\u200c", "\u200d", "\ufe0e", "\ufe0f", "\u20e3"
+_JOINERS: Final = _ZWNJ + _ZWJ + _VS15 + _VS16
 
 
 def visible(text: str, *, keep_newlines: bool = True) -> str:
@@ -387,19 +389,22 @@ def _cut_piles(found: re.Match[str]) -> str:
 
 def _shown(found: re.Match[str]) -> str:
     """What is written for one character that cannot be seen, given what stands around it."""
-    char, text, at = found[0], found.string, found.start()
+    char = found[0]
     if char < " ":
         return chr(0x2400 + ord(char))
     if char == "\u007f":
         return "\u2421"
-    if char in {_ZWJ, _ZWNJ, _VS15, _VS16} and _has_use(text, at):
+    if _is_useful(found):
         return char
     return f"‹U+{ord(char):04X}›"
 
 
-def _has_use(text: str, at: int) -> bool:
-    """Whether the joiner or variation selector at `at` changes what its neighbours look like."""
-    char, before, behind = text[at], text[at - 1 : at], text[at + 1 : at + 2]
+def _is_useful(found: re.Match[str]) -> bool:
+    """Whether it is a joiner or variation selector that changes what its neighbours look like."""
+    char, text, at = found[0], found.string, found.start()
+    if char not in _JOINERS:
+        return False
+    before, behind = text[at - 1 : at], text[at + 1 : at + 2]
     if char in {_VS15, _VS16}:
         keycap = behind == _KEYCAP and re.match("[0-9#*]", before)
         return bool(keycap or _IS_PICTURE.match(before))
@@ -413,3 +418,70 @@ def _has_use(text: str, at: int) -> bool:
 def _is_joining(char: str) -> bool:
     """Whether `char` is a letter or mark of a script with joiners: the Indic ones stand behind a virama."""
     return bool(_IS_JOINING.match(char)) and unicodedata.category(char)[0] in "LM"
+
+
+# --- names of files -----------------------------------------------------------------------------------------
+
+_MAX_FILE_NAME = 245  # bytes of UTF-8: file systems take 255, and an unfinished file has ".part.json" beside it
+_NUMBER_ROOM = 10  # bytes for " (99999)" and more, the same for every number
+_MAX_RAW_FILE_NAME = 512  # code points looked at: no file system has longer names, and putting accents in order is slow
+_ODD_IN_FILES = re.compile(f'[/\\\\:*?"<>|{_HIDDEN_IN_LINES}]')
+_WHITE = re.compile(r"\s+")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE)
+_ENDING = re.compile(r"(?:\.tar)?\.[^. ]{1,16}$")
+_UNFINISHED = re.compile(r"\.(part(?:\.json)?)$", re.IGNORECASE)
+
+
+def clean_file_name(part: str) -> str:
+    """The name under which a file or folder is written, for one part of a path that somebody else gave.
+
+    One name and never a path: separators, what Windows forbids, controls, bidirectional and invisible characters
+    become "_" (joiners stay where `visible` keeps them), and so do leading dots; white space becomes single blanks,
+    none and no dot at the end. No device of Windows, never the name of an unfinished file (`.part`), composed (NFC),
+    1 to 245 bytes of UTF-8 with its ending kept; "file" where nothing is left. What comes out comes out again.
+    """
+    if len(part) > _MAX_RAW_FILE_NAME:
+        part = part[: _MAX_RAW_FILE_NAME - 64] + part[-64:]
+    name = _WHITE.sub(" ", unicodedata.normalize("NFC", part))
+    name = _ODD_IN_FILES.sub(lambda odd: odd[0] if _is_useful(odd) else "_", name)
+    name = name.strip(" ").rstrip(" .")
+    if name.startswith("."):
+        name = "_" + name.lstrip(" .")
+    if _DEVICE.match(name):
+        name = "_" + name
+    # Last, because what is cut can end in anything.
+    return _UNFINISHED.sub(r"_\1", _cut(name, _MAX_FILE_NAME)) or "file"
+
+
+def numbered_file_name(name: str, number: int) -> str:
+    """`name`, a clean one, for the file that is the `number`th of that name: `report (2).pdf`; 1 is `name` itself.
+
+    Room is made for five digits whatever the number is, so two names that are cut alike are alike for all numbers.
+    """
+    if number == 1:
+        return name
+    ending = _ending(name)
+    stem = _cut(name[: len(name) - len(ending)], _MAX_FILE_NAME - _NUMBER_ROOM - len(ending.encode()))
+    return f"{stem.rstrip(' .')} ({number}){ending}"
+
+
+def file_key(name: str) -> str:
+    """Equal for any two names that some file system takes for one: case, accents and the unseen make no difference."""
+    if name.isascii():
+        return name.lower()
+    name = unicodedata.normalize("NFKD", _UNSEEN.sub("", name))
+    return unicodedata.normalize("NFKD", name.upper().casefold())
+
+
+def _ending(name: str) -> str:
+    found = _ENDING.search(name, 1)
+    return found[0] if found else ""
+
+
+def _cut(name: str, size: int) -> str:
+    """`name` in at most `size` bytes of UTF-8, shortened before its ending."""
+    if len(name.encode()) <= size:
+        return name
+    ending = _ending(name)
+    stem = name[: len(name) - len(ending)].encode()[: size - len(ending.encode())].decode(errors="ignore")
+    return stem.rstrip(f" .{_JOINERS}") + ending

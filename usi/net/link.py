@@ -23,6 +23,7 @@ from usi.net.side import Traffic
 _HIGH_WATER = 256 * 1024  # bytes that asyncio holds for the kernel before the link's own queue fills
 _FLUSH_AT = 64 * 1024  # bytes in the queue that do not wait for the next turn
 _MOST_WAITING = 5_000  # messages of one sender: no honest one fills a read with so many so small
+_DATA_HELLO = len(wire.DATA_MAGIC) + wire.TICKET_SIZE
 _LINGER_BYTES = 64 * 1024  # read and thrown away after a refusal, so that a reset does not destroy it on its way
 
 
@@ -42,6 +43,9 @@ class Owner(Protocol):
 
     def link_closed(self, link: Link) -> None:
         """Called last: nothing more is read or written."""
+
+    def link_is_data(self, link: Link, ticket: bytes, sock: socket.socket) -> None:
+        """It is no link but a data connection, which now is the owner's; called in place of everything else."""
 
 
 class Flusher:
@@ -105,6 +109,7 @@ class Link(asyncio.Protocol):
         self._paused = False  # the owner does not want to hear more yet
         self._working = False  # a thread has the session
         self._backlog: list[bytes] = []
+        self._opening = b""  # the first bytes, until they say whether this is a data connection
         self._eof_waits = False
         self._ended = False
         self._ignored = 0
@@ -133,12 +138,31 @@ class Link(asyncio.Protocol):
             if self._ignored > _LINGER_BYTES:
                 self._abort()
             return
+        if self.session.role is Role.HOST and self.session.state is State.START and not self._working:
+            data, self._opening = self._opening + data, b""
+            if wire.DATA_MAGIC.startswith(data[: len(wire.DATA_MAGIC)]):
+                self._opening = data
+                if len(data) == _DATA_HELLO:
+                    self._become_data(data[len(wire.DATA_MAGIC) :])
+                elif len(data) > _DATA_HELLO:
+                    self._refuse(NotUsi())
+                return
         if self._working:
             self._backlog.append(data)
         elif self.session.state in (State.OPEN, State.KEYED):
             self._feed(data)
         else:
             self._feed_in_thread(data)
+
+    def _become_data(self, ticket: bytes) -> None:
+        """Hand the socket over: from here on threads read and write it, and this transport is done with it."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            given = transport.get_extra_info("socket")
+            sock = socket.fromfd(given.fileno(), given.family, given.type)
+            self._ended = True
+            self._owner.link_is_data(self, ticket, sock)
+            transport.abort()  # closes its own descriptor only
 
     def eof_received(self) -> bool:
         if self._working:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -21,20 +22,31 @@ class Memory:
         self.name = name
         """What stands in place of an address."""
         self._accept: asyncio.Future[Callable[[], asyncio.Protocol]] | None = None
+        self._take_data: Callable[[bytes, socket.socket], None]
         self._numbers = itertools.count(1)
 
-    def listen(self, accept: Callable[[], asyncio.Protocol]) -> None:
-        """Answer every call with a protocol made by `accept`."""
+    def listen(
+        self, accept: Callable[[], asyncio.Protocol], take_data: Callable[[bytes, socket.socket], None]
+    ) -> None:
+        """Answer every call with a protocol made by `accept`; give data connections, with their tickets, to
+        `take_data`."""
         listening = self._listening()
         if listening.done():
             raise RuntimeError("There is a host already.")
         listening.set_result(accept)
+        self._take_data = take_data
 
     async def connect(self, protocol: asyncio.Protocol) -> None:
         """Call the host: connect `protocol` with one of the host's making."""
         accept = await asyncio.shield(self._listening())
         address = (self.name, next(self._numbers))
         _join(protocol, accept(), address)
+
+    def open_data(self, ticket: bytes) -> socket.socket:
+        """A data connection: files move by threads, which need a real socket."""
+        near, far = socket.socketpair()
+        self._take_data(ticket, far)
+        return near
 
     def _listening(self) -> asyncio.Future[Callable[[], asyncio.Protocol]]:
         if self._accept is None:

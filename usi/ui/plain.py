@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import RawIOBase
 from typing import TYPE_CHECKING, TextIO, cast
@@ -26,11 +26,13 @@ from usi.config import Settings
 from usi.core import commands, text
 from usi.core import events as ev
 from usi.core.crypto import grouped
-from usi.core.errors import UsiError
+from usi.core.errors import LocalError, UsiError
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
+from usi.ui import amounts, trust
 from usi.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 _LINES_AHEAD = 256  # typed or printed lines between a thread and the program
 _LONGEST_LINE = 2 * MAX_TEXT  # bytes; more are not kept, for the line is refused anyway
 _CHUNK = 65_536
+_PROGRESS_SECONDS = 10.0  # between two lines about one transfer
 _PATIENCE = 2.0  # seconds at the end for an output that nobody reads
 
 
@@ -55,6 +58,7 @@ class _Plain:
         self._as_json = as_json
         self._stop = asyncio.Event()
         self._room = "general"
+        self._told_progress: dict[tuple[int, str], float] = {}
         self._notifier: Notifier | None = None
         if settings.notifications:
             from usi.ui.notify import Notifier
@@ -104,6 +108,8 @@ class _Plain:
                 typing.result()
                 if self._stay:
                     await asyncio.wait({showing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await self._settle(peer, stopping)
         finally:
             typing.cancel()
             await peer.close()
@@ -112,31 +118,57 @@ class _Plain:
                 showing.result()
         return peer.exit_status
 
+    async def _settle(self, peer: Peer, stopping: asyncio.Task[bool]) -> None:
+        """Wait until what was sent has arrived and no transfer is open."""
+        settling = asyncio.get_running_loop().create_task(peer.settle())
+        await asyncio.wait({settling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        settling.cancel()
+
     async def _show(self, peer: Peer, writer: _Writer) -> None:
         async for event in peer.events():
             if self._notifier is not None:
                 self._notifier.consider(event, focused=False, now=time.monotonic())
-            if isinstance(event, ev.Message):
+            if isinstance(event, ev.Chosen):
                 self._room = event.room
+            if isinstance(event, ev.FileProgress) and not self._is_time_for(event):
+                continue
             line = self._render(event)
             if line is not None and not await writer.write(line):
                 break  # nobody reads any more
+
+    def _is_time_for(self, event: ev.FileProgress) -> bool:
+        """Whether progress is told: to a program always, to a person now and then."""
+        now, transfer = time.monotonic(), (event.transfer, event.peer)
+        if not self._as_json and now - self._told_progress.setdefault(transfer, now) < _PROGRESS_SECONDS:
+            return False
+        self._told_progress[transfer] = now
+        return True
 
     async def _read(self, peer: Peer, writer: _Writer) -> None:
         """Do what each line asks for, until the input ends."""
         reader = _Reader(_raw(sys.stdin))
         while (line := await reader.line()) is not None:
-            if line.strip() and await peer.enter(line) and commands.parse(line) == commands.Mute():
+            if not line.strip():
+                continue
+            done, said = await peer.enter(line), _parsed(line)
+            if done and said == commands.Mute():
                 await writer.write(str(self._render(self._mute())))
+            elif isinstance(said, commands.Password) and (done or not sys.stdin.isatty()):
+                # Who pipes lines does not see a refusal, and the next one is a password all the same: never say it.
+                with unseen(sys.stdin):
+                    secret = await reader.line()
+                await peer.give((done and secret) or "")
+                if secret is None:
+                    return
 
     def _mute(self) -> ev.Notice:
         """Notifications of the room off, or on again."""
         if self._notifier is None:
             said = tr("There are no notifications to mute: -n turns them on.")
         elif self._notifier.mute(self._room):
-            said = tr("Notifications of #{room} are off; /mute turns them on again.", room=self._room)
+            said = tr("Notifications of {room} are off; /mute turns them on again.", room=title_of(self._room))
         else:
-            said = tr("Notifications of #{room} are on again.", room=self._room)
+            said = tr("Notifications of {room} are on again.", room=title_of(self._room))
         return ev.Notice(time=datetime.now(UTC), code="mute", text=said)
 
 
@@ -154,6 +186,9 @@ def to_json(event: ev.Event) -> str:
     return text.HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], line)
 
 
+_COMPARE = mark("Compare them with the host's /users by another way, such as a telephone call.")
+
+
 def to_plain(event: ev.Event) -> str | None:
     """An event as a line for a person, or None where there is nothing to say."""
     match event:
@@ -169,9 +204,19 @@ def to_plain(event: ev.Event) -> str | None:
                     tr("Connected to {host} port {port} as {name}", host=event.host, port=event.port, name=event.name),
                     f"{event.cipher}, {event.key_exchange}",
                     *_proof(event.fingerprint, event.words),
-                    tr("Compare them with the host's /users by another way, such as a telephone call."),
                 ]
+                + ([] if event.verified else [tr(_COMPARE)])
             )
+        case ev.FileOffer():
+            return _told([_offer(event)])
+        case ev.FileProgress():
+            return _told([_progress(event)])
+        case ev.FileDone():
+            return _told([_done(event)])
+        case ev.FileFailed() | ev.FileClosed():
+            return _told([f"{_inline(event.name)}: {_inline(event.text)}"])
+        case ev.Files():
+            return _told(_files(event))
         case ev.MemberJoined():
             if event.words:
                 return _told([tr("{name} joined (words: {words})", name=event.name, words=" ".join(event.words))])
@@ -186,10 +231,21 @@ def to_plain(event: ev.Event) -> str | None:
             return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
         case ev.Users():
             return _told(_users(event))
+        case ev.Invitation():
+            return _told(trust.invitation(event))
+        case ev.Password():
+            return _told([trust.password(event)])
         case ev.Verification():
             return _told(_verification(event))
         case ev.Info():
             return _told(_info(event))
+        case ev.Conversation():
+            return _told([event.text])
+        case ev.Chosen():
+            if event.private:
+                back = tr("/private alone goes back to the host's room.")
+                return _told([tr("What you type goes to {room}.", room=title_of(event.room)), back])
+            return _told([tr("What you type goes to {room}.", room=title_of(event.room))])
         case ev.Failed():
             said = _inline(event.message)
             return "! " + tr("Not delivered: {reason} Your text was: {text}", reason=event.text, text=said)
@@ -257,7 +313,73 @@ def _message(event: ev.Message) -> str | None:
         alarms.append(tr("signs as {name}", name=_inline(event.signed_as)))
     said = text.visible(event.text).replace("\n", "\n        ")
     who = f"* {event.from_}" if event.kind == "me" else f"{event.from_}:"
+    if event.private:
+        who = f"[{tr('private')} {event.room}] {who}"  # no name has brackets, so nobody can imitate it
     return f"[{clock}] {who}{''.join(f' [{alarm}]' for alarm in alarms)} {said}"
+
+
+def _offer(event: ev.FileOffer) -> str:
+    number, name, size = event.transfer, _inline(event.name), amounts.size(event.size)
+    if event.files is not None:
+        size = tr("folder of {count} files, {size}", count=event.files, size=size)
+    if event.mine:
+        return tr("You offer {name} ({size}) as number {number}; /cancel {number} takes it back.",
+                  name=name, size=size, number=number)  # fmt: skip
+    who = event.from_
+    if event.kept:
+        return tr("{name} ({size}) of {who} is begun: {percent} % are here; /accept {number} goes on.",
+                  name=name, size=size, who=who, number=number,
+                  percent=amounts.percent(event.kept, event.size))  # fmt: skip
+    return tr("{who} offers {name} ({size}): /accept {number} takes it, /decline {number} does not.",
+              who=who, name=name, size=size, number=number)  # fmt: skip
+
+
+def _progress(event: ev.FileProgress) -> str:
+    parts = [f"{amounts.percent(event.done, event.size)} %", amounts.speed(event.rate)]
+    if (left := amounts.left(event.done, event.size, event.rate)) is not None:
+        parts.append(tr("{time} left", time=left))
+    name, peer, said = _inline(event.name), event.peer, ", ".join(parts)
+    if event.direction == "in":
+        return tr("{name} from {peer}: {said}", name=name, peer=peer, said=said)
+    return tr("{name} to {peer}: {said}", name=name, peer=peer, said=said)
+
+
+def _done(event: ev.FileDone) -> str:
+    size, time_ = amounts.size(event.size), amounts.duration(event.seconds)
+    if event.direction == "in":
+        return tr("Received from {peer}: {path} ({size}, {time})",
+                  peer=event.peer, path=_inline(event.path), size=size, time=time_)  # fmt: skip
+    return tr("{peer} has {name} ({size}, {time}).",
+              peer=event.peer, name=_inline(event.name), size=size, time=time_)  # fmt: skip
+
+
+_STATES = {
+    "offered": mark("offered"),
+    "waiting": mark("waiting"),
+    "running": mark("under way"),
+    "done": mark("done"),
+    "failed": mark("stopped"),
+}
+
+
+def _files(event: ev.Files) -> list[str]:
+    lines = [tr("Received files go to {folder}", folder=_inline(event.folder))]
+    for row in event.transfers:
+        way = "↓" if row.direction == "in" else "↑"
+        who = f"  {row.peer}" if row.peer is not None else ""
+        state = tr(_STATES[row.state])
+        if row.state in ("running", "waiting", "failed") and row.done:
+            state += f", {amounts.percent(row.done, row.size)} %"
+        if row.state == "running":
+            state += f", {amounts.speed(row.rate)}"
+        lines.append(f"  {row.transfer} {way} {_inline(row.name)}  {amounts.size(row.size)}{who}  {state}")
+    if event.passing:
+        lines.append(tr("Passing through this host, sealed:"))
+    lines += [
+        f"  {passing.from_} → {passing.to}  {amounts.size(passing.bytes)}, {amounts.duration(passing.seconds)}"
+        for passing in event.passing
+    ]
+    return lines
 
 
 def _users(event: ev.Users) -> list[str]:
@@ -279,7 +401,10 @@ def _users(event: ev.Users) -> list[str]:
 
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
-        return [tr("{name} is verified.", name=event.name)]
+        return [trust.verified(event)]
+    if event.state == "differs" and event.pair:
+        return [tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
+                   "could have been reading.", name=event.name)]  # fmt: skip
     if event.state == "differs":
         return [tr("{name} is not who you think: the connection is ended.", name=event.name)]
     return [
@@ -408,6 +533,35 @@ def split_lines(chunks: Iterable[bytes | None]) -> Iterator[str]:
                 line, skipping = b"", True
     if line and not skipping:
         yield line.decode("utf-8", "replace")
+
+
+def _parsed(line: str) -> commands.Intent | None:
+    """What a line asks for; None where that is nothing possible, which was told already."""
+    with suppress(LocalError):
+        return commands.parse(line)
+    return None
+
+
+@contextmanager
+def unseen(stream: TextIO) -> Iterator[None]:
+    """Let a terminal not show what is typed, for the time of this block; elsewhere it changes nothing."""
+    try:
+        import termios
+    except ImportError:  # Windows shows it: its console has no such switch for lines
+        yield
+        return
+    try:
+        number = stream.fileno()
+        before = termios.tcgetattr(number)
+    except (OSError, ValueError, termios.error):
+        yield
+        return
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, name: str, callback: Callable[[], None]) -> None:
