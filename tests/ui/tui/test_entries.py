@@ -89,7 +89,7 @@ def test_hostile_text_is_shown_not_obeyed(every: Callable[[str], list[ev.Event]]
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_entry_fits_in_its_height(every: Callable[[str], list[ev.Event]], hostile: str, width: int) -> None:
-    for event in every(hostile):
+    for event in every(hostile[: 100 * width]):
         entry = entry_of(event)
         if entry is None:
             continue
