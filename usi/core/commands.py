@@ -17,8 +17,6 @@ MARKS = "/!"
 
 @dataclass(frozen=True)
 class Say:
-    """`room`: the key `room` of the conversation's events; None: the one that was chosen last."""
-
     text: str
     room: str | None = None
 
@@ -59,13 +57,6 @@ class Clear:
 @dataclass(frozen=True)
 class Mute:
     """Notifications of the current room, off and on again."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What is said from now on is meant for this conversation."""
-
-    room: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +111,7 @@ class Add:
     """More members for the private conversation that is chosen."""
 
     names: tuple[str, ...]
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +130,8 @@ class Go:
 class Leave:
     """Be out of the private conversation that is chosen."""
 
+    room: str | None = None
+
 
 
 @dataclass(frozen=True)
@@ -145,6 +139,7 @@ class Send:
     """/send: `line` holds the path and perhaps a name behind it; `usi.core.paths` reads it."""
 
     line: str
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,11 +164,13 @@ class Files:
     pass
 
 
+ForRoom = Say | Act | Send | Add | Leave
+"""What is meant for one conversation: `room` is the key `room` of its events; None: the one that was chosen last."""
 ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
-Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Turn | Quit | Secret | Invite
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit | Secret | Invite
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,12 @@ class UnreadableFile(LocalError):
     exit_status = 2
 
 
+class MissingLibrary(LocalError):
+    """USI needs the Python package {name}, which is not installed. Run pip install -r requirements.txt."""
+
+    code = "missing-library"
+
+
 class UnknownCommand(LocalError):
     """There is no command /{name}. /help lists them; to say a text that starts with / or !, double the mark."""
 

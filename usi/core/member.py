@@ -8,7 +8,7 @@ Messages from the hub and intents of the person go in; messages to the hub and e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
@@ -40,9 +40,9 @@ from usi.core.language import tr
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
 from usi.core.password import PasswordCheck, State
-from usi.core.private import PRIVATE_MARK, Private, Talk
+from usi.core.private import Private, Talk
 from usi.core.roster import Profile, Proof, Roster
-from usi.core.thread import Thread
+from usi.core.thread import PRIVATE_MARK, Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
 from usi.core.transfer import Offered
 
@@ -196,10 +196,22 @@ class Member:
                 self._say(self._find_thread(room), "text", said)
             case commands.Act(done, room):
                 self._say(self._find_thread(room), "me", done)
-            case commands.Tell() | commands.Private() | commands.Add() | commands.Block() | commands.Leave():
-                self._do_privately(intent)
             case commands.Go(room):
                 self._choose(self._find_thread(room))
+            case commands.Tell(name, said):
+                self._say(self._talk_with([name]), "text", said)
+            case commands.Private(names):
+                self._choose(self._talk_with(names) if names else self._find_thread(self._first_room.name))
+            case commands.Add(names, room):
+                self._private.add(self._find_talk(room), [self.roster.find(name) for name in names])
+            case commands.Leave(room):
+                talk = self._find_talk(room)
+                self._private.leave(talk)
+                if talk is self._current:
+                    self._choose(self._first_room)
+            case commands.Block(name):
+                self._find_thread(None)
+                self._private.block(self.roster.find(name))
             case commands.Nick(wanted):
                 name = text.clean_name(wanted)
                 if not self._present:
@@ -316,11 +328,22 @@ class Member:
             raise NotConnected
         if room is None:
             return self._current
-        threads: list[Thread] = [*self._rooms.values(), *self._private.talks, self._current]
+        threads: list[Thread] = [*self._rooms.values(), *self._private.known]
         for thread in threads:
             if room in (thread.name, thread.title):
                 return thread
         raise NoSuchRoom(room=room)
+
+    def _find_talk(self, room: str | None) -> Talk:
+        thread = self._find_thread(room)
+        if not isinstance(thread, Talk):
+            raise NotPrivate
+        return thread
+
+    def _talk_with(self, names: Iterable[str]) -> Talk:
+        """The private conversation with these, opened where there is none."""
+        self._find_thread(None)
+        return self._private.with_members([self.roster.find(name) for name in names])
 
     @property
     def _first_room(self) -> Thread:
@@ -329,27 +352,6 @@ class Member:
     def _choose(self, thread: Thread) -> None:
         self._current = thread
         self._emit(events.Chosen(time=self._time(), room=thread.name, private=thread.private))
-
-    def _do_privately(
-        self, intent: commands.Tell | commands.Private | commands.Add | commands.Block | commands.Leave
-    ) -> None:
-        current = self._find_thread(None)
-        match intent:
-            case commands.Tell(name, said):
-                self._say(self._private.with_members([self.roster.find(name)]), "text", said)
-            case commands.Private(()):
-                self._choose(self._first_room)
-            case commands.Private(names):
-                self._choose(self._private.with_members([self.roster.find(name) for name in names]))
-            case commands.Block(name):
-                self._private.block(self.roster.find(name))
-            case commands.Add(names) if isinstance(current, Talk):
-                self._private.add(current, [self.roster.find(name) for name in names])
-            case commands.Leave() if isinstance(current, Talk):
-                self._private.leave(current)
-                self._choose(self._first_room)
-            case _:
-                raise NotPrivate
 
     # --- saying something ---
 
@@ -401,13 +403,15 @@ class Member:
 
     # --- offering files ---
 
-    def offer(self, offered: Offered, name: str, now: float, to: str | None = None) -> Offer:
-        """Offer a file, under a cleaned name, to the conversation that is chosen, or privately to the member called
-        `to`. Raises `LocalError`."""
+    def offer(
+        self, offered: Offered, name: str, now: float, *, room: str | None = None, to: str | None = None
+    ) -> Offer:
+        """Offer a file, under a cleaned name, to a conversation (None: the one that is chosen), or privately to the
+        member called `to`. Raises `LocalError`."""
         self._pass_time(now)
         if len(self.offers.mine) >= OWN_OFFERS:
             raise TooManyOffers(count=OWN_OFFERS)
-        thread = self._find_thread(None) if to is None else self._private.with_members([self.roster.find(to)])
+        thread = self._find_thread(room) if to is None else self._talk_with([to])
         shown_id = self._post(thread, "offer", "", offer=offered)
         offer = self.offers.add(offered, self.id, self.name, thread.name, name, mine=True)
         readers = thread.everybody if isinstance(thread, Talk) else set(self.roster.here)

@@ -35,6 +35,7 @@ from usi.core.roster import Proof
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
 from usi.core.trace import Trace, Tracer, plain_detail
+from usi.net import probe
 from usi.net.client import Client
 from usi.net.files import Files
 from usi.net.host import Host
@@ -42,7 +43,7 @@ from usi.net.memory import Memory
 from usi.net.side import Side
 from usi.store.peers import KnownPeers
 
-__all__ = ["Memory", "Peer", "connect", "host"]
+__all__ = ["Memory", "Peer", "connect", "host", "probe"]
 
 _TICK = 1.0
 _SLEPT = 5.0
@@ -214,9 +215,10 @@ class Peer:
 
     async def do(self, intent: commands.Intent) -> None:
         """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
+        if isinstance(intent, commands.ForRoom):
+            intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
         match intent:
             case commands.Say() | commands.Act():
-                intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
                 while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
                 self._act(intent)
@@ -248,8 +250,8 @@ class Peer:
                 self._emit(self._info())
             case commands.Quit():
                 await self.close()
-            case commands.Clear() | commands.Mute() | commands.Turn():
-                pass  # a matter of the face; there is one conversation
+            case commands.Clear() | commands.Mute():
+                pass  # a matter of the face
 
     def _act(self, intent: commands.ForMember) -> None:
         if self._ended_by is not None or not self._connected:

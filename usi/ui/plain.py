@@ -28,6 +28,7 @@ from usi.core import events as ev
 from usi.core.crypto import grouped
 from usi.core.errors import LocalError, UsiError
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
@@ -165,9 +166,9 @@ class _Plain:
         if self._notifier is None:
             said = tr("There are no notifications to mute: -n turns them on.")
         elif self._notifier.mute(self._room):
-            said = tr("Notifications of {room} are off; /mute turns them on again.", room=_titled(self._room))
+            said = tr("Notifications of {room} are off; /mute turns them on again.", room=title_of(self._room))
         else:
-            said = tr("Notifications of {room} are on again.", room=_titled(self._room))
+            said = tr("Notifications of {room} are on again.", room=title_of(self._room))
         return ev.Notice(time=datetime.now(UTC), code="mute", text=said)
 
 
@@ -243,8 +244,8 @@ def to_plain(event: ev.Event) -> str | None:
         case ev.Chosen():
             if event.private:
                 back = tr("/private alone goes back to the host's room.")
-                return _told([tr("What you type goes to {room}.", room=_titled(event.room)), back])
-            return _told([tr("What you type goes to {room}.", room=_titled(event.room))])
+                return _told([tr("What you type goes to {room}.", room=title_of(event.room)), back])
+            return _told([tr("What you type goes to {room}.", room=title_of(event.room))])
         case ev.Failed():
             said = _inline(event.message)
             return "! " + tr("Not delivered: {reason} Your text was: {text}", reason=event.text, text=said)
@@ -412,11 +413,6 @@ def _verification(event: ev.Verification) -> list[str]:
         f"  {_grouped(event.fingerprint)}",
         tr("If they match, say /verify {name} yes; if they differ, /verify {name} no.", name=event.name),
     ]
-
-
-def _titled(room: str) -> str:
-    """A conversation as it is called in a sentence; private ones have their mark in the name."""
-    return room if room.startswith("@") else f"#{room}"
 
 
 def _info(event: ev.Info) -> list[str]:

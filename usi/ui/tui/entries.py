@@ -33,7 +33,9 @@ _MARK = 2  # cells at the right edge for the state of an own message
 _GAP = 2  # cells between a name and the text
 _COLUMN = re.compile(r"(?:\S.*? {2,}| +)(?=\S)")
 _LEFT = {"cut": mark("connection lost"), "silent": mark("no sign of life"), "too-slow": mark("too slow")}
-_SUSPICIOUS = frozenset({"withheld", "withheld-from", "repeated", "unreadable", "name-changed-hands"})
+_SUSPICIOUS = frozenset(
+    {"withheld", "withheld-from", "repeated", "unreadable", "name-changed-hands", "outsider", "pair-ended"}
+)
 """Codes of notices that may mean an attack."""
 
 
@@ -216,6 +218,13 @@ def entry_of(event: ev.Event) -> Entry | None:
             return _invitation(event)
         case ev.Info():
             return _info(event)
+        case ev.Conversation() if event.state == "asked":
+            return Entry("notice", event.time, [("strong", f"⚠ {event.text}")])
+        case ev.Conversation():
+            lock = event.verified and event.state in ("open", "changed")
+            sign = "⚿" if lock else "✗" if event.state == "closed" else "…" if event.state == "opening" else "⚠"
+            role: Role = "quiet" if lock or event.state == "opening" else "alarm"
+            return Entry("notice", event.time, [(role, f"{sign} {event.text}")])
         case ev.Notice() if event.code in _SUSPICIOUS:
             return Entry("notice", event.time, [("alarm", f"⚠ {event.text}")])
         case ev.Notice() | ev.Reconnecting():
@@ -224,6 +233,17 @@ def entry_of(event: ev.Event) -> Entry | None:
             return Entry("failure", event.time, [("alarm", f"! {event.text}")])
         case ev.Disconnected():
             return Entry("failure", event.time, [("strong", event.text)])
+        case _:
+            return None
+
+
+def place_of(event: ev.Event) -> str | None:
+    """The conversation that an event belongs to; None: the one that is looked at."""
+    match event:
+        case ev.Message() | ev.FileOffer():
+            return event.room
+        case ev.Conversation() if event.state != "asked":
+            return event.room
         case _:
             return None
 
