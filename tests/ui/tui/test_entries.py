@@ -60,6 +60,11 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.Verification(time=time, **name, **ids, **proof, state="open", preset=False),
             ev.Verification(time=time, **name, **ids, **proof, state="verified", preset=False),
             ev.Verification(time=time, **name, **ids, **proof, state="differs", preset=False),
+            *(
+                ev.Invitation(time=time, until=time, state=state, locator="lilac", failed=1, limit=20, address=text)
+                for state in ("open", "used", "failed", "burned")
+            ),
+            *(ev.Password(time=time, **name, **ids, state=state) for state in ("wanted", "asked", "sent", "differs")),
             ev.Info(time=time, **name, **facts, **counts, **proof),
             ev.Reconnecting(time=time, code="cut", text=text, attempt=1),
             ev.Disconnected(time=time, code="cut", text=text),
