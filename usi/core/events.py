@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from usi.core.trace import Direction
+from usi.core.trace import Detail, Direction, Plain, Secret
 
 Signature = Literal["good", "bad", "missing"]
 
@@ -294,6 +294,13 @@ class Error(Event, frozen=True, tag="error"):
 class TraceEvent(Event, frozen=True, tag="trace"):
     step: str
     direction: Direction
-    detail: dict[str, str | int | float | bool | None]
+    detail: dict[str, Plain]
+    """JSON-ready; secrets are masked."""
     link: str
     """Which connection: an address and port, or `content` for what is sealed inside."""
+
+    @property
+    def secrets(self) -> dict[str, Secret]:
+        """What the masks in `detail` stand for, by name: only for a person who asks to see one, and only in the
+        process where it was traced."""
+        return self.detail.secrets if isinstance(self.detail, Detail) else {}

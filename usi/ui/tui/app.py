@@ -14,7 +14,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.notifications import SeverityLevel
-from textual.worker import Worker
+from textual.worker import Worker, WorkerFailed
 
 from usi.config import Settings
 from usi.core import commands
@@ -42,13 +42,21 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def run(settings: Settings) -> int:
-    """Host or join on a screen; returns the exit status."""
+    """Host or join on a screen; returns the exit status. Raises what should not have happened."""
     app = UsiApp(settings, on_terminal=True)
-    status = app.run()
+    app.run()
+    return outcome(app)
+
+
+def outcome(app: UsiApp) -> int:
+    """The exit status of an application that has ended, once the terminal is as it was before. Says why it could not
+    host or join; raises what should not have happened."""
+    if app.mishap is not None:
+        raise app.mishap
     if app.failure is not None:
         say_error(app.failure)
         return app.failure.exit_status
-    return app.return_code or 0 if status is None else status
+    return app.return_code or 0 if app.return_value is None else app.return_value
 
 
 def _driver() -> type[Driver] | None:
@@ -104,6 +112,8 @@ class UsiApp(App[int]):
         self._on_terminal = on_terminal
         self.failure: UsiError | None = None
         """Why the last attempt to host or join failed."""
+        self.mishap: BaseException | None = None
+        """What ended the program and should not have happened."""
         self._settings = settings
         self._make_peer = make_peer or (lambda: Peer(settings))
         self._peer = peer or self._make_peer()
@@ -428,6 +438,15 @@ class UsiApp(App[int]):
     async def _leave(self) -> None:
         await self._peer.close()
         self.exit(self._peer.exit_status)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """On a terminal, end without the long report that Textual prints: whoever called `run` gets the exception."""
+        if not self._on_terminal:
+            super()._handle_exception(error)
+            return
+        self._return_code = 1
+        self.mishap = self.mishap or (error.error if isinstance(error, WorkerFailed) else error)
+        self._close_messages_no_wait()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

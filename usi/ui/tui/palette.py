@@ -10,6 +10,8 @@ from typing import Protocol, cast
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.theme import ThemeProvider
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 from usi.core import commands
 from usi.core import events as ev
@@ -82,12 +84,27 @@ class Offers(Provider):
         return _Found(command.listed, tr(command.summary), run)
 
 
-def palette() -> CommandPalette:
-    return CommandPalette(placeholder=tr("Search for commands and members …"), id="--command-palette")
+class Palette(CommandPalette):
+    """Textual's palette, with its answer to a search that finds nothing in the person's language."""
+
+    def _start_no_matches_countdown(self, search_value: str) -> None:
+        self._stop_no_matches_countdown()
+
+        def tell() -> None:
+            if search_value:  # nothing was found, rather than nothing looked for
+                said = Content(tr("Nothing found"))
+                self.query_one(OptionList).add_option(Option(said, disabled=True, id=self._NO_MATCHES))
+            self._list_visible = bool(search_value)
+
+        self._no_matches_timer = self.set_timer(self._NO_MATCHES_COUNTDOWN, tell)
 
 
-def themes() -> CommandPalette:
-    return CommandPalette(providers=[ThemeProvider], placeholder=tr("Search for themes …"))
+def palette() -> Palette:
+    return Palette(placeholder=tr("Search for commands and members …"), id="--command-palette")
+
+
+def themes() -> Palette:
+    return Palette(providers=[ThemeProvider], placeholder=tr("Search for themes …"))
 
 
 def _plain(text: str) -> str:

@@ -483,6 +483,43 @@ async def test_panels_unfold_and_take_the_focus(
             assert inside(stage)
 
 
+@pytest.mark.parametrize("hosting", [True, False])
+async def test_what_was_folded_stays_so_when_the_size_changes(open_stage: Open, hosting: bool) -> None:
+    panels = {"f3": Members, "f8": Conversations, "f4": Tracing} | ({"f5": Activity} if hosting else {})
+    async with open_stage((120, 35), dev=True, hosting=hosting) as stage:
+
+        async def shown(width: int, height: int) -> set[str]:
+            await stage.pilot.resize_terminal(width, height)
+            await stage.pilot.pause()
+            assert stage.transcript.region, "what is said is never folded away by itself"
+            assert inside(stage)
+            return {key for key, panel in panels.items() if stage.get(panel).region}
+
+        assert await shown(120, 35) == {*panels}
+        for key in panels:
+            await stage.pilot.press(key)
+            await stage.pilot.pause()
+        for size in ((120, 35), (120, 17), (120, 18), (40, 12), (80, 24), (63, 20), (64, 20), (200, 60)):
+            assert not await shown(*size)
+        for key in panels:
+            await stage.pilot.press(key)
+            await stage.pilot.pause()
+        assert await shown(200, 60) == {*panels}
+        assert not await shown(40, 12)
+        await shown(80, 24)
+        await stage.pilot.press("f8")
+        assert await shown(80, 24) >= {"f8", "f4"}
+        assert "f3" not in await shown(80, 24)
+        assert not await shown(40, 12)
+        assert {"f8", "f3"} <= await shown(120, 24)
+        await shown(40, 12)
+        await stage.pilot.press("f4")
+        await stage.pilot.pause()
+        assert stage.get(Tracing).region
+        assert not stage.transcript.region, "in its place, because it was asked for"
+        await shown(120, 35)
+
+
 async def test_a_name_and_a_command_are_completed(open_stage: Open) -> None:
     async with open_stage() as stage:
         await stage.pilot.press(*"/ver", "tab", "b", "tab")

@@ -50,6 +50,8 @@ _IMPORTANT_KEYS = (
 )  # fmt: skip
 _PANELS: dict[str, type[Widget]] = {"side": Members, "rooms": Conversations, "activity": Activity, "tracing": Tracing}
 """What can be folded away, and what of it takes the focus."""
+_FOLDED = {"rooms": ("-medium",), "activity": ("-high",)}
+"""Where a panel that there is room for is folded away until it is wanted."""
 
 
 class Panels(Vertical):
@@ -267,7 +269,7 @@ class ChatScreen(Screen[None]):
     @on(Conversations.Opened)
     def _opened(self, message: Conversations.Opened) -> None:
         """Go to a conversation; there is only the one on the screen as yet, so to its end."""
-        if self.has_class("-narrow") and self.has_class("-fold-rooms"):
+        if self.has_class("-narrow") and self.has_class("-instead-rooms"):
             self.action_fold("rooms")
         self.action_latest()
         self.query_one(Composer).focus()
@@ -399,15 +401,19 @@ class ChatScreen(Screen[None]):
         self.query_one(Composer).focus().paste(event.text)
 
     def action_fold(self, panel: str) -> None:
-        """Show a panel and go into it, or fold it away."""
-        self.toggle_class(f"-fold-{panel}")
-        folded, rooms = self.has_class("-fold-side"), self.has_class("-fold-rooms")
-        if self.has_class("-narrow") and panel in ("side", "rooms"):  # one at a time, in place of the transcript
-            self.remove_class("-fold-rooms" if panel == "side" else "-fold-side")
-        elif self.has_class("-medium") and panel == "rooms":  # one of them beside the transcript
-            self.set_class(rooms, "-fold-side")
-        elif self.has_class("-medium") and panel == "side" and not folded:
-            self.remove_class("-fold-rooms")
+        """Show a panel and go into it, or fold it away. What is wanted holds for terminals of other sizes, too."""
+        if self.has_class("-narrow" if panel in ("side", "rooms") else "-low"):  # one at a time, in place of the rest
+            instead = self.has_class(f"-instead-{panel}")
+            self.remove_class(*(f"-instead-{each}" for each in _PANELS))
+            self.set_class(not instead, f"-instead-{panel}")
+        elif panel == "side" and self.has_class("-medium") and self.has_class("-show-rooms"):  # one of these two
+            self.remove_class("-show-rooms", "-hide-side")
+        else:
+            by_itself = not any(self.has_class(shape) for shape in _FOLDED.get(panel, ()))
+            shown = self.has_class(f"-show-{panel}") or (by_itself and not self.has_class(f"-hide-{panel}"))
+            self.remove_class(f"-instead-{panel}")
+            self.set_class(shown and by_itself, f"-hide-{panel}")
+            self.set_class(not (shown or by_itself), f"-show-{panel}")
         self.call_after_refresh(self._go_into, panel)
 
     def _go_into(self, panel: str) -> None:
