@@ -41,7 +41,7 @@ from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
 
 _KEYS = (
-    "help", "verify", "rejoin", "members", "inspector", "inspect", "activity", "rooms", "retry", "latest", "palette",
+    "help", "verify", "file", "rejoin", "offer", "members", "inspector", "inspect", "activity", "rooms", "retry", "latest", "palette",
     "send", "newline", "quit",
 )  # fmt: skip
 _IMPORTANT_KEYS = (
