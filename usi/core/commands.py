@@ -58,6 +58,13 @@ class Mute:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """What is said from now on is meant for this conversation."""
+
+    room: str
+
+
+@dataclass(frozen=True)
 class Quit:
     pass
 
@@ -103,7 +110,7 @@ ForMember = Say | Act | Nick | Users | Verify
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
-Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Turn | Quit
 
 
 @dataclass(frozen=True)

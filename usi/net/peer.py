@@ -192,8 +192,8 @@ class Peer:
                 self._emit(self._info())
             case commands.Quit():
                 await self.close()
-            case commands.Clear() | commands.Mute():
-                pass  # a matter of the face
+            case commands.Clear() | commands.Mute() | commands.Turn():
+                pass  # a matter of the face; there is one conversation
 
     def _act(self, intent: commands.ForMember) -> None:
         if self._ended_by is not None or not self._connected:

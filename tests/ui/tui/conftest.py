@@ -108,7 +108,7 @@ class Stage:
 
     @property
     def transcript(self) -> Transcript:
-        return self.chat.query_one(Transcript)
+        return self.chat.transcript
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Let the screen work until the condition holds."""

@@ -80,6 +80,14 @@ async def test_members_with_hostile_names(open_stage: Open, cast: SimpleNamespac
         await stage.until(lambda: stage.peer.wanted == [commands.Verify(host.name)])
 
 
+async def test_another_conversation(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(cast.said("psst", room="[/oops] bob", private=True))
+        await search(stage, "go to", "Go to [/oops] bob")
+        await choose(stage)
+        await stage.until(lambda: stage.chat.situation.status.room == "[/oops] bob")
+
+
 async def test_themes(open_stage: Open) -> None:
     async with open_stage() as stage:
         await search(stage, "Theme", "Theme")

@@ -351,6 +351,15 @@ class UsiApp(App[int]):
         if self.screen is self.chat:
             _ = self.push_screen(palette.palette())
 
+    def conversations(self) -> list[str]:
+        """Those that are not on the screen."""
+        situation = self.chat.situation
+        return [room for room in situation.unread if room != situation.status.room]
+
+    def go_to(self, room: str) -> None:
+        """Show another conversation."""
+        self.chat.go_to(room)
+
     def choose_theme(self) -> None:
         _ = self.push_screen(palette.themes())
 
@@ -416,7 +425,10 @@ class UsiApp(App[int]):
         room = inline(message.room)
         if self._notifier is None:
             self.say(tr("There are no notifications to turn off: start with -n to have them."), "warning")
-        elif self._notifier.mute(message.room):
+            return
+        muted = self._notifier.mute(message.room)
+        self.chat.mute(message.room, muted)
+        if muted:
             self.say(tr("No more notifications of #{room}.", room=room))
         else:
             self.say(tr("Notifications of #{room} again.", room=room))

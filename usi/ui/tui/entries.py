@@ -104,6 +104,8 @@ class Entry:
     """The time is shown to the second."""
     unsent: str = ""
     """What was not delivered, while it may be tried again."""
+    old: bool = False
+    """It was said before one came, so it is not new."""
     _spans: list[tuple[Span, ...]] | None = field(default=None, repr=False)
     """Links and code in each of `rows`, once somebody wanted to know."""
 
@@ -298,6 +300,7 @@ def _said(event: ev.Message) -> Entry:
         mine=event.mine,
         state="sending" if event.mine else "",
         day=(event.sent_at if event.history else event.time).astimezone().date(),
+        old=event.history,
     )
 
 

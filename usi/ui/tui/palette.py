@@ -25,6 +25,8 @@ class Performer(Protocol):
     def perform(self, intent: commands.Intent) -> None: ...
     def prefill(self, text: str) -> None: ...
     def verify(self, member: str) -> None: ...
+    def go_to(self, room: str) -> None: ...
+    def conversations(self) -> list[str]: ...
     def choose_theme(self) -> None: ...
     def others(self) -> list[ev.Member]: ...
 
@@ -61,11 +63,14 @@ class Offers(Provider):
                 yield Hit(max(in_text, in_help / 2), shown, found.run, found.text, _plain(found.help))
 
     def offers(self) -> Iterable[_Found]:
-        """The commands of the registry (what takes a text goes to the input to be completed), themes, and the members
-        that there is something to compare with."""
+        """The commands of the registry (what takes a text goes to the input to be completed), themes, the other
+        conversations, and the members that there is something to compare with."""
         performer = self.performer
         yield from map(self._offer, commands.COMMANDS)
         yield _Found(tr("Theme"), tr("choose other colours, for this run"), performer.choose_theme)
+        for room in performer.conversations():
+            said = tr("Go to {room}", room=inline(room))
+            yield _Found(said, tr("another conversation"), partial(performer.go_to, room))
         for member in performer.others():
             state = tr("verified") if member.verified else tr("not verified")
             yield _Found(tr("Verify {name}", name=inline(member.name)), state, partial(performer.verify, member.member))

@@ -67,7 +67,7 @@ class PathInput(Input):
     async def _on_key(self, event: events.Key) -> None:
         listing = bool(self._suggestions.display)
         candidate = self._suggestions.candidate
-        if event.key == "tab" and self.value[: self.cursor_position] != "" or event.key == "tab" and listing:
+        if (event.key == "tab" and self.value[: self.cursor_position] != "") or (event.key == "tab" and listing):
             self.complete()
         elif listing and event.key in ("up", "down"):
             self._suggestions.action_move(-1 if event.key == "up" else 1)

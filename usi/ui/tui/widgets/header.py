@@ -41,7 +41,7 @@ class HeaderBar(Widget):
             )
             left.append((0, self._styled(doing, "room")))
             return left, right
-        left.append((0, self._styled(f"#{status.room}", "room")))
+        left.append((0, self._styled(f"{'⚿ ' if status.private else '#'}{status.room}", "room")))
         if status.phase == "ended":
             right.append((0, self._styled(f"✗ {tr('disconnected')}", "alarm")))
             right.insert(0, (2, self._styled(status.place, "quiet")))
