@@ -20,9 +20,9 @@ _COUNTED = 100_000  # entries of a folder that are looked at
 
 
 def dropped(text: str) -> list[str]:
-    """The paths that a paste consists of, if it is nothing else and something is at each of them: one a line, or several
-    on a line as terminals write them. Only whole paths, from the root or the home folder on, so that a word that is also
-    the name of a file stays a word."""
+    """The paths that a paste consists of, if it is nothing else and something is at each of them: one a line, or
+    several on a line as terminals write them. Only whole paths, from the root or the home folder on, so that a word
+    that is also the name of a file stays a word."""
     lines = text.strip().splitlines()
     if not lines or len(text) > _LONGEST or len(lines) > _MOST:
         return []
@@ -86,8 +86,9 @@ class Found(NamedTuple):
 
 
 def measure(path: str, cancelled: Callable[[], bool] = lambda: False) -> Found | None:
-    """How much there is at a path; None for what cannot be sent or seen. Links within a folder are not followed. Blocks:
-    for a thread, which stops when `cancelled` says so."""
+    """How much there is at a path; None for what cannot be sent or seen. Links within a folder are not followed.
+
+    Blocks: for a thread, which stops when `cancelled` says so."""
     try:
         seen = os.stat(path)
     except (OSError, ValueError):

@@ -121,10 +121,11 @@ class Situation:
                     cipher=event.cipher,
                     key_exchange=event.key_exchange,
                 )
-            case ev.Message():
+            case ev.Message() | ev.FileOffer():
                 if event.private:
                     self.private.add(event.room)
-                new = event.room != self._status.room and not (event.mine or event.history)
+                old = isinstance(event, ev.Message) and event.history
+                new = event.room != self._status.room and not (event.mine or old)
                 self.unread[event.room] = self.unread.get(event.room, 0) + new
             case ev.Users():
                 self.members = {member.member: member for member in event.members}

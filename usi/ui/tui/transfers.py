@@ -143,6 +143,11 @@ class Deals:
         """What something can be done about."""
         return [deal for deal in self._by_number.values() if deal.deeds]
 
+    @property
+    def unanswered(self) -> list[Deal]:
+        """Other people's offers that are neither taken nor refused, or that may go on."""
+        return [deal for deal in self.open if not deal.offer.mine and not deal.under_way]
+
     def find(self, number: int) -> Deal | None:
         return self._by_number.get(number)
 

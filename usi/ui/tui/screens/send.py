@@ -67,7 +67,7 @@ class PathInput(Input):
     async def _on_key(self, event: events.Key) -> None:
         listing = bool(self._suggestions.display)
         candidate = self._suggestions.candidate
-        if (event.key == "tab" and self.value[: self.cursor_position] != "") or (event.key == "tab" and listing):
+        if event.key == "tab" and (listing or self.value[: self.cursor_position]):
             self.complete()
         elif listing and event.key in ("up", "down"):
             self._suggestions.action_move(-1 if event.key == "up" else 1)
@@ -95,8 +95,9 @@ class Folder(DirectoryTree):
         return Text(inline(str(label)) or " ", no_wrap=True)
 
     def render_label(self, node: TreeNode[DirEntry], base_style: Style, style: Style) -> Text:
-        icon = (self.ICON_NODE_EXPANDED if node.is_expanded else self.ICON_NODE) if node.allow_expand else self.ICON_FILE
-        return Text.assemble((icon, base_style), (node.label.plain if isinstance(node.label, Text) else "", style))
+        folder = self.ICON_NODE_EXPANDED if node.is_expanded else self.ICON_NODE
+        label = node.label if isinstance(node.label, Text) else self.process_label(node.label)
+        return Text.assemble((folder if node.allow_expand else self.ICON_FILE, base_style), (label.plain, style))
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         return (path for path in paths if not path.name.startswith("."))
@@ -199,8 +200,8 @@ class SendDialog(Dialog[str]):
     def _measured(self, path: str, found: Found | None) -> None:
         if self.is_attached and path == self.path:
             name = inline(os.path.basename(path.rstrip("/\\")) or path)
-            said = f"{name}: {found}" if found is not None else tr("This is neither a file nor a folder, or cannot be seen.")
-            self._tell(found, said)
+            unfit = tr("This is neither a file nor a folder, or cannot be seen.")
+            self._tell(found, f"{name}: {found}" if found is not None else unfit)
 
     def _tell(self, found: Found | None, said: str) -> None:
         self.query_one("#found", Static).update(said)

@@ -14,6 +14,7 @@ from textual.widgets import TextArea
 from usi.core.text import visible
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate, Completion, complete
+from usi.ui.tui.looking import dropped
 from usi.ui.tui.widgets.suggestions import Suggestions
 
 _NEWLINE = ("ctrl+j", "shift+enter", "alt+enter")
@@ -59,9 +60,18 @@ Enter sends. Ctrl+J begins a new line; Shift+Enter and Alt+Enter do too where th
 at the edges bring back what was sent before. `/` or `!` begins a command; `//` says a text that begins with `/`. A
 paste of several lines is one text and never a command.
 
-Tab completes commands and the names of members. Where there are several ways to go on, a list shows them: Tab, Up and
+Tab completes commands, the names of members, and paths behind `/send`. Dropping a file here, or pasting its path, asks
+whether to send it. Where there are several ways to go on, a list shows them: Tab, Up and
 Down choose, Enter takes one, Escape closes the list.
 """)
+
+    @dataclass
+    class Dropped(Message):
+        """Files were dropped here, or their paths pasted, and nothing else stands here."""
+
+        paths: list[str]
+        text: str
+        """What came, to be inserted if that is what was meant."""
 
     @dataclass
     class Submitted(Message):
@@ -279,10 +289,21 @@ Down choose, Enter takes one, Escape closes the list.
         self.paste(event.text)
 
     def paste(self, pasted: str) -> None:
-        """Insert a pasted text. One of several lines at the very beginning makes the whole a text, never a command."""
+        """Insert a pasted text, unless it is the path of a file, and nothing else: then ask what is meant."""
+        paths = dropped(pasted) if not self.text else []
+        if paths:
+            self.post_message(self.Dropped(paths, pasted))
+        else:
+            self.insert_pasted(pasted)
+
+    def insert_pasted(self, pasted: str, *, literal: bool = False) -> None:
+        """Insert a pasted text. One of several lines, or a `literal` one, at the very beginning makes the whole a text,
+        never a command."""
         text = _CONTROL.sub(lambda found: visible(found.group()), pasted.replace("\r\n", "\n").replace("\r", "\n"))
         if "\n" not in text.rstrip("\n"):
             text = text.rstrip("\n")
-        elif min(self.selection) == (0, 0):
+        else:
+            literal = True
+        if literal and min(self.selection) == (0, 0):
             self._pasted = text.partition("\n")[0]
         self.insert(text)

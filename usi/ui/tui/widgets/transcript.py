@@ -25,7 +25,7 @@ _MARKS = {"": "", "sending": "…", "delivered": "✓", "failed": "✗"}
 
 
 class Spot(NamedTuple):
-    """Something in an entry that Enter or a click does: opens a link, a button of an offer, or sends again (neither)."""
+    """Something in an entry that Enter or a click does: a link, a button of an offer, or to send again (without)."""
 
     entry: Entry
     url: str
@@ -322,17 +322,19 @@ them, ✗ when they were not delivered.
         elif may_open(url):
             self.post_message(self.LinkChosen(url))
 
-    def go_to_offer(self, number: int | None = None) -> None:
-        """Go to the first button of an offer: of this one, or of the newest that waits for an answer, from there on to
-        the next older one."""
+    def go_to_offer(self, number: int | None = None) -> bool:
+        """Go to the first button of this offer, or of the newest that waits for an answer; from there, to that of the
+        next older one. False where there is none."""
         offers = [entry for entry in self._blocks if isinstance(entry, OfferEntry) and entry.deal.deeds]
         if number is not None:
             offers = [entry for entry in offers if entry.deal.number == number]
-        offers = [entry for entry in offers if not entry.deal.offer.mine and not entry.deal.under_way] or offers
+        else:
+            offers = [entry for entry in offers if not entry.deal.offer.mine and not entry.deal.under_way]
         if offers:
             here = offers.index(self._spot.entry) if self._spot is not None and self._spot.entry in offers else 0
             self.focus()
             self._go_to(Spot(offers[here - 1], offers[here - 1].deal.deeds[0]))
+        return bool(offers)
 
     def action_spot(self, direction: int) -> None:
         """Go to the next spot in this direction; from below the last line, if one is nowhere yet."""

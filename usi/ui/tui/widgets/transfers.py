@@ -59,8 +59,8 @@ class Ways(Choices[Way]):
 ## Transfers
 
 ↓ is received, ↑ is sent to somebody. Up and Down choose one, and below stand its speed and the time that is left. Enter
-or a click goes to the offer in the conversation. Delete, or a click on ×, stops it; what has arrived is kept, and it can
-be gone on with. What has arrived whole leaves the list by itself; what failed stays until it goes on or you delete it.
+or a click goes to the offer in the conversation. Delete, or a click on ×, stops it; what has arrived is kept, and it
+can go on later. What has arrived whole leaves the list by itself; what failed stays until it goes on or you delete it.
 """)
 
     @dataclass
