@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+from rich.cells import cell_len
 
 from usi.core import events as ev
 from usi.core.language import tr
@@ -14,10 +17,9 @@ from usi.ui.tui.spans import Span
 from usi.ui.tui.transfers import Deal, Fetch, bar, pace, percent, short
 
 _NAME = 48  # cells of a name
-_BAR = 12  # cells
+_BAR = 10  # cells
 _ROWS = 6  # receivers that have a line of their own
 _NAMES = 6  # of those who have it
-_FIXED = "\u00a0"  # what is on a button stays on one line
 
 _LABELS = {
     "accept": mark("accept"),
@@ -66,40 +68,50 @@ def label_of(deed: str) -> str:
     return tr(_LABELS[deed])
 
 
+SpanRole = Literal["quiet", "bar"]
 _Row = tuple[Role, str, tuple[Span, ...]]
 
 
-def _row(role: Role, said: str, deeds: Sequence[str] = ()) -> _Row:
-    """A line of an offer with its buttons behind the text."""
+def _row(role: Role, said: str, deeds: Sequence[str] = (), dressed: Sequence[tuple[str, SpanRole]] = ()) -> _Row:
+    """A line of an offer with its buttons behind the text; `dressed` are parts of the text that look otherwise."""
     spans = []
+    for part, look in dressed:
+        at = said.rindex(part)
+        spans.append(Span(at, at + len(part), look))
     for deed in deeds:
-        said += "  " if said else ""
-        label = f"[{label_of(deed)}]".replace(" ", _FIXED)
+        said += ("  " if deed == deeds[0] else _whole("  ")) if said else ""
+        label = _whole(f"[{label_of(deed)}]")
         spans.append(Span(len(said), len(said) + len(label), "button", deed))
         said += label
     return role, said, tuple(spans)
 
 
+def _whole(said: str) -> str:
+    """With spaces at which no line is broken."""
+    return said.replace(" ", "\u00a0")
+
+
 def _rows(deal: Deal) -> list[_Row]:
     offered, deeds = _offered(deal.offer), deal.deeds
+    number: list[tuple[str, SpanRole]] = [(f"#{deal.number}", "quiet")]
     fetch = deal.incoming
     if deal.offer.mine:
-        return [_row("text", offered, deeds), *_receivers(deal)]
+        return [_row("text", offered, deeds, number), *_receivers(deal)]
     if fetch is None:
-        return [_row("text", offered, deeds), *([_over(deal.closed)] if deal.closed is not None else [])]
-    rows = [_row("text", offered)]
+        return [_row("text", offered, deeds, number), *([_over(deal.closed)] if deal.closed is not None else [])]
+    rows = [_row("text", offered, (), number)]
     match fetch.state:
         case "waiting" | "running":
-            rows.append(_row("text", _progress(fetch), deeds))
+            rows.append(_progress(fetch, deeds))
         case "done":
-            how = f"{amounts.size(fetch.size)}, {amounts.duration(fetch.seconds)}"
-            rows.append(_row("good", f"✓ {tr('received in {time}: {path}', time=how, path=inline(fetch.path))}"))
+            time = _whole(amounts.duration(fetch.seconds))
+            rows.append(_row("good", f"✓ {tr('received in {time}: {path}', time=time, path=inline(fetch.path))}"))
         case "failed":
             rows.append(_row("alarm", f"✗ {shown(fetch.why)}"))
             if deal.closed is not None and deal.closed != fetch.why:
                 rows.append(_over(deal.closed))
             elif deeds:
-                rows.append(_row("text", _progress(fetch) if fetch.done else "", deeds))
+                rows.append(_progress(fetch, deeds) if fetch.done else _row("text", "", deeds))
     return rows
 
 
@@ -108,28 +120,33 @@ def _over(why: str) -> _Row:
 
 
 def _offered(offer: ev.FileOffer) -> str:
-    name, size, number = short(offer.name, _NAME), amounts.size(offer.size), offer.transfer
+    name, size, number = short(offer.name, _NAME), _whole(amounts.size(offer.size)), offer.transfer
     if offer.files is not None:
         size = tr("folder of {count} files, {size}", count=offer.files, size=size)
-    if offer.mine:
-        return tr("you offer {name} ({size})  #{number}", name=name, size=size, number=number)
+    if offer.mine:  # behind "you"
+        return tr("offer {name} ({size})  #{number}", name=name, size=size, number=number)
     if offer.kept:
-        here = percent(offer.kept, offer.size)
+        here = _whole(percent(offer.kept, offer.size))
         return tr("offers {name} ({size}), of which {percent} are here from before  #{number}",
                   name=name, size=size, percent=here, number=number)  # fmt: skip
     return tr("offers {name} ({size})  #{number}", name=name, size=size, number=number)
 
 
-def _progress(fetch: Fetch) -> str:
-    parts = [bar(fetch.done, fetch.size, _BAR), percent(fetch.done, fetch.size)]
-    said = ", ".join(pace(fetch)) or (tr("waiting …") if fetch.state == "waiting" else "")
-    return "  ".join(part for part in (*parts, said) if part)
+def _progress(fetch: Fetch, deeds: Sequence[str] = (), before: str = "") -> _Row:
+    """A bar, and what is known beside it."""
+    drawn = bar(fetch.done, fetch.size, _BAR)
+    said = ", ".join(map(_whole, pace(fetch))) or (_whole(tr("waiting …")) if fetch.state == "waiting" else "")
+    parts = [before, f"{drawn}{_whole(' ' + percent(fetch.done, fetch.size))}", said]
+    return _row("text", "  ".join(part for part in parts if part), deeds, [(drawn, "bar")])
 
 
 def _receivers(deal: Deal) -> list[_Row]:
     """Who is taking an own offer, and who has it."""
     fetches = deal.fetches.values()
-    rows = [_row("text", f"{_progress(fetch)}  → {inline(fetch.peer)}") for fetch in deal.under_way[:_ROWS]]
+    taking = deal.under_way[:_ROWS]
+    longest = max((cell_len(inline(fetch.peer)) for fetch in taking), default=0)
+    rows = [_progress(fetch, (), f"→ {inline(fetch.peer)}{' ' * (longest - cell_len(inline(fetch.peer)))}")
+            for fetch in taking]  # fmt: skip
     if more := len(deal.under_way) - len(rows):
         rows.append(_row("quiet", tr("and {count} more are taking it", count=more)))
     failed = [fetch for fetch in fetches if fetch.state == "failed" and fetch.why != deal.closed]

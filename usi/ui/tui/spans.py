@@ -19,7 +19,7 @@ class Span(NamedTuple):
 
     start: int
     end: int
-    role: Literal["code", "link", "button"]
+    role: Literal["code", "link", "button", "bar", "quiet"]
     url: str = ""
     """Where a link leads: exactly what is shown; what a button of ours is for."""
 

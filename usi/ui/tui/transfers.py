@@ -203,8 +203,8 @@ def pace(fetch: Fetch) -> list[str]:
 
 
 def bar(done: int, whole: int, cells: int) -> str:
-    """A bar of so many cells; full only when all is done."""
-    full = cells if done >= whole else done * cells // whole
+    """A bar of so many cells; full only when all is done, empty only when nothing is."""
+    full = cells if done >= whole else min(cells - 1, max(bool(done), round(done * cells / whole)))
     return "▓" * full + "░" * (cells - full)
 
 

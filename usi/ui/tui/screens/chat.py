@@ -291,6 +291,10 @@ class ChatScreen(DealingScreen):
         badges["offer"] = len(self.deals.unanswered)
         self.query_one(KeyBar).badges = badges
 
+    def show_deals(self) -> None:
+        super().show_deals()
+        self._count()
+
     def _settle(self, event: ev.Delivered | ev.Failed) -> None:
         entry, place = self._own.pop(event.id, (None, None))
         if entry is None or place is None:

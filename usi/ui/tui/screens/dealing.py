@@ -123,9 +123,8 @@ class DealingScreen(Screen[None]):
         """Bring the list beside the transcript up to date, and the header where that list is folded away."""
         for deal in [deal for deal in self._entries if self.deals.find(deal.number) is not deal]:
             del self._entries[deal]
-        transfers = self.query_one(Transfers)
-        transfers.show(self.deals)
-        self.query_one(HeaderBar).moving = "" if transfers.region else self.deals.summary
+        self.query_one(Transfers).show(self.deals)
+        self.query_one(HeaderBar).moving = "" if self.query_one("#rooms").region else self.deals.summary
         self.refresh_bindings()
 
     def taken(self, intent: commands.Intent) -> None:

@@ -45,6 +45,7 @@ class Entries(Lines[Entry]):
         "transcript--link",
         "transcript--code",
         "transcript--button",
+        "transcript--bar",
         "transcript--new",
         "transcript--sending",
         "transcript--delivered",

@@ -50,7 +50,7 @@ class Way:
 class Ways(Choices[Way]):
     """Choose one by the arrows; Enter or a click shows its offer, Delete or a click on × stops it."""
 
-    COMPONENT_CLASSES = {"ways--quiet", "ways--good", "ways--alarm"}
+    COMPONENT_CLASSES = {"ways--bar", "ways--quiet", "ways--good", "ways--alarm"}
     BINDINGS = [
         Binding("delete,backspace", "drop", mark("Stop"), key_display="Del", show=False, id="drop",
                 tooltip=mark("Stop this transfer, or take it off the list when it has ended")),
@@ -78,19 +78,19 @@ can go on later. What has arrived whole leaves the list by itself; what failed s
     def lay_out(self, block: Way, width: int) -> list[Line]:
         fetch, state = block.fetch, block.fetch.state
         way = "↑" if block.deal.offer.mine else "↓"
-        if state == "running":
-            behind = bar(fetch.done, fetch.size, max(4, width // 4))
-            if width >= _WIDE:
-                behind += f" {percent(fetch.done, fetch.size):>5}"
-        else:
-            behind = _SIGNS[state]
         role = {"done": "good", "failed": "alarm", "waiting": "quiet"}.get(state)
         look = self.get_visual_style(f"ways--{role}", partial=True) if role else Style.null()
-        room = max(1, width - 2 - 1 - cell_len(behind) - 2)
+        behind = Content(_SIGNS.get(state, ""))
+        if state == "running":
+            drawn = bar(fetch.done, fetch.size, max(4, width // 4))
+            behind = Content.styled(drawn, self.get_visual_style("ways--bar", partial=True))
+            if width >= _WIDE:
+                behind += Content(f" {percent(fetch.done, fetch.size):>5}")
+        room = max(1, width - 2 - 1 - behind.cell_length - 2)
         name = short(block.deal.offer.name, room)
-        drop = Content.styled("×", self.get_visual_style("ways--quiet", partial=True) + Style.from_meta({"drop": True}))
         gap = " " * max(1, room - cell_len(name) + 1)
-        return [Line(Content.assemble((f"{way} {name}{gap}{behind} ", look), drop))]
+        drop = Content.styled("×", self.get_visual_style("ways--quiet", partial=True) + Style.from_meta({"drop": True}))
+        return [Line(Content.assemble(Content(f"{way} {name}{gap}") + behind + " ", drop).stylize_before(look))]
 
     def key(self, block: Way) -> object:
         return id(block.fetch)
@@ -111,6 +111,11 @@ can go on later. What has arrived whole leaves the list by itself; what failed s
         if place is not None:
             self._go(place[0])
             self.action_drop()
+
+    def point_at(self, index: int) -> None:
+        """Let the cursor be there, unless it is at one that moves."""
+        if self.current is None or self.current.fetch.state != "running":
+            self._go(index)
 
     def _go(self, cursor: int) -> None:
         super()._go(cursor)
@@ -158,6 +163,8 @@ class Transfers(Vertical):
             listed = self.query_one(Ways)
             listed.styles.height = max(1, min(len(ways), _ROWS))
             listed.show_only(ways)
+            if not listed.has_focus:
+                listed.point_at(next((at for at, way in enumerate(ways) if way.fetch.state == "running"), 0))
 
     def _ways(self) -> Iterator[Way]:
         return (Way(deal, fetch) for deal in self._deals for fetch in deal.fetches.values() if not fetch.shelved)
