@@ -64,7 +64,8 @@ def meant(line: str) -> str | None:
 
 def as_line(path: str) -> str:
     """What to give /send for exactly this path."""
-    plain = path == path.strip() and not path.startswith(("file:", "~")) and "\n" not in path
+    path = os.path.abspath(path)  # so that it begins with nothing that is read otherwise
+    plain = path == path.strip() and "\n" not in path
     return path if plain or sys.platform == "win32" else shlex.quote(path)
 
 

@@ -320,6 +320,7 @@ class ChatScreen(DealingScreen):
         composer.room = status.room
         composer.names = [member.name for member in seated if not member.me]
         self._list_rooms()
+        self.refresh_bindings()
         if situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:

@@ -76,8 +76,7 @@ class PathInput(Input):
         elif listing and event.key == "enter" and candidate is not None and candidate.text != self.value:
             self.take(candidate)
         else:
-            await super()._on_key(event)
-            return
+            return  # Textual hands it on to the class above
         event.stop()
         event.prevent_default()
 
@@ -132,6 +131,8 @@ class SendDialog(Dialog[str]):
         self._whom = whom
         self._picked: str | None = None
         """The exact path of what was chosen in the tree, while the input shows it."""
+        self._chose = False
+        """A file was chosen in the tree: once its size is known, Enter sends it."""
         self._suggestions = Suggestions()
         self._input = PathInput(self._suggestions)
 
@@ -166,15 +167,14 @@ class SendDialog(Dialog[str]):
         self._input.value = inline(str(message.path))
         self._input.cursor_position = len(self._input.value)
         self._picked = str(message.path)
+        self._chose = isinstance(message, DirectoryTree.FileSelected)
         self._look()
-        if isinstance(message, DirectoryTree.FileSelected):
-            self.query_one("#send").focus()
 
     @on(Input.Changed)
     def _changed(self, message: Input.Changed) -> None:
-        if self._picked is not None and message.value != inline(self._picked):
-            self._picked = None
-        self._look()
+        if self._picked is None or message.value != inline(self._picked):
+            self._picked, self._chose = None, False
+            self._look()
 
     @on(Suggestions.Picked)
     def _suggested(self, message: Suggestions.Picked) -> None:
@@ -202,6 +202,9 @@ class SendDialog(Dialog[str]):
             name = inline(os.path.basename(path.rstrip("/\\")) or path)
             unfit = tr("This is neither a file nor a folder, or cannot be seen.")
             self._tell(found, f"{name}: {found}" if found is not None else unfit)
+            if self._chose and found is not None:
+                self._chose = False
+                self.query_one("#send").focus()
 
     def _tell(self, found: Found | None, said: str) -> None:
         self.query_one("#found", Static).update(said)

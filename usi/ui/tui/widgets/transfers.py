@@ -104,9 +104,9 @@ can go on later. What has arrived whole leaves the list by itself; what failed s
 
     def on_click(self, event: events.Click) -> None:
         if "drop" not in event.style.meta:
-            super().on_click(event)
-            return
+            return  # Textual hands it on to the class above
         event.stop()
+        event.prevent_default()
         place = self._at(self._first_line + self.scroll_offset.y + event.y)
         if place is not None:
             self._go(place[0])
