@@ -246,7 +246,7 @@ def test_all_of_it_in_french(start: Any) -> None:
     alice.type("!pseudo Léa", "!moi salue", "!nimporte", "!quitter")
     h.shows("* Léa salue")
     assert alice.ends() == 0
-    alice.shows("Vous êtes parti")
+    alice.shows("Vous avez quitté")
     h.type("!quitter")
     assert h.ends() == 0
     refused = start("-c", f"{HERE}:{port}", *options, key="alice")

@@ -221,6 +221,7 @@ def open_stage() -> Open:
         size: tuple[int, int] = (80, 24), *, hosting: bool = False, joined: bool = True, **settings: object
     ) -> AsyncIterator[Stage]:
         name, address = ("host", None) if hosting else ("alice", "example.net")
+        asyncio.get_running_loop().set_debug(False)  # it would remember where each of thousands of calls came from
         peer = ActedPeer()
         coming = [peer]
         settled = Settings(hosting=hosting, name=name, address=address, **settings)

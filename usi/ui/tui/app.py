@@ -32,12 +32,14 @@ from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.screens.help import HelpDialog, keys_of
 from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
 from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
+from usi.ui.tui.sweeping import Sweeper
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.members import Members
 
 _FRAME = 1 / 60  # seconds for which events are gathered, so that a burst is shown at once
 _MOST = 500  # events in one go; the peer holds back what is more, and keys are heard in between
 _RIPENING = 2.0  # seconds between two looks at notifications that had to wait
+_QUIET = 3.0  # seconds without a key after which a stop of a fifth of a second bothers nobody
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -130,6 +132,9 @@ class UsiApp(App[int]):
         self._connecting: ConnectDialog | None = None
         self._verified: set[str] = set()
         """Members whose fingerprint was compared, by id."""
+        self._sweeper = Sweeper()
+        self._typed = 0.0
+        """When the person last did something, on the monotonic clock."""
         self._attention = Attention(time.monotonic())
         self._notifier: Notifier | None = None
         if settings.notifications:
@@ -146,6 +151,9 @@ class UsiApp(App[int]):
         if self._notifier is not None:
             self.set_interval(_RIPENING, self._ripen)
         self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        self._sweeper.stop()
 
     # --- one peer after another ---
 
@@ -187,6 +195,7 @@ class UsiApp(App[int]):
             if self._notifier is not None:
                 self._notifier.consider(event, focused=focused, now=now)
             self._take_note(event)
+        self._sweeper.passed(len(happened), quiet=now - self._typed > _QUIET)
 
     def _take_note(self, event: ev.Event) -> None:
         match event:
@@ -403,7 +412,8 @@ class UsiApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
-            self._attention.typed(time.monotonic())
+            self._typed = time.monotonic()
+            self._attention.typed(self._typed)
         await super().on_event(event)
 
     def on_app_focus(self) -> None:
