@@ -84,8 +84,8 @@ def test_a_crowd_of_receivers_stays_short(cast: SimpleNamespace) -> None:
 
 
 def test_buttons_lie_where_they_are_written(cast: SimpleNamespace) -> None:
-    [spans] = [spans for spans in shown(cast.Told().offer()).broken(198)]
-    assert [spans.text[span.start : span.end] for span in spans.spans] == ["#1", "[accept]", "[no]"]
+    [row] = shown(cast.Told().offer()).broken(198)
+    assert [row.text[span.start : span.end] for span in row.spans] == ["#1", "[accept]", "[no]"]
 
 
 def test_a_peers_text_is_no_button(cast: SimpleNamespace) -> None:

@@ -70,7 +70,8 @@ def test_what_is_accepted_waits_until_something_arrives(cast: SimpleNamespace) -
 
 def test_the_summary_counts_both_ways(cast: SimpleNamespace) -> None:
     own = cast.Told(2, mine=True)
-    deals = after(cast.Told().offer(), cast.Told().progress(430), own.offer(), own.progress(900), own.progress(0, "eve"))
+    told = cast.Told()
+    deals = after(told.offer(), told.progress(430), own.offer(), own.progress(900), own.progress(0, "eve"))
     assert deals.summary == "↓ 43 %  ↑ 45 %"
     deals.apply(own.done("eve"))
     assert deals.summary == "↓ 43 %  ↑ 90 %"

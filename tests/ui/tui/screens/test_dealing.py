@@ -243,11 +243,14 @@ async def test_a_host_sees_what_passes(open_stage: Open, cast: SimpleNamespace) 
 # --- dropped paths, and ^O ---
 
 
+def made(path: Path, size: int = 1_000) -> Path:
+    path.write_bytes(b"x" * size)
+    return path
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    made = tmp_path / "two words.txt"
-    made.write_text("x" * 1_000)
-    return made
+    return made(tmp_path / "two words.txt")
 
 
 async def test_a_dropped_file_is_sent_when_that_is_meant(open_stage: Open, file: Path) -> None:
@@ -285,9 +288,7 @@ async def test_a_dropped_path_is_inserted_when_that_is_meant(open_stage: Open, f
 
 
 async def test_several_dropped_files(open_stage: Open, tmp_path: Path) -> None:
-    paths = [str(tmp_path / name) for name in ("a", "b")]
-    for path in paths:
-        Path(path).write_text("x")
+    paths = [str(made(tmp_path / name)) for name in ("a", "b")]
     async with open_stage() as stage:
         stage.app.post_message(keys.Paste("\n".join(paths)))
         await answer(stage, "send")

@@ -23,7 +23,8 @@ Open = Callable[..., AbstractAsyncContextManager]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("report.pdf").write_bytes(b"x" * 1_000)
-    Path("photos").mkdir()
+    for name in ("photos", "recordings"):
+        Path(name).mkdir()
     for name in ("one", "two"):
         Path("photos", name).write_bytes(b"x" * 500)
     return tmp_path
@@ -58,30 +59,29 @@ async def test_a_typed_path(open_stage: Open, cast: SimpleNamespace) -> None:
 
 
 async def test_tab_lists_the_ways_to_go_on(open_stage: Open, cast: SimpleNamespace) -> None:
-    Path("reports").mkdir()
     async with open_stage() as stage:
         dialog = await opened(stage)
         await stage.pilot.press("r", "tab")
-        assert dialog.query_one(PathInput).value == "report"
+        assert dialog.query_one(PathInput).value == "re"
         listed = dialog.query_one(Suggestions)
-        assert [way.candidate.text for way in listed.blocks] == ["report.pdf", "reports/"]
-        await stage.pilot.press("down", "enter")
-        assert dialog.query_one(PathInput).value == "reports/"
+        assert [way.candidate.text for way in listed.blocks] == ["recordings/", "report.pdf"]
+        await stage.pilot.press("down", "up", "enter")
+        assert dialog.query_one(PathInput).value == "recordings/"
         assert not listed.display
-        await stage.until(lambda: found(dialog) == "reports: folder of 0 files, 0 B")
+        await stage.until(lambda: found(dialog) == "recordings: folder of 0 files, 0 B")
 
 
 async def test_the_list_of_a_folder(open_stage: Open, folder: Path) -> None:
     async with open_stage((120, 40)) as stage:
         dialog = await opened(stage)
         tree = dialog.query_one(Folder)
-        await stage.until(lambda: len(tree.root.children) == 2)
+        await stage.until(lambda: len(tree.root.children) == 3)
         tree.focus()
         await stage.pilot.press("down", "enter")
         await stage.until(lambda: found(dialog) == "photos: folder of 2 files, 1.0 KB")
         await stage.pilot.press("down")
         await stage.until(lambda: len(tree.root.children[0].children) == 2)
-        tree.move_cursor(tree.root.children[1])
+        tree.move_cursor(tree.root.children[2])
         await stage.pilot.press("enter")
         await stage.until(lambda: found(dialog) == "report.pdf: 1.0 KB")
         await stage.until(lambda: dialog.focused is dialog.query_one("#send"))
@@ -122,15 +122,23 @@ async def test_buttons_stay_in_sight(open_stage: Open, size: tuple[int, int]) ->
             assert dialog.query_one(id).region
 
 
-@pytest.mark.skipif(os.name == "nt", reason="such names are not possible there")
-async def test_hostile_names_are_shown_and_sent_as_they_are(open_stage: Open, cast: SimpleNamespace) -> None:
-    names = ["[@click=app.quit]x[bold]", "\x1b[31mred", "\u202etxt.exe", "two\nlines", os.fsdecode(b"\xff.txt"), "x" * 200]
+@pytest.fixture
+def odd_names(folder: Path) -> list[str]:
+    """Files that are there under names that must be shown, not obeyed."""
+    names = ["[@click=app.quit]x[bold]", "\x1b[31mred", "\u202etxt.exe", "two\nlines", os.fsdecode(b"\xff"), "x" * 200]
     for name in names:
-        Path(name).write_text("x")
+        (folder / name).write_text("x")
+    return names
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not possible there")
+async def test_hostile_names_are_shown_and_sent_as_they_are(
+    open_stage: Open, cast: SimpleNamespace, odd_names: list[str], folder: Path
+) -> None:
     async with open_stage((120, 40)) as stage:
         dialog = await opened(stage)
         tree = dialog.query_one(Folder)
-        await stage.until(lambda: len(tree.root.children) == len(names) + 2)
+        await stage.until(lambda: len(tree.root.children) == len(odd_names) + 3)
         assert "\x1b" not in stage.app.export_screenshot()
         [node] = [node for node in tree.root.children if node.data.path.name == "two\nlines"]
         tree.focus()
@@ -140,4 +148,4 @@ async def test_hostile_names_are_shown_and_sent_as_they_are(open_stage: Open, ca
         await stage.until(lambda: dialog.focused is dialog.query_one("#send"))
         await stage.pilot.press("enter")
         await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Send(f"'{Path('two').absolute()}\nlines'")]
+        assert stage.peer.wanted == [commands.Send(f"'{folder}/two\nlines'")]
