@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--accept-files", action="store_true", help=tr("receive all that is offered, without asking"))
     add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
     add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
+    add("--ask-private", action="store_true", help=tr("ask before somebody opens a private conversation"))
     add("-d", "--dev", action="store_true", help=tr("show every step of the cryptography"))
     add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
     add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
@@ -192,6 +193,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         accept_files=options.accept_files,
         notifications=options.notifications,
         notify_content=options.notify_content,
+        ask_private=options.ask_private,
     )
 
 

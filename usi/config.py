@@ -78,4 +78,6 @@ class Settings:
     """Tell the desktop of messages that nobody is looking at."""
     notify_content: bool = False
     """With their text."""
+    ask_private: bool = False
+    """Ask the person before somebody opens a private conversation."""
     limits: Limits = field(default_factory=Limits)

@@ -12,14 +12,20 @@ from usi.core import commands
 from usi.core.commands import (
     COMMANDS,
     Act,
+    Add,
+    Block,
     Clear,
+    Go,
     Help,
     Info,
     Intent,
+    Leave,
     Mute,
     Nick,
+    Private,
     Quit,
     Say,
+    Tell,
     Users,
     Verify,
     checked,
@@ -48,6 +54,20 @@ SPELLINGS: dict[str, Intent] = {
     "verify": Verify(),
     "verifier": Verify(),
     "vérifier": Verify(),
+    "msg bob Hello  you": Tell("bob", "Hello  you"),
+    "prive bob hello": Tell("bob", "hello"),
+    "privé bob hello": Tell("bob", "hello"),
+    "private bob, carol": Private(("bob", "carol")),
+    "aparte bob carol": Private(("bob", "carol")),
+    "aparté": Private(),
+    "add carol": Add(("carol",)),
+    "ajouter carol dave": Add(("carol", "dave")),
+    "leave": Leave(),
+    "partir": Leave(),
+    "join #general": Go("#general"),
+    "rejoindre @bob": Go("@bob"),
+    "block bob": Block("bob"),
+    "bloquer bob": Block("bob"),
     "mute": Mute(),
     "sourdine": Mute(),
     "me waves": Act("waves"),
@@ -55,7 +75,7 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Leave())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 

@@ -185,8 +185,35 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "words": WORDS,
             "state": "open",
             "preset": False,
+            "pair": False,
         },
     ),
+    (
+        events.Conversation(
+            time=TIME,
+            room="@alice",
+            state="open",
+            members=[
+                events.Partner(name="alice", member=MEMBER, verified=True, me=False, opener=True),
+                events.Partner(name="bob", member="ef" * 32, verified=False, me=True, opener=False),
+            ],
+            verified=True,
+            text="Nobody else can read it.",
+        ),
+        "conversation",
+        {
+            "room": "@alice",
+            "state": "open",
+            "members": [
+                {"name": "alice", "member": MEMBER, "verified": True, "me": False, "opener": True},
+                {"name": "bob", "member": "ef" * 32, "verified": False, "me": True, "opener": False},
+            ],
+            "verified": True,
+            "text": "Nobody else can read it.",
+            "private": True,
+        },
+    ),
+    (events.Chosen(time=TIME, room="@alice", private=True), "chosen", {"room": "@alice", "private": True}),
     (
         events.Info(
             time=TIME,

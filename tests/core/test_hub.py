@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from usi.core import hub, text, wire
 from usi.core.crypto import TAG_SIZE, digest, sha256
 from usi.core.errors import BadMessage, Cut, OutOfTurn, PeerError, RefusedName, Replaced
-from usi.core.hub import LOG_BYTES, LOG_POSTS, OWN, Arrived, Fact, Gone, Heard, Hub, Send
+from usi.core.hub import OWN, Arrived, Fact, Gone, Heard, Hub, Send
+from usi.core.numbering import LOG_BYTES, LOG_POSTS
 
 SEALED = bytes(wire.PADDING + TAG_SIZE)
 BAD_NAMES = ["", "   ", "a" * 25, "evil\u202e", "a\u200bb", "\x1b[31mred", "a/b", "аlice", "_", "alice✓", "\ud800"]
@@ -280,11 +281,16 @@ FROM_HOST: list[wire.Message] = [
     wire.Left(b"m" * 32, "left"),
     wire.Renamed(b"m" * 32, "m"),
     wire.Notice("name-taken", "m"),
+    wire.Passed(b"m" * 32, b"p" * 16, b"x"),
+    wire.Gathered(b"c" * 16, b"k" * 32, 1),
 ]
 FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),
     wire.GetKey(member_id("host")),
     wire.Nick("alice"),
+    wire.Pass(member_id("host"), b"p" * 16, b"x"),
+    wire.Gather(b"c" * 16, b"k" * 32, [member_id("alice"), member_id("host")]),
+    wire.Leave(b"c" * 16),
 ]
 
 

@@ -17,7 +17,10 @@ MARKS = "/!"
 
 @dataclass(frozen=True)
 class Say:
+    """`room`: the key `room` of the conversation's events; None: the one that was chosen last."""
+
     text: str
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Act:
     """/me: something done rather than said."""
 
     text: str
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,47 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Tell:
+    """/msg: a text to one member, privately; what is typed next still goes where it went."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Private:
+    """Talk privately with these from now on; nobody named: back to the host's room."""
+
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Add:
+    """More members for the private conversation that is chosen."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    name: str
+
+
+@dataclass(frozen=True)
+class Go:
+    """Choose the conversation that is called so; what is typed goes there."""
+
+    room: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Be out of the private conversation that is chosen."""
+
+
+
+
+@dataclass(frozen=True)
 class Send:
     """/send: `line` holds the path and perhaps a name behind it; `usi.core.paths` reads it."""
 
@@ -106,7 +151,7 @@ class Files:
     pass
 
 
-ForMember = Say | Act | Nick | Users | Verify
+ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
@@ -177,6 +222,17 @@ def _split(line: str) -> tuple[str, str]:
     return name, rest[0].strip() if rest else ""
 
 
+def _tell(rest: str) -> Tell:
+    name, said = _split(rest)
+    if not said:
+        raise ValueError
+    return Tell(name, checked(said))
+
+
+def _names(rest: str) -> tuple[str, ...]:
+    return tuple(name for name in rest.replace(",", " ").split())
+
+
 _ANSWERS = {"yes": True, "oui": True, "no": False, "non": False}
 
 
@@ -211,6 +267,26 @@ COMMANDS: tuple[Command, ...] = (
         "[NAME] [yes|no]",
         "show the fingerprint to compare; then say whether it matches",
         _verify,
+    ),
+    Command(
+        ("msg", "prive", "privé"),
+        "NAME TEXT",
+        "say something to one member privately: the host cannot read it",
+        _tell,
+    ),
+    Command(
+        ("private", "aparte", "aparté"),
+        "[NAME…]",
+        "talk privately with one or more from now on; alone: back to the host's room",
+        lambda rest: Private(_names(rest)),
+    ),
+    Command(("add", "ajouter"), "NAME…", "bring more members into this private conversation", _something(
+        lambda rest: Add(_names(rest))
+    )),
+    Command(("leave", "partir"), "", "leave this private conversation; its opener ends it for all", _nothing(Leave())),
+    Command(("join", "rejoindre"), "ROOM", "go to another conversation: #general, @alice", _something(Go)),
+    Command(
+        ("block", "bloquer"), "NAME", "take no private conversations from a member, or again", _something(Block)
     ),
     Command(
         ("send", "fichier", "envoyer"),

@@ -73,9 +73,9 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def derive(secret: bytes, salt: bytes, label: str, count: int = 1) -> tuple[bytes, ...]:
-    """HKDF-SHA256 (RFC 5869): `count` independent keys of 32 bytes."""
-    keys = HKDF(secret, KEY_SIZE, salt, SHA256, num_keys=count, context=label.encode("ascii"))
+def derive(secret: bytes, salt: bytes, label: str, count: int = 1, *, context: bytes = b"") -> tuple[bytes, ...]:
+    """HKDF-SHA256 (RFC 5869): `count` independent keys of 32 bytes; `context` stands behind the label in `info`."""
+    keys = HKDF(secret, KEY_SIZE, salt, SHA256, num_keys=count, context=label.encode("ascii") + context)
     return tuple(keys) if isinstance(keys, list) else (keys,)
 
 

@@ -106,9 +106,69 @@ class NoSuchMember(LocalError):
 
 
 class NothingToCompare(LocalError):
-    """There is no connection of your own to {name} to compare: yours goes to the host. Verify the host instead."""
+    """There is nothing to compare with {name}."""
 
     code = "nothing-to-compare"
+
+
+class NotWithYourself(LocalError):
+    """A private conversation is with somebody else than yourself."""
+
+    code = "not-with-yourself"
+
+
+class YouBlocked(LocalError):
+    """You take no private conversations from {name}. /block {name} lifts that."""
+
+    code = "you-blocked"
+
+
+class TooManyPairs(LocalError):
+    """That would be more than {count} new private connections in a minute. Try again in a moment."""
+
+    code = "too-many-pairs"
+
+
+class TooManyTalks(LocalError):
+    """That would be more than {count} private conversations. Leave one with /leave."""
+
+    code = "too-many-conversations"
+
+
+class TooManyInTalk(LocalError):
+    """A private conversation has at most {count} members."""
+
+    code = "too-many-members"
+
+
+class NotAnswered(LocalError):
+    """{name} was asked whether to talk privately and has not answered. Your earlier messages wait for that."""
+
+    code = "not-answered"
+
+
+class ReadOnly(LocalError):
+    """Nothing more can be said in {room}: {why} /private alone goes back to the host's room."""
+
+    code = "read-only"
+
+
+class NotPrivate(LocalError):
+    """This works in a private conversation only. /private NAME opens one."""
+
+    code = "not-private"
+
+
+class OpenerOnly(LocalError):
+    """Only who opened a private conversation can add members to it. /private with all their names opens another."""
+
+    code = "opener-only"
+
+
+class NoSuchRoom(LocalError):
+    """There is no conversation called {room} here."""
+
+    code = "no-such-room"
 
 
 class NameTaken(LocalError):
@@ -410,6 +470,56 @@ class Distrusted(PeerError):
     exit_status = 4
 
 
+class Unwelcome(PeerError):
+    """This member, or the host in its name, takes no private conversation with you."""
+
+    code = "not-wanted"
+
+
+class OpenerGone(PeerError):
+    """Who opened it is gone, so nobody can hand out its keys any more. It can be read, and nothing can be said in it.
+    """
+
+    code = "opener-gone"
+
+
+class Alone(PeerError):
+    """Nobody else is left in it."""
+
+    code = "alone"
+
+
+class TalkEnded(PeerError):
+    """Who opened it has ended it, or taken you out."""
+
+    code = "ended"
+
+
+class LeftIt(PeerError):
+    """You left it."""
+
+    code = "you-left"
+    exit_status = 0
+
+
+class BlockedIt(PeerError):
+    """You blocked this member."""
+
+    code = "blocked"
+
+
+class Withheld(PeerError):
+    """What should come next did not come: the host, or who opened it, holds it back."""
+
+    code = "withheld"
+
+
+class NoAnswer(PeerError):
+    """There was no answer in time. The other program may be too busy, or the host does not pass it on."""
+
+    code = "no-answer"
+
+
 class RefusedName(PeerError):
     """The host cannot use this name. Choose another with -m."""
 
@@ -465,6 +575,12 @@ class ReceiverGone(PeerError):
     """The receiver is not here any more."""
 
     code = "receiver-gone"
+
+
+class ReceiverLost(PeerError):
+    """The receiver's connection broke, and it did not come back for the rest."""
+
+    code = "receiver-lost"
 
 
 class Withdrawn(PeerError):
@@ -531,7 +647,9 @@ class RefusedPost(PeerError):
     code = "refused"
 
 
-_OF_A_GOODBYE = (TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout)
+_OF_A_GOODBYE = (
+    TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,
+)  # fmt: skip
 
 
 def from_code(code: str) -> PeerError:
@@ -551,5 +669,6 @@ REFUSALS: dict[int, type[PeerError]] = {
     5: BadHandshake,
     6: HandshakeTimeout,
     7: Stopping,
+    8: Unwelcome,
 }
 REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()} | {HostStopped: 7}

@@ -237,6 +237,41 @@ class Users(Event, frozen=True, tag="users"):
     """True as the answer to /users, False as the list on joining."""
 
 
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a private conversation."""
+
+    name: str
+    member: str
+    verified: bool
+    me: bool
+    opener: bool
+    """It hands out the keys."""
+
+
+class Conversation(Event, frozen=True, tag="conversation"):
+    """A private conversation: who is in, and whether something can be said in it. `room` names it in all events."""
+
+    room: str
+    state: Literal["asked", "opening", "open", "changed", "closed"]
+    """Its opener waits for this person's answer; keys are being exchanged; it can be used; who is in, or what is known
+    of them, has changed; it can only be read."""
+    members: list[Partner]
+    verified: bool
+    """All others were compared: then nobody else can read it, the host included."""
+    text: str
+    """The sentence that says so."""
+    code: str | None = None
+    """Why it is closed."""
+    private: bool = True
+
+
+class Chosen(Event, frozen=True, tag="chosen"):
+    """What is typed from now on goes there."""
+
+    room: str
+    private: bool
+
+
 class Verification(Event, frozen=True, tag="verification"):
     """What to compare with a member, and what came of it."""
 
@@ -247,6 +282,8 @@ class Verification(Event, frozen=True, tag="verification"):
     state: Literal["open", "verified", "differs"]
     preset: bool
     """The fingerprint is that of the preset key, so it is the same on every link; the words are not."""
+    pair: bool = False
+    """Of the private connection with this member, not of one's connection with the host."""
 
 
 class Info(Event, frozen=True, tag="info"):

@@ -179,6 +179,22 @@ def step(name: str) -> Explanation:
                     "marked: anybody could have written it."
                 ),
             )
+        case "relay":
+            return Explanation(
+                tr("What the host sees"),
+                tr(
+                    "A piece of a private conversation on its way through this host: who sent it, to whom it goes, and "
+                    "how long it is. A `pass` belongs to the key exchange of two members, a `post` is sealed content."
+                ),
+                tr(
+                    "The members have made the key among themselves, with the same key exchange as for a connection, "
+                    "and the host carries it without being able to open it. Compare it with what the readers see."
+                ),
+                tr(
+                    "A curious host reads nothing of it, if the members have compared their words. Who talks with "
+                    "whom, when and how much, it can see."
+                ),
+            )
     return Explanation(name, "", "", "")
 
 
@@ -215,6 +231,26 @@ def message(tag: str) -> str:
             return tr("Somebody went, and how.")
         case "notice":
             return tr("A word of the host to this member alone: a code, never a sentence of the host's own.")
+        case "pass":
+            return tr("A piece of the key exchange with another member, for the host to pass on as it is.")
+        case "passed":
+            return tr("A piece of the key exchange with another member, which the host passes on.")
+        case "gather":
+            return tr("Says who is in a private conversation, and which key is in use; the key itself is not in it.")
+        case "gathered":
+            return tr("From here on this private conversation uses its new key.")
+        case "leave":
+            return tr("Out of a private conversation; its opener ends it.")
+        case "ready":
+            return tr("Whom we called takes the private connection.")
+        case "asking":
+            return tr("The other person is asked first.")
+        case "want":
+            return tr("Asks who opened the private connection to open the conversation of the two.")
+        case "conversation":
+            return tr("Who is in a private conversation, and the secret that its key is made of.")
+        case "out":
+            return tr("Out of this private conversation.")
         case "fetch":
             return tr("Asks for a file that a member offers, from a part of it on.")
         case "ticket":
@@ -297,6 +333,20 @@ def value(of_step: str, name: str) -> str:
             return tr("15 random bytes drawn for this message alone; they are its id, too.")
         case "seal" | "open", "length":
             return tr("Bytes of the sealed content: text, signature, padding and tag.")
+        case "seal" | "open", "host_has_key":
+            return tr("Whether the host can read it: yes in its rooms, no in private conversations.")
+        case "relay", "message":
+            return tr("What kind of message passes.")
+        case "relay", "sender":
+            return tr("Who sent it, by name.")
+        case "relay", "readers":
+            return tr("To whom it goes.")
+        case "relay", "conversation":
+            return tr("Which conversation it belongs to: 16 random bytes.")
+        case "relay", "length":
+            return tr("How many bytes pass.")
+        case "relay", "ciphertext":
+            return tr("The bytes themselves. The host has no key for them.")
         case "seal" | "open", "plaintext":
             return tr("What was written, as the members read it.")
         case "seal" | "open", "ciphertext":

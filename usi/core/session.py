@@ -70,7 +70,7 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
 }
 """Who does a step does not matter here; a (state, step) that is not listed is an error of whoever did it."""
 
-TAG_LINK = b"C"
+TAG_LINK, TAG_PAIR = b"C", b"P"
 HELLO_SIZE = len(wire.MAGIC) + 2 + 32
 OFFER_SIZE = 32 + crypto.MODULUS_SIZE + crypto.MLKEM_PUBLIC_SIZE + crypto.X25519_SIZE
 CLIENT_BLOCK_SIZE = 32 + crypto.MODULUS_SIZE + crypto.OAEP_SIZE + crypto.SIGNATURE_SIZE + crypto.TAG_SIZE
@@ -118,6 +118,8 @@ class Session:
         preset: bytes | None = None,
         *,
         tag: bytes = TAG_LINK,
+        peer_id: bytes | None = None,
+        decode: Callable[[bytes], Sequence[wire.Message]] | None = None,
         tracer: Tracer | None = None,
         random: Random = crypto.random_bytes,
     ) -> None:
@@ -130,6 +132,9 @@ class Session:
         self._key = key
         self._preset = preset
         self._tag = tag
+        self._peer_id = peer_id
+        self._decode_from_client = decode or wire.decode_from_member
+        self._decode_from_host = decode or wire.decode_from_host
         self._trace = tracer
         self._random = random
         self._buffer = b""
@@ -343,6 +348,7 @@ class Session:
             raise NotUsi from error
         if self.peer == self._key.public:
             raise BadHandshake  # our own key comes back: a mirror, not a host
+        self._check_peer()
         self._note_offer("in", modulus, mlkem, x25519)
         self._th1 = digest("usi3 hello", self._hello, offer)
         sealed_mlkem, sealed_x25519, shared = crypto.encapsulate(mlkem, x25519, self._th1)
@@ -378,6 +384,7 @@ class Session:
         self.peer = PublicKey(modulus)
         if self.peer == self._key.public:
             raise BadHandshake
+        self._check_peer()
         th2 = digest(
             "usi3 client", self._th1, sealed_mlkem, sealed_x25519, self._client_nonce, modulus, oaep
         )
@@ -390,6 +397,10 @@ class Session:
         self._make_keys(secret, shared, th2, signature)
         self._step(Step.ANSWER)
         del self._kem  # forward secrecy: from here on nobody can open m3 again
+
+    def _check_peer(self) -> None:
+        if self._peer_id is not None and self.peer.id != self._peer_id:
+            raise BadHandshake  # a good key, but somebody else's
 
     def _client_key(self, shared: bytes) -> crypto.Aead:
         (key,) = derive(shared + (self._preset or b""), self._th1, "usi3 client key")
@@ -426,12 +437,12 @@ class Session:
             raise BadRecord from error
         messages: Sequence[wire.Message]
         if self.role is Role.HOST:
-            messages = wire.decode_from_member(plaintext)
+            messages = self._decode_from_client(plaintext)
             if self.state is not State.OPEN:
                 joins = self._received == 0 and len(messages) == 1 and isinstance(messages[0], wire.Join)
                 self._step(Step.JOIN if joins or isinstance(messages[0], wire.Bye) else Step.CLIENT_RECORD)
         else:
-            messages = wire.decode_from_host(plaintext)
+            messages = self._decode_from_host(plaintext)
             if self.state is not State.OPEN:
                 self._step(Step.HOST_RECORD)
         if self._trace is not None:
@@ -470,8 +481,8 @@ class Session:
         )
 
     def _note_record(self, direction: Direction, number: int, plaintext: bytes, sealed: bytes) -> None:
-        decode = wire.decode_from_member if (direction == "out") == (self.role is Role.CLIENT) else None
-        messages = decode(plaintext) if decode else wire.decode_from_host(plaintext)
+        by_client = (direction == "out") == (self.role is Role.CLIENT)
+        messages = (self._decode_from_client if by_client else self._decode_from_host)(plaintext)
         self._note(
             "record",
             direction,

@@ -32,7 +32,10 @@ MAX_ROOMS = 64  # rooms in one Welcome
 MAX_PRESENT = 500  # members in one Present, so that it fits a record
 MAX_TOPIC = 200
 
-CONVERSATION_SIZE = 16
+MAX_PIECE = 65_536  # bytes of a pair link in one message
+MAX_ROSTER = 32  # members of a private conversation: each change of them is a key for everybody
+
+CONVERSATION_SIZE = PAIR_SIZE = 16
 SESSION_SIZE = 16
 TRANSFER_SIZE = REQUEST_SIZE = 16
 TICKET_SIZE = 32
@@ -41,10 +44,13 @@ CODE_PATTERN = r"\A[a-z][a-z0-9-]{0,31}\Z"
 
 ConversationId = Annotated[bytes, Meta(min_length=CONVERSATION_SIZE, max_length=CONVERSATION_SIZE)]
 SessionId = Annotated[bytes, Meta(min_length=SESSION_SIZE, max_length=SESSION_SIZE)]
+PairId = Annotated[bytes, Meta(min_length=PAIR_SIZE, max_length=PAIR_SIZE)]
+Piece = Annotated[bytes, Meta(max_length=MAX_PIECE)]
 MemberId = Annotated[bytes, Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
 KeyId = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
 Key = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
 PostId = Annotated[bytes, Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
+Roster = Annotated[list[MemberId], Meta(min_length=2, max_length=MAX_ROSTER)]
 Modulus = Annotated[bytes, Meta(min_length=MODULUS_SIZE, max_length=MODULUS_SIZE)]
 Sealed = Annotated[bytes, Meta(min_length=PADDING + TAG_SIZE, max_length=MAX_SEALED)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
@@ -137,6 +143,28 @@ class Fetch(Message, frozen=True, tag="fetch"):
     first: Count
 
 
+class Pass(Message, frozen=True, tag="pass"):
+    """A piece of the pair link with another member, for the host to pass on as it is; empty: the end of it."""
+
+    member: MemberId
+    pair: PairId
+    data: Piece
+
+
+class Gather(Message, frozen=True, tag="gather"):
+    """By its opener: who is in a private conversation from now on, and the id of its key."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    members: Roster
+
+
+class Leave(Message, frozen=True, tag="leave"):
+    """Out of a private conversation; its opener ends it."""
+
+    conversation: ConversationId
+
+
 # --- host to member ------------------------------------------------------------------------------------------------
 
 
@@ -204,6 +232,22 @@ class Left(Message, frozen=True, tag="left"):
     code: Code
 
 
+class Passed(Message, frozen=True, tag="passed"):
+    """Another member's Pass: `member` sent it."""
+
+    member: MemberId
+    pair: PairId
+    data: Piece
+
+
+class Gathered(Message, frozen=True, tag="gathered"):
+    """You are in this private conversation; from here on its posts are under this key. `number`: of its newest post."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    number: Count
+
+
 class Renamed(Message, frozen=True, tag="renamed"):
     member: MemberId
     name: Name
@@ -249,10 +293,10 @@ class LinkFacts(msgspec.Struct, frozen=True):
     address: str
 
 
-FromMember = Join | Post | GetKey | Nick | Fetch | FileWord | Alive | Bye
+FromMember = Join | Post | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord | Alive | Bye
 FromHost = (
     Welcome | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice
-    | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+    | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
@@ -280,15 +324,16 @@ def tag_of(message: Message) -> str:
 
 def decode_from_member(plaintext: bytes) -> list[FromMember]:
     """The messages of a record that a member sent; `BadMessage` names the field that is wrong."""
-    return _decode(_from_member, plaintext)
+    return decode(_from_member, plaintext)
 
 
 def decode_from_host(plaintext: bytes) -> list[FromHost]:
     """The messages of a record that the host sent; `BadMessage` names the field that is wrong."""
-    return _decode(_from_host, plaintext)
+    return decode(_from_host, plaintext)
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> list[_T]:
+def decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> list[_T]:
+    """The messages of a record, of the types that `decoder` knows; `BadMessage` names the field that is wrong."""
     try:
         messages = decoder.decode(plaintext)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -155,7 +155,13 @@ class Client:
             raise NotConnected
         if self._memory is not None:
             return self._memory.open_data(ticket)
-        return await asyncio.to_thread(_dial_data, self._link.peer_address, ticket, self._settings.limits)
+        limits = self._settings.limits
+        dialling = self._loop.run_in_executor(None, _dial_data, self._link.peer_address, ticket, limits)
+        try:
+            return await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(_close_late)
+            raise
 
     def passing(self) -> list[events.PassingRow]:
         return []
@@ -200,6 +206,12 @@ def _dial_data(address: tuple[str, int], ticket: bytes, limits: Limits) -> socke
         sock.close()
         raise
     return sock
+
+
+def _close_late(dialling: asyncio.Future[socket.socket]) -> None:
+    """Nobody waits for this connection any more."""
+    if not dialling.cancelled() and dialling.exception() is None:
+        dialling.result().close()
 
 
 def _several_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from usi.config import Limits, Settings
 from usi.core import events, wire
@@ -39,7 +40,8 @@ class Host:
         """`memory`: listen there, and not on a port."""
         room_key = random_bytes(32)
         room = wire.RoomInfo(random_bytes(wire.CONVERSATION_SIZE), FIRST_ROOM, "", room_key, 0)
-        self.hub = Hub([(room, digest("usi3 key id", room_key))])
+        tracer = partial(person.trace, "hub") if settings.dev else None
+        self.hub = Hub([(room, digest("usi3 key id", room_key))], tracer)
         self.addresses: list[str] = []
         self.port = settings.port
         self._settings = settings
@@ -263,6 +265,7 @@ class Host:
 
     def tick(self, slept: bool) -> None:
         now = self._loop.time()
+        self.hub.tick(now)
         for link in list(self._links.values()):
             link.tick(now, forgive=slept)
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, Self
@@ -20,7 +21,7 @@ from usi.core.member import FileMessage, Member
 from usi.core.roster import Proof
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
-from usi.core.trace import Trace, plain_detail
+from usi.core.trace import Trace, Tracer, plain_detail
 from usi.net.client import Client
 from usi.net.files import Files
 from usi.net.host import Host
@@ -93,7 +94,14 @@ class Peer:
             key = await loop.run_in_executor(None, PrivateKey.generate)
         tracer = partial(self.trace, "content") if self.settings.dev else None
         preset = self.settings.preset is not None
-        self._member = Member(key, self.settings.name, preset=preset, tracer=tracer)
+        self._member = Member(
+            key,
+            self.settings.name,
+            preset=preset,
+            ask_private=self.settings.ask_private,
+            tracer=tracer,
+            pair_tracer=self._pair_tracer,
+        )
         side = Host if self.settings.hosting else Client
         self._side = side(self.settings, key, self, self._memory)
         self._files = Files(
@@ -173,10 +181,17 @@ class Peer:
         """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
         match intent:
             case commands.Say() | commands.Act():
+                intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
                 while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
                 self._act(intent)
-            case commands.Nick() | commands.Users() | commands.Verify():
+            case commands.Tell():
+                while self._member.outbox_full and self._ended_by is None:
+                    await self._movement()
+                self._act(intent)
+            case commands.Nick() | commands.Users() | commands.Verify() | commands.Private() | commands.Add():
+                self._act(intent)
+            case commands.Block() | commands.Go() | commands.Leave():
                 self._act(intent)
             case (
                 commands.Send() | commands.Accept() | commands.Decline() | commands.Cancel() | commands.Files()
@@ -273,6 +288,9 @@ class Peer:
 
     # --- inside ---
 
+    def _pair_tracer(self, name: str) -> Tracer | None:
+        return partial(self.trace, f"pair {name}") if self.settings.dev else None
+
     def _pump(self) -> None:
         """Pass on what the member machine has: messages to the hub, events to the face."""
         self._side.send(self._member.take_outgoing())
@@ -285,7 +303,7 @@ class Peer:
                 self.exit_status = self.exit_status or 1
             if self._files.consider(event):
                 self._emit(event)
-            if isinstance(event, ev.Verification) and event.state == "differs":
+            if isinstance(event, ev.Verification) and event.state == "differs" and not event.pair:
                 self._side.part(bytes.fromhex(event.member), Distrusted())
         self._moved.set()
 

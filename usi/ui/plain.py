@@ -127,7 +127,7 @@ class _Plain:
         async for event in peer.events():
             if self._notifier is not None:
                 self._notifier.consider(event, focused=False, now=time.monotonic())
-            if isinstance(event, ev.Message):
+            if isinstance(event, ev.Chosen):
                 self._room = event.room
             if isinstance(event, ev.FileProgress) and not self._is_time_for(event):
                 continue
@@ -155,9 +155,9 @@ class _Plain:
         if self._notifier is None:
             said = tr("There are no notifications to mute: -n turns them on.")
         elif self._notifier.mute(self._room):
-            said = tr("Notifications of #{room} are off; /mute turns them on again.", room=self._room)
+            said = tr("Notifications of {room} are off; /mute turns them on again.", room=_titled(self._room))
         else:
-            said = tr("Notifications of #{room} are on again.", room=self._room)
+            said = tr("Notifications of {room} are on again.", room=_titled(self._room))
         return ev.Notice(time=datetime.now(UTC), code="mute", text=said)
 
 
@@ -221,6 +221,13 @@ def to_plain(event: ev.Event) -> str | None:
             return _told(_verification(event))
         case ev.Info():
             return _told(_info(event))
+        case ev.Conversation():
+            return _told([event.text])
+        case ev.Chosen():
+            if event.private:
+                back = tr("/private alone goes back to the host's room.")
+                return _told([tr("What you type goes to {room}.", room=_titled(event.room)), back])
+            return _told([tr("What you type goes to {room}.", room=_titled(event.room))])
         case ev.Failed():
             said = _inline(event.message)
             return "! " + tr("Not delivered: {reason} Your text was: {text}", reason=event.text, text=said)
@@ -288,6 +295,8 @@ def _message(event: ev.Message) -> str | None:
         alarms.append(tr("signs as {name}", name=_inline(event.signed_as)))
     said = text.visible(event.text).replace("\n", "\n        ")
     who = f"* {event.from_}" if event.kind == "me" else f"{event.from_}:"
+    if event.private:
+        who = f"[{tr('private')} {event.room}] {who}"  # no name has brackets, so nobody can imitate it
     return f"[{clock}] {who}{''.join(f' [{alarm}]' for alarm in alarms)} {said}"
 
 
@@ -375,6 +384,9 @@ def _users(event: ev.Users) -> list[str]:
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
         return [tr("{name} is verified.", name=event.name)]
+    if event.state == "differs" and event.pair:
+        return [tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
+                   "could have been reading.", name=event.name)]  # fmt: skip
     if event.state == "differs":
         return [tr("{name} is not who you think: the connection is ended.", name=event.name)]
     return [
@@ -383,6 +395,11 @@ def _verification(event: ev.Verification) -> list[str]:
         f"  {_grouped(event.fingerprint)}",
         tr("If they match, say /verify {name} yes; if they differ, /verify {name} no.", name=event.name),
     ]
+
+
+def _titled(room: str) -> str:
+    """A conversation as it is called in a sentence; private ones have their mark in the name."""
+    return room if room.startswith("@") else f"#{room}"
 
 
 def _info(event: ev.Info) -> list[str]:
