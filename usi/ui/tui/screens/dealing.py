@@ -18,6 +18,7 @@ from usi.core.errors import LocalError
 from usi.core.language import tr
 from usi.net.peer import Peer
 from usi.ui.i18n import mark
+from usi.ui.tui.completion import Candidate
 from usi.ui.tui.entries import Entry, inline
 from usi.ui.tui.looking import Found, as_line, measure
 from usi.ui.tui.model import Situation
@@ -125,6 +126,10 @@ class DealingScreen(Screen[None]):
             del self._entries[deal]
         self.query_one(Transfers).show(self.deals)
         self.query_one(HeaderBar).moving = "" if self.query_one("#rooms").region else self.deals.summary
+        self.query_one(Composer).numbers = [
+            Candidate(str(deal.number), f"{short(deal.offer.name, _NAME)}, {inline(deal.offer.from_)}")
+            for deal in self.deals.open
+        ]
         self.refresh_bindings()
 
     def taken(self, intent: commands.Intent) -> None:
