@@ -112,6 +112,13 @@ class Offers(Provider):
 class Palette(CommandPalette):
     """Textual's palette, with its answer to a search that finds nothing in the person's language."""
 
+    DEFAULT_CSS = """
+    Palette.-low #--container { margin-top: 0; }
+    Palette.-low #--input, Palette.-low #--input.--list-visible { border: none; }
+    Palette.-low #--input Label, Palette.-low #--input CommandInput { margin: 0; border: none; height: 1; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
+
     def _start_no_matches_countdown(self, search_value: str) -> None:
         self._stop_no_matches_countdown()
 
