@@ -62,6 +62,11 @@ class Deal:
         return [fetch for fetch in self.fetches.values() if fetch.state in ("waiting", "running")]
 
     @property
+    def unanswered(self) -> bool:
+        """Somebody else's offer that is neither taken nor refused, or that may go on."""
+        return not self.offer.mine and bool(self.deeds) and not self.under_way
+
+    @property
     def deeds(self) -> tuple[str, ...]:
         """What can be done about it now, most likely first, by the names that `intent_of` knows."""
         if self.closed is not None:
@@ -145,8 +150,8 @@ class Deals:
 
     @property
     def unanswered(self) -> list[Deal]:
-        """Other people's offers that are neither taken nor refused, or that may go on."""
-        return [deal for deal in self.open if not deal.offer.mine and not deal.under_way]
+        """Those that wait for an answer."""
+        return [deal for deal in self._by_number.values() if deal.unanswered]
 
     def find(self, number: int) -> Deal | None:
         return self._by_number.get(number)

@@ -564,7 +564,7 @@ class ChatScreen(DealingScreen):
             case "fold", ("activity",):
                 return self._settings.hosting
             case "offer", ():
-                return bool(self.deals.unanswered)
+                return bool(self.deals.open)
             case "file", ():
                 return self._situation.status.phase == "open"
             case "retry", ():

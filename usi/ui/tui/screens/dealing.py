@@ -46,7 +46,8 @@ class DealingScreen(Screen[None]):
     BINDINGS = [
         Binding(
             "f7", "offer", mark("Offer"), key_display="F7", id="offer",
-            tooltip=mark("To the newest file that is offered, and from one to the next older one"), priority=True,
+            tooltip=mark("To the newest file that is offered or under way, and on to the next older one"),
+            priority=True,
         ),
         Binding(
             "ctrl+o", "file", mark("File"), key_display="^O", id="file",
@@ -187,8 +188,13 @@ class DealingScreen(Screen[None]):
         self._go_to_offer(message.number)
 
     def action_offer(self) -> None:
-        """Go to the newest offer that waits for an answer, here or else in another conversation."""
-        if not self.transcript.go_to_offer() and (waiting := self.deals.unanswered):
+        """Go to the newest offer that waits for an answer, or else that is under way; in another conversation, if there
+        is none in this one."""
+        here = self.situation.status.room
+        waiting = self.deals.unanswered or self.deals.open
+        if any(deal.offer.room == here for deal in waiting) and self.transcript.go_to_offer():
+            return
+        if waiting:
             self._go_to_offer(waiting[-1].number)
 
     def _go_to_offer(self, number: int) -> None:

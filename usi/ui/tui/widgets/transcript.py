@@ -324,13 +324,13 @@ them, ✗ when they were not delivered.
             self.post_message(self.LinkChosen(url))
 
     def go_to_offer(self, number: int | None = None) -> bool:
-        """Go to the first button of this offer, or of the newest that waits for an answer; from there, to that of the
-        next older one. False where there is none."""
+        """Go to the first button of this offer; or of the newest that waits for an answer, or else that has any button,
+        and from there to the next older one. False where there is none."""
         offers = [entry for entry in self._blocks if isinstance(entry, OfferEntry) and entry.deal.deeds]
         if number is not None:
             offers = [entry for entry in offers if entry.deal.number == number]
         else:
-            offers = [entry for entry in offers if not entry.deal.offer.mine and not entry.deal.under_way]
+            offers = [entry for entry in offers if entry.deal.unanswered] or offers
         if offers:
             here = offers.index(self._spot.entry) if self._spot is not None and self._spot.entry in offers else 0
             self.focus()
