@@ -181,6 +181,18 @@ class Told:
         return ev.FileClosed(**self._facts, code="withdrawn", text=text)
 
 
+def talk(room: str = "@bob", state: str = "open", *, verified: bool = False, name: str = "bob") -> ev.Conversation:
+    """A private conversation of alice's with bob."""
+    partners = [
+        ev.Partner(name="alice", member=ALICE, verified=False, me=True, opener=True),
+        ev.Partner(name=name, member=BOB, verified=verified, me=False, opener=False),
+    ]
+    code = "left" if state == "closed" else None
+    return ev.Conversation(
+        time=NOW, room=room, state=state, members=partners, verified=verified, text=f"{room} is {state}.", code=code
+    )
+
+
 CONNECTED = ev.Connected(
     time=NOW,
     host="example.net",
@@ -265,4 +277,5 @@ def cast() -> SimpleNamespace:
         look=look,
         member=member,
         said=said,
+        talk=talk,
     )

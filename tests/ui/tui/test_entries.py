@@ -65,6 +65,9 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.Delivered(time=time, id="0", number=1),
             ev.Failed(time=time, id="0", code="cut", text=text, message=text),
             *files(text),
+            ev.Check(time=time, **name, state="bad", text=text, advice=text, facts={text: text}),
+            ev.Invitation(time=time, state="open", locator=text, until=time, failed=1, limit=3, code=text, links=[text]),
+            ev.Password(time=time, **name, **ids, state="asked"),
             ev.Users(time=time, members=[member], asked=True),
             ev.Verification(time=time, **name, **ids, **proof, state="open", preset=False),
             ev.Verification(time=time, **name, **ids, **proof, state="verified", preset=False),
@@ -74,6 +77,10 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.Disconnected(time=time, code="cut", text=text),
             ev.Notice(time=time, code="code", text=text),
             ev.Error(time=time, code="code", text=text, message=text),
+            msgspec.structs.replace(cast.talk(text, name=text), text=text),
+            msgspec.structs.replace(cast.talk(text, "closed", name=text), text=text),
+            msgspec.structs.replace(cast.talk(text, "asked", name=text), text=text),
+            ev.Chosen(time=time, room=text, private=True),
             ev.TraceEvent(time=time, step=text, direction="in", detail={text: text}, link="content"),
         ]
 

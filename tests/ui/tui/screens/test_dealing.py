@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,8 @@ from usi.ui.tui.widgets.transfers import Passing, Transfers, Ways
 pytestmark = pytest.mark.slow
 
 Open = Callable[..., AbstractAsyncContextManager]
-ACCEPT, DECLINE, CANCEL, SEND = commands.Accept, commands.Decline, commands.Cancel, commands.Send
+ACCEPT, DECLINE, CANCEL = commands.Accept, commands.Decline, commands.Cancel
+SEND = partial(commands.Send, room="general")
 
 
 async def click_on(stage: SimpleNamespace, label: str) -> None:
@@ -284,7 +286,7 @@ async def test_a_dropped_path_is_inserted_when_that_is_meant(open_stage: Open, f
         await answer(stage, "text")
         assert stage.composer.text == str(file)
         await stage.pilot.press("enter")  # a text, although it begins with a slash
-        await stage.until(lambda: stage.peer.wanted == [commands.Say(str(file))])
+        await stage.until(lambda: stage.peer.wanted == [commands.Say(str(file), "general")])
 
 
 async def test_several_dropped_files(open_stage: Open, tmp_path: Path) -> None:

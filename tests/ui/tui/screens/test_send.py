@@ -55,7 +55,7 @@ async def test_a_typed_path(open_stage: Open, cast: SimpleNamespace) -> None:
         assert dialog.query_one(PathInput).value == "report.pdf"
         await stage.until(lambda: found(dialog) == "report.pdf: 1.0 KB")
         await stage.pilot.press("enter")
-        await stage.until(lambda: stage.peer.wanted == [commands.Send(os.path.abspath("report.pdf"))])
+        await stage.until(lambda: stage.peer.wanted == [commands.Send(os.path.abspath("report.pdf"), "general")])
 
 
 async def test_tab_lists_the_ways_to_go_on(open_stage: Open, cast: SimpleNamespace) -> None:
@@ -86,7 +86,7 @@ async def test_the_list_of_a_folder(open_stage: Open, folder: Path) -> None:
         await stage.until(lambda: found(dialog) == "report.pdf: 1.0 KB")
         await stage.until(lambda: dialog.focused is dialog.query_one("#send"))
         await stage.pilot.press("enter")
-        await stage.until(lambda: stage.peer.wanted == [commands.Send(str(folder / "report.pdf"))])
+        await stage.until(lambda: stage.peer.wanted == [commands.Send(str(folder / "report.pdf"), "general")])
 
 
 async def test_backspace_goes_to_the_folder_above(open_stage: Open, folder: Path) -> None:
@@ -104,6 +104,18 @@ async def test_escape_sends_nothing(open_stage: Open) -> None:
         await stage.pilot.press(*"report.pdf", "escape")
         await stage.until(lambda: stage.app.screen is stage.chat)
         assert stage.peer.wanted == []
+
+
+async def test_in_a_private_conversation_it_says_so(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(cast.talk("@bob"))
+        stage.chat.go_to("@bob")
+        dialog = await opened(stage)
+        assert str(dialog.query_one("#whom", Static).render()) == "To bob, privately"
+        await stage.pilot.press(*"report.pdf")
+        await stage.until(lambda: not dialog.query_one("#send", Button).disabled)
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.peer.wanted == [commands.Send(os.path.abspath("report.pdf"), "@bob")])
 
 
 async def test_not_without_a_connection(open_stage: Open) -> None:
@@ -148,4 +160,4 @@ async def test_hostile_names_are_shown_and_sent_as_they_are(
         await stage.until(lambda: dialog.focused is dialog.query_one("#send"))
         await stage.pilot.press("enter")
         await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Send(f"'{folder}/two\nlines'")]
+        assert stage.peer.wanted == [commands.Send(f"'{folder}/two\nlines'", "general")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from usi.ui.i18n import mark
 from usi.ui.tui import entries
 from usi.ui.tui.entries import Entry
 from usi.ui.tui.model import Phase, Situation
+from usi.ui.tui.model import Talk as PrivateTalk
 from usi.ui.tui.screens.dealing import DealingScreen
 from usi.ui.tui.screens.inspector import InspectorScreen
 from usi.ui.tui.spans import may_open
@@ -67,6 +68,11 @@ class Wanted(NamedTuple):
     intent: commands.Intent
     entered: Composer.Submitted | Entry | None
     room: str
+
+
+def _sign(talk: PrivateTalk | None) -> str:
+    """What kind of conversation it is. The lock stands only where certainly nobody else can read."""
+    return "#" if talk is None else {"verified": "⚿", "closed": "✗"}.get(talk.state, "⚠")
 
 
 class Panels(Vertical):
@@ -155,8 +161,6 @@ class ChatScreen(DealingScreen):
         self._drafts: dict[str, Composer.Draft] = {}
         """What is being written in conversations that are not on the screen."""
         self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
-        self._addressed: str | None = None
-        """The conversation for which the peer takes what is said; None: the one in which it began."""
         self._refusals = 0
         """Refused connections since one looked into the log."""
 
@@ -178,7 +182,6 @@ class ChatScreen(DealingScreen):
         """Begin another attempt on the same screen; what was said stays."""
         self._peer = peer
         self._situation = self._situation.again(self._settings)
-        self._addressed = None
         self._own.clear()
         self.begin_dealing()
         while not self._wanted.empty():
@@ -244,8 +247,10 @@ class ChatScreen(DealingScreen):
                 continue
             if self._settings.hosting and entries.is_refusal(event):
                 continue  # it stands in the log
-            in_room = event.room if isinstance(event, ev.Message | ev.FileOffer) else None
-            places = [transcripts.of(in_room) if in_room is not None else transcripts.current]
+            if isinstance(event, ev.Chosen):
+                self.go_to(event.room)
+                continue
+            places = [transcripts.of(room) if (room := entries.place_of(event)) else transcripts.current]
             made = self.deal(event, places[0])
             for place in transcripts if isinstance(event, ev.Disconnected) else places:
                 if (entry := made or entries.entry_of(event)) is not None:
@@ -267,7 +272,6 @@ class ChatScreen(DealingScreen):
         transcripts = self.query_one(Transcripts)
         if transcripts.room_of(transcripts.current) != room:
             transcripts.rename(room)
-        self._addressed = self._addressed or next(iter(self._situation.unread))
 
     def enter(self, phase: Phase) -> None:
         """The connection has come to this phase."""
@@ -333,7 +337,7 @@ class ChatScreen(DealingScreen):
                 room,
                 unread,
                 open=room == situation.status.room,
-                sign="⚿" if room in situation.private else "#",
+                sign=_sign(situation.talk(room)),
                 muted=room in situation.muted,
             )
             for room, unread in situation.unread.items()
@@ -457,12 +461,14 @@ class ChatScreen(DealingScreen):
             wanted = await self._wanted.get()
             entered, room = wanted.entered, wanted.room
             try:
-                if room != self._addressed:
-                    await self._peer.do(commands.Turn(room))
-                    self._addressed = room
-                await self._peer.do(wanted.intent)
+                intent = wanted.intent
+                if isinstance(intent, commands.ForRoom):
+                    intent = replace(intent, room=room)
+                await self._peer.do(intent)
             except LocalError as error:
                 again = None if isinstance(entered, Entry) else entered
+                if again is not None and commands.is_secretive(again.text):
+                    again = None  # what stands behind the command may be the password
                 self.post_message(self.Refused(again, str(error), room))
             else:
                 self.taken(wanted.intent)

@@ -209,8 +209,8 @@ class DealingScreen(Screen[None]):
 
     def _whom(self) -> str:
         status = self.situation.status
-        if status.private:
-            return tr("To {name}, privately", name=inline(status.room))
+        if status.talk is not None:
+            return tr("To {names}, privately", names=", ".join(map(inline, status.talk.names)))
         return tr("To all in #{room}: {count} here, you included", room=inline(status.room), count=status.here)
 
     def _send(self, line: str | None) -> None:
