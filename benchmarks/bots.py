@@ -27,6 +27,7 @@ from usi.core import commands
 from usi.core import events as ev
 from usi.core.crypto import PrivateKey
 from usi.core.errors import UsiError
+from usi.core.thread import SHOWN_KEPT
 from usi.net.peer import Peer
 
 _TALK = (3.0, 9.0)  # seconds between two messages of a bot
@@ -147,12 +148,22 @@ async def _come_and_go(bots: list[Bot]) -> None:
             await bot.come()
 
 
+async def _fill(bots: list[Bot], counts: Counts) -> None:
+    """Let everybody hear so much that what a member remembers of posts is full: growth behind that is none of it."""
+    for _ in range(SHOWN_KEPT // len(bots) + 1):
+        for bot in bots:
+            await bot.say()
+        while counts.heard < counts.said * (len(bots) - 1):  # noqa: ASYNC110 (a count that others make)
+            await asyncio.sleep(0.02)
+
+
 async def main(port: int, count: int, folder: Path) -> None:
     raise_file_limit()
     counts = Counts()
     bots = [Bot(number, key, port, folder, counts) for number, key in zip(range(count), keys(), strict=False)]
     for bot in bots:
         await bot.come()
+    await _fill(bots, counts)
     lives = [asyncio.ensure_future(_talk(bot)) for bot in bots]
     lives += [asyncio.ensure_future(_send_files(bots, folder)), asyncio.ensure_future(_come_and_go(bots))]
     asked: asyncio.Queue[str] = asyncio.Queue()

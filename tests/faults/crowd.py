@@ -31,22 +31,27 @@ class Bot:
     def __init__(self, key: PrivateKey, name: str, source: str | None = None) -> None:
         self.key = key
         self.name = name
-        self.heard: list[wire.Message] = []
+        self.heard: list[wire.Message]
         self.room: ConversationKey
         self._source = (source, 0) if source is not None else None
-        self._session = Session(Role.CLIENT, key)
+        self._session: Session
         self._said = 0
 
     async def join(self, port: int) -> None:
-        """Up to the end of the list of members; raises `PeerError` or `OSError`."""
+        """Up to the end of the list of members; raises `PeerError` or `OSError`, and can be tried again."""
+        self.heard, self._session = [], Session(Role.CLIENT, self.key)
         self.reader, self.writer = await asyncio.open_connection(HERE, port, local_addr=self._source)
-        self._flush()
-        async with asyncio.timeout(PATIENCE):
-            while self._session.state is not State.KEYED:
-                await self._read()
-            self.send(wire.Join(self.name))
-            while not any(isinstance(message, wire.Present) and message.last for message in self.heard):
-                await self._read()
+        try:
+            self._flush()
+            async with asyncio.timeout(PATIENCE):
+                while self._session.state is not State.KEYED:
+                    await self._read()
+                self.send(wire.Join(self.name))
+                while not any(isinstance(message, wire.Present) and message.last for message in self.heard):
+                    await self._read()
+        except BaseException:
+            await self.close()
+            raise
         welcome = next(message for message in self.heard if isinstance(message, wire.Welcome))
         room = welcome.rooms[0]
         self.room = ConversationKey(room.conversation, welcome.host.id, room.key)
