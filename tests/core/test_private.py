@@ -1073,7 +1073,7 @@ def test_a_file_can_be_offered_to_one_member(town: Town) -> None:
     """/send PATH NAME: the conversation is opened where there is none, and keeps the offer meanwhile."""
     alice, bob, carol = people(town, "alice", "bob", "carol")
     offered = Offered(b"t" * 16, b"k" * 32, "plan.txt", 5, None, 0)
-    offer = alice.member.offer(offered, "plan.txt", town.now, "bob")
+    offer = alice.member.offer(offered, "plan.txt", town.now, to="bob")
     assert offer.audience == {bob.id}
     town._collect(alice)
     town.settle()

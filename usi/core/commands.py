@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usi.core.errors import BadCommand, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.language import tr
@@ -17,8 +17,6 @@ MARKS = "/!"
 
 @dataclass(frozen=True)
 class Say:
-    """`room`: the key `room` of the conversation's events; None: the one that was chosen last."""
-
     text: str
     room: str | None = None
 
@@ -62,13 +60,6 @@ class Mute:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What is said from now on is meant for this conversation."""
-
-    room: str
-
-
-@dataclass(frozen=True)
 class Quit:
     pass
 
@@ -79,6 +70,25 @@ class Verify:
 
     name: str | None = None
     match: bool | None = None
+
+
+@dataclass(frozen=True)
+class Password:
+    """Begin to compare a password: a guest sets one, the host answers that member (None: the only one who asked)."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The password that was then typed, unseen; never parsed from a line. Empty: the person thought better of it."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Invite:
+    """A new invitation; the host's."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,7 @@ class Add:
     """More members for the private conversation that is chosen."""
 
     names: tuple[str, ...]
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,7 @@ class Go:
 class Leave:
     """Be out of the private conversation that is chosen."""
 
+    room: str | None = None
 
 
 
@@ -127,6 +139,7 @@ class Send:
     """/send: `line` holds the path and perhaps a name behind it; `usi.core.paths` reads it."""
 
     line: str
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,11 +164,13 @@ class Files:
     pass
 
 
-ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave
+ForRoom = Say | Act | Send | Add | Leave
+"""What is meant for one conversation: `room` is the key `room` of its events; None: the one that was chosen last."""
+ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
-Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Turn | Quit
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit | Secret | Invite
 
 
 @dataclass(frozen=True)
@@ -269,6 +284,13 @@ COMMANDS: tuple[Command, ...] = (
         _verify,
     ),
     Command(
+        ("password", "motdepasse"),
+        "[NAME]",
+        "compare a password with the host; the host: answer who asked",
+        lambda rest: Password(rest or None),
+    ),
+    Command(("invite", "inviter"), "", "the host: a code that lets a guest in verified", _nothing(Invite())),
+    Command(
         ("msg", "prive", "privé"),
         "NAME TEXT",
         "say something to one member privately: the host cannot read it",
@@ -332,6 +354,12 @@ def parse(line: str) -> Intent:
     except ValueError:
         raise BadCommand(usage=command.usage) from None
     return Act(checked(intent.text)) if isinstance(intent, Act) else intent
+
+
+def is_secretive(line: str) -> bool:
+    """Whether a line is /password with something behind it, which may be the password, or one that looks like it."""
+    name, rest = _split(line[1:]) if line[:1] in MARKS and line else ("", "")
+    return bool(rest) and name.lower() in find("password").names
 
 
 def checked(text: str) -> str:

@@ -8,7 +8,7 @@ Messages from the hub and intents of the person go in; messages to the hub and e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
@@ -39,9 +39,10 @@ from usi.core.errors import (
 from usi.core.language import tr
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
-from usi.core.private import PRIVATE_MARK, Private, Talk
+from usi.core.password import PasswordCheck, State
+from usi.core.private import Private, Talk
 from usi.core.roster import Profile, Proof, Roster
-from usi.core.thread import Thread
+from usi.core.thread import PRIVATE_MARK, Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
 from usi.core.transfer import Offered
 
@@ -90,6 +91,11 @@ class Member:
         """Names asked for by /nick and not answered, oldest first."""
         self._compared: dict[str, tuple[bytes, Proof]] = {}
         """Skeleton of a name → the key and the proof that were shown for it, to be compared."""
+        self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
+        self.host_lasts = False
+        """The host says that it keeps its key from run to run."""
+        self._vouched: dict[bytes, events.How] = {}
+        """Members who were verified before they were here, and how: to be told when they are."""
         self._key = key
         self._preset = preset
         self._trace = tracer
@@ -156,10 +162,11 @@ class Member:
 
     # --- in ---
 
-    def start(self, host_key: PublicKey | None, proof: Proof | None) -> None:
-        """A link is there: ask to join. On the host, which has no link to itself, both are None."""
+    def start(self, host_key: PublicKey | None, proof: Proof | None, exporter: bytes = b"") -> None:
+        """A link is there: ask to join. On the host, which has no link to itself, there is nothing to give."""
         self._host_key = host_key
         self.roster.own_link = proof
+        self.roster.own_exporter = exporter
         self._outgoing.append(wire.Join(self.name))
 
     def receive(self, messages: Sequence[wire.Message | wire.LinkFacts], now: float) -> None:
@@ -189,10 +196,22 @@ class Member:
                 self._say(self._find_thread(room), "text", said)
             case commands.Act(done, room):
                 self._say(self._find_thread(room), "me", done)
-            case commands.Tell() | commands.Private() | commands.Add() | commands.Block() | commands.Leave():
-                self._do_privately(intent)
             case commands.Go(room):
                 self._choose(self._find_thread(room))
+            case commands.Tell(name, said):
+                self._say(self._talk_with([name]), "text", said)
+            case commands.Private(names):
+                self._choose(self._talk_with(names) if names else self._find_thread(self._first_room.name))
+            case commands.Add(names, room):
+                self._private.add(self._find_talk(room), [self.roster.find(name) for name in names])
+            case commands.Leave(room):
+                talk = self._find_talk(room)
+                self._private.leave(talk)
+                if talk is self._current:
+                    self._choose(self._first_room)
+            case commands.Block(name):
+                self._find_thread(None)
+                self._private.block(self.roster.find(name))
             case commands.Nick(wanted):
                 name = text.clean_name(wanted)
                 if not self._present:
@@ -203,6 +222,23 @@ class Member:
                 self._emit(self.users(asked=True))
             case commands.Verify():
                 self._verify(intent)
+            case commands.Password(name):
+                if not self._present:
+                    raise NotConnected
+                self.check.begin(name)
+
+    def vouch(self, member: bytes, how: events.How) -> None:
+        """This member's key, with ours, is verified. Told once the member is here."""
+        self.roster.verified.add(member)
+        self._vouched[member] = how
+
+    def type_password(self, secret: bytes | None, now: float) -> None:
+        """The password that was asked for, as `pake.password_secret` makes it; None: not typed. `LocalError`."""
+        self._now = now
+        if secret is None:
+            self.check.cancel()
+        else:
+            self.check.typed(secret)
 
     def disconnected(self, error: PeerError, now: float) -> None:
         """The link is gone: what was under way has failed, and its text goes back to the person."""
@@ -249,7 +285,7 @@ class Member:
         if intent.match is False and pair:
             self._private.distrust(member, Distrusted())
 
-    def _show_proof(self, member: bytes, *, differs: bool = False) -> None:
+    def _show_proof(self, member: bytes, *, differs: bool = False, by: events.How = "comparison") -> None:
         """What to compare with a member, or what came of it."""
         proof, name = self.roster.proof_of(member), self.roster.here[member].name
         if proof is None:
@@ -260,15 +296,29 @@ class Member:
         self._emit(
             events.Verification(
                 time=self._time(),
-                name=name,
+                name=self.roster.here[member].name,
                 member=member.hex(),
                 fingerprint=proof.fingerprint.hex(),
                 words=list(proof.words),
                 state="differs" if differs else verified,
                 preset=self._preset and not pair,
                 pair=pair,
+                by=by,
             )
         )
+
+    def _tell_vouched(self, member: bytes) -> None:
+        how = self._vouched.pop(member, None)
+        if how is not None and self.roster.proof_of(member) is not None:
+            self._show_proof(member, by=how)
+            self._private.note_change(member)
+
+    def _tell_password(self, member: bytes, state: State) -> None:
+        name = self.roster.here[member].name
+        self._emit(events.Password(time=self._time(), name=name, member=member.hex(), state=state))
+        if state == "matched":
+            self._vouched[member] = "password"
+            self._tell_vouched(member)
 
     # --- conversations ---
 
@@ -278,11 +328,22 @@ class Member:
             raise NotConnected
         if room is None:
             return self._current
-        threads: list[Thread] = [*self._rooms.values(), *self._private.talks, self._current]
+        threads: list[Thread] = [*self._rooms.values(), *self._private.known]
         for thread in threads:
             if room in (thread.name, thread.title):
                 return thread
         raise NoSuchRoom(room=room)
+
+    def _find_talk(self, room: str | None) -> Talk:
+        thread = self._find_thread(room)
+        if not isinstance(thread, Talk):
+            raise NotPrivate
+        return thread
+
+    def _talk_with(self, names: Iterable[str]) -> Talk:
+        """The private conversation with these, opened where there is none."""
+        self._find_thread(None)
+        return self._private.with_members([self.roster.find(name) for name in names])
 
     @property
     def _first_room(self) -> Thread:
@@ -291,27 +352,6 @@ class Member:
     def _choose(self, thread: Thread) -> None:
         self._current = thread
         self._emit(events.Chosen(time=self._time(), room=thread.name, private=thread.private))
-
-    def _do_privately(
-        self, intent: commands.Tell | commands.Private | commands.Add | commands.Block | commands.Leave
-    ) -> None:
-        current = self._find_thread(None)
-        match intent:
-            case commands.Tell(name, said):
-                self._say(self._private.with_members([self.roster.find(name)]), "text", said)
-            case commands.Private(()):
-                self._choose(self._first_room)
-            case commands.Private(names):
-                self._choose(self._private.with_members([self.roster.find(name) for name in names]))
-            case commands.Block(name):
-                self._private.block(self.roster.find(name))
-            case commands.Add(names) if isinstance(current, Talk):
-                self._private.add(current, [self.roster.find(name) for name in names])
-            case commands.Leave() if isinstance(current, Talk):
-                self._private.leave(current)
-                self._choose(self._first_room)
-            case _:
-                raise NotPrivate
 
     # --- saying something ---
 
@@ -363,13 +403,15 @@ class Member:
 
     # --- offering files ---
 
-    def offer(self, offered: Offered, name: str, now: float, to: str | None = None) -> Offer:
-        """Offer a file, under a cleaned name, to the conversation that is chosen, or privately to the member called
-        `to`. Raises `LocalError`."""
+    def offer(
+        self, offered: Offered, name: str, now: float, *, room: str | None = None, to: str | None = None
+    ) -> Offer:
+        """Offer a file, under a cleaned name, to a conversation (None: the one that is chosen), or privately to the
+        member called `to`. Raises `LocalError`."""
         self._pass_time(now)
         if len(self.offers.mine) >= OWN_OFFERS:
             raise TooManyOffers(count=OWN_OFFERS)
-        thread = self._find_thread(None) if to is None else self._private.with_members([self.roster.find(to)])
+        thread = self._find_thread(room) if to is None else self._talk_with([to])
         shown_id = self._post(thread, "offer", "", offer=offered)
         offer = self.offers.add(offered, self.id, self.name, thread.name, name, mine=True)
         readers = thread.everybody if isinstance(thread, Talk) else set(self.roster.here)
@@ -523,6 +565,16 @@ class Member:
                 self._take_renamed(message)
             case wire.LinkFacts():
                 self.roster.note_link(message)
+                if message.by_code:
+                    self.vouch(message.member, "code")
+            case wire.Lasting():
+                self.host_lasts = True
+            case wire.Challenge():
+                self.check.take_challenge(message)
+            case wire.Asked():
+                self.check.take_asked(message)
+            case wire.Proved():
+                self.check.take_proved(message)
             case wire.Welcome():
                 self._take_welcome(message)
             case wire.Present():
@@ -654,6 +706,7 @@ class Member:
         if message.last:
             self._present = True
             self._emit(self.users(asked=False))
+            self._tell_vouched(self.roster.host)
 
     def _take_joined(self, info: wire.MemberInfo) -> None:
         profile = self._seat(info)
@@ -671,11 +724,13 @@ class Member:
                 verified=info.id in self.roster.verified,
             )
         )
+        self._tell_vouched(info.id)
 
     def _take_left(self, message: wire.Left) -> None:
         profile = self.roster.here.get(message.member)
         if profile is None:
             raise BadMessage(why="a member left who was not here")
+        self.check.left(message.member)
         for offer in self.offers.of_sender(message.member):
             self._close_offer(offer, SenderGone())
         for offer in self.offers.mine:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from usi.core import events, wire
 from usi.core import pair as pairing
+from usi.core.allowance import Allowance
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import KEY_SIZE, PrivateKey, derive, random_bytes, sha256
 from usi.core.errors import (
@@ -40,15 +41,15 @@ from usi.core.outbox import Outbox
 from usi.core.pair import Pair
 from usi.core.pairs import PATIENCE, Pairs
 from usi.core.recent import Recent
-from usi.core.relay import OPEN_TALKS
+from usi.core.relay import OPEN_TALKS, PAIR_SECONDS
 from usi.core.roster import Roster
-from usi.core.thread import Thread
+from usi.core.thread import PRIVATE_MARK, Thread
 from usi.core.trace import Tracer
 
 MOST_TALKS = 256  # conversations that others can put us into, in all
 WAITING_POSTS = 8  # texts that wait for a person who is asked first
-PRIVATE_MARK = "@"  # begins the names of private conversations, and of no room
 _NAMES_KEPT = 1_000
+_CLOSED_KEPT = 100
 
 NOTICES = {
     "pair-asking": "{name} is asked first whether to talk privately. What you write waits for the answer.",
@@ -100,10 +101,6 @@ class Talk(Thread):
         return {self.opener, *self.members, *self.invited, *(self.next[1] if self.next else ())}
 
     @property
-    def title(self) -> str:
-        return self.name
-
-    @property
     def sealable(self) -> bool:
         return self.key is not None and self.next is None and not self.held and self.closed is None
 
@@ -143,7 +140,11 @@ class Private:
         """The newest of two, by the other member."""
         self._names: Recent[str, bytes] = Recent(_NAMES_KEPT)
         """Names of conversations that were used → the other member of one of two, else nothing."""
+        self._closed: Recent[str, Talk] = Recent(_CLOSED_KEPT)
+        """Those that can only be read, by name."""
         self._to_show: set[bytes] = set()
+        self._paces: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
+        """How many conversations each member may still put us into now."""
 
     # --- looking ---
 
@@ -151,6 +152,11 @@ class Private:
     def talks(self) -> list[Talk]:
         """Those that are not closed."""
         return list(self._talks.values())
+
+    @property
+    def known(self) -> list[Talk]:
+        """Also those that are closed."""
+        return [*self._talks.values(), *self._closed.values()]
 
     def talk(self, conversation: bytes) -> Talk | None:
         """The open conversation of this id."""
@@ -177,6 +183,7 @@ class Private:
     def add(self, talk: Talk, members: Iterable[bytes]) -> None:
         """Bring more members into a conversation of several that this member has opened. Raises `LocalError`."""
         others = set(members) - set(talk.members)
+        self.check_says(talk)
         if talk.opener != self._own or talk.direct:
             raise OpenerOnly
         self._check(others, len(talk.members) + len(talk.invited))
@@ -186,6 +193,8 @@ class Private:
 
     def leave(self, talk: Talk) -> None:
         """Be out of a conversation; its opener ends it for all."""
+        if talk.closed is not None:
+            return
         for other in talk.members if talk.opener == self._own else (talk.opener,):
             if other != self._own and talk.conversation:
                 self._pairs.say(other, pairing.Out(talk.conversation))
@@ -253,7 +262,8 @@ class Private:
         talk.key, talk.members = talk.next
         talk.next = talk.since = None
         talk.held = any(member not in self._roster.here for member in talk.members)
-        self._tell(talk, "open" if first else "changed")
+        if first or set(talk.members) != before:
+            self._tell(talk, "open" if first else "changed")
         self._outbox.flush(talk)
         if talk.opener == self._own:
             self._settle(talk)
@@ -372,7 +382,8 @@ class Private:
                 talk = known
             else:
                 opened = sum(talk.opener == other for talk in self._talks.values())
-                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS:
+                pace = self._paces[other] = self._paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
+                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not pace.take(self.now):
                     self._pairs.say(other, pairing.Out(message.conversation))
                     return
                 others = set(members) - {self._own}
@@ -488,6 +499,7 @@ class Private:
         talk.closed = error
         talk.key = talk.next = talk.since = None
         del self._talks[talk.name]
+        self._closed[talk.name] = talk
         if talk.conversation:
             self._send(wire.Leave(talk.conversation))
         self._tell(talk, "closed")

@@ -16,12 +16,15 @@ from usi.core.allowance import Allowance
 from usi.core.errors import BadMessage
 from usi.core.numbering import Numbering
 from usi.core.recent import Recent
+from usi.core.session import HELLO_SIZE, TAG_PAIR
 
 NEW_PAIRS, PAIR_SECONDS = 6, 60.0  # pair links that a member may open in so many seconds: each costs two others work
 OPEN_PAIRS = 64  # and have open at once
 OPEN_TALKS = 32  # private conversations that a member may have open
 _PACES_KEPT = 10_000
 LOG_BYTES = 64 * 1024 * 1024  # what is kept of all private conversations together
+
+_FIRST = wire.MAGIC + TAG_PAIR
 
 Letter = tuple[Collection[int], wire.Message]
 """A message, and the links that it goes to."""
@@ -65,8 +68,8 @@ class Relay:
         way = self._ways.get(message.pair)
         far = where(message.member)
         if way is None:
-            if not message.data:
-                return []  # the end of one that has ended
+            if len(message.data) != HELLO_SIZE or not message.data.startswith(_FIRST):
+                return []  # the rest of one that has ended
             pace = self._pace[member] = self._pace.get(member) or Allowance(NEW_PAIRS, PAIR_SECONDS)
             opened = sum(way.opener == link for way in self._ways.values())
             if far is None or far == link or opened >= OPEN_PAIRS or not pace.take(self.now):

@@ -11,8 +11,14 @@ from dataclasses import dataclass, field
 from usi.core.content import Body, ConversationKey
 from usi.core.recent import Recent
 
+PRIVATE_MARK = "@"  # begins the names of private conversations, and of no room
 SHOWN_KEPT = 2_000  # ids of posts that were shown, so that none is shown twice
 HEARD_KEPT = 10_000  # authors' runs whose counts are followed
+
+
+def title_of(room: str) -> str:
+    """What a conversation is called in a sentence, by its name."""
+    return room if room.startswith(PRIVATE_MARK) else f"#{room}"
 
 
 @dataclass(eq=False)
@@ -41,8 +47,8 @@ class Thread:
 
     @property
     def title(self) -> str:
-        """How it is called in a sentence."""
-        return f"#{self.name}"
+        """What it is called in a sentence."""
+        return title_of(self.name)
 
     @property
     def sealable(self) -> bool:

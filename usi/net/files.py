@@ -165,8 +165,8 @@ class Files:
     async def do(self, intent: commands.ForFiles) -> None:
         """Carry out an intent; raises `LocalError`."""
         match intent:
-            case commands.Send(line):
-                await self._offer(line)
+            case commands.Send(line, room):
+                await self._offer(line, room)
             case commands.Accept(number):
                 self._accept(self._meant(number, "accept"))
             case commands.Decline(number):
@@ -176,7 +176,7 @@ class Files:
             case commands.Files():
                 self._tell(self._listing())
 
-    async def _offer(self, line: str) -> None:
+    async def _offer(self, line: str, room: str | None) -> None:
         source, to = await self._on_thread(None, _open_first, line)
         offered = Offered(
             transfer=random_bytes(wire.TRANSFER_SIZE),
@@ -186,7 +186,7 @@ class Files:
             files=source.files,
             manifest=source.manifest_size,
         )
-        offer = self._member.offer(offered, source.name, time.time(), to)
+        offer = self._member.offer(offered, source.name, time.time(), room=room, to=to)
         self._own[offered.transfer] = _Own(offer, source)
         self._pump()
         if source.skipped:

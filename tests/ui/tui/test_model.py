@@ -7,7 +7,7 @@ import pytest
 
 from usi.config import Settings
 from usi.core import events as ev
-from usi.ui.tui.model import Situation
+from usi.ui.tui.model import Situation, Talk
 
 
 def situation(*happened: ev.Event, hosting: bool = False, **settings: object) -> Situation:
@@ -112,30 +112,34 @@ def test_from_one_conversation_to_another(cast: SimpleNamespace) -> None:
     made = situation(msgspec.structs.replace(cast.CONNECTED, rooms=["general", "staff", "attic"]), cast.THERE)
     assert [made.neighbour(step) for step in (1, -1)] == ["staff", "attic"]
     assert made.neighbour(1, unread=True) is None
+    made.apply(cast.talk("bob"))
     made.apply(cast.said("psst", name="bob", room="bob", private=True))
-    assert (made.private, made.unread["bob"]) == ({"bob"}, 1)
+    assert (set(made.talks), made.unread["bob"]) == ({"bob"}, 1)
     assert made.neighbour(-1) == made.neighbour(1, unread=True) == "bob"
     made.open("bob")
-    assert (made.status.room, made.status.private) == ("bob", True)
+    assert (made.status.room, made.status.talk) == ("bob", Talk(("bob",), 0, "open", False))
     made.apply(cast.said("psst", room="bob", private=True))
     assert made.unread["bob"] == 1, "the screen says what of the open one was seen"
     made.apply(cast.said("hello", room="staff"))
     made.seen("bob")
     assert made.neighbour(1, unread=True) == "staff"
     made.open("staff")
-    assert (made.status.private, made.neighbour(1)) == (False, "attic")
+    assert (made.status.talk, made.neighbour(1)) == (None, "attic")
 
 
 def test_conversations_outlive_a_connection(cast: SimpleNamespace) -> None:
     there = msgspec.structs.replace(cast.CONNECTED, rooms=["general", "staff"])
-    made = situation(there, cast.THERE, cast.said("psst", name="bob", room="bob", private=True))
+    psst = cast.said("psst", name="bob", room="bob", private=True)
+    made = situation(there, cast.THERE, cast.talk("bob", verified=True), psst)
+    assert made.talk("bob") == Talk(("bob",), 1, "verified", False)
     made.muted.add("staff")
     made.open("staff")
     again = made.again(Settings(hosting=False, name="x", address="example.net"))
     assert (again.status.phase, again.status.room, again.members) == ("connecting", "staff", {})
     again.apply(msgspec.structs.replace(there, rooms=["general", "attic"]))
     assert [*again.unread] == ["general", "attic", "staff", "bob"]
-    assert (again.unread["bob"], again.private, again.muted) == (1, {"bob"}, {"staff"})
+    assert (again.unread["bob"], again.muted) == (1, {"staff"})
+    assert again.talk("bob") == Talk(("bob",), 1, "closed", False), "its keys are gone with the connection"
     assert again.status.room == "staff"
 
 

@@ -82,7 +82,7 @@ async def test_members_with_hostile_names(open_stage: Open, cast: SimpleNamespac
 
 async def test_another_conversation(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
-        await stage.tell(cast.said("psst", room="[/oops] bob", private=True))
+        await stage.tell(cast.talk("[/oops] bob"), cast.said("psst", room="[/oops] bob", private=True))
         await search(stage, "go to", "Go to [/oops] bob")
         await choose(stage)
         await stage.until(lambda: stage.chat.situation.status.room == "[/oops] bob")

@@ -16,6 +16,21 @@ Phase = Literal["connecting", "open", "leaving", "ended"]
 FIRST_ROOM = "general"
 
 
+TalkState = Literal["opening", "verified", "open", "closed"]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A private conversation: who else is in, by name, and how many of them were compared."""
+
+    names: tuple[str, ...]
+    verified: int
+    state: TalkState
+    """`verified`: it can be used, and all others were compared. Only then is it certain that nobody else can read."""
+    with_host: bool
+    """The host's own person is in it."""
+
+
 @dataclass(frozen=True)
 class Status:
     """What the header says."""
@@ -35,8 +50,8 @@ class Status:
     key_exchange: str
     preset: bool
     """A preset key is mixed into every link."""
-    private: bool = False
-    """The conversation on the screen is a private one."""
+    talk: Talk | None = None
+    """The conversation on the screen, where it is a private one."""
 
 
 class Situation:
@@ -51,8 +66,8 @@ class Situation:
         """Where this host listens."""
         self.unread: dict[str, int] = {}
         """Messages that were not seen, by conversation, in the order in which these were entered."""
-        self.private: set[str] = set()
-        """Which conversations are private."""
+        self.talks: dict[str, ev.Conversation] = {}
+        """The private conversations, as they were told last."""
         self.muted: set[str] = set()
         """Which conversations the desktop is not told about."""
         self._status = Status(
@@ -73,7 +88,7 @@ class Situation:
         others = [m for m in self.members.values() if not m.me and (self._status.hosting or m.host)]
         return replace(
             self._status,
-            private=self._status.room in self.private,
+            talk=self.talk(self._status.room),
             here=len(self.members),
             guests=len(others),
             verified=sum(member.verified for member in others),
@@ -82,13 +97,31 @@ class Situation:
     def again(self, settings: Settings) -> Situation:
         """The beginning of another attempt: the conversations stay, the people and the link do not."""
         made = Situation(settings)
-        made.unread, made.private, made.muted = self.unread, self.private, self.muted
+        made.unread, made.muted = self.unread, self.muted
+        made.talks = {room: msgspec.structs.replace(talk, state="closed") for room, talk in self.talks.items()}
         made.open(self._status.room)
         return made
 
     def open(self, room: str) -> None:
         """This conversation is on the screen now."""
         self._status = replace(self._status, room=room)
+
+    def talk(self, room: str) -> Talk | None:
+        """What there is to know of a private conversation."""
+        told = self.talks.get(room)
+        if told is None:
+            return None
+        others = [partner for partner in told.members if not partner.me]
+        state: TalkState = "verified" if told.verified else "open"
+        if told.state in ("opening", "closed"):
+            state = "opening" if told.state == "opening" else "closed"
+        return Talk(
+            names=tuple(partner.name for partner in others),
+            verified=sum(partner.verified for partner in others),
+            state=state,
+            with_host=any(member.host and member.member == partner.member for partner in others
+                          for member in self.members.values()),
+        )  # fmt: skip
 
     def neighbour(self, direction: int, *, unread: bool = False) -> str | None:
         """The next conversation in this direction, from the last on to the first; with `unread`, the next in which
@@ -122,10 +155,11 @@ class Situation:
                     key_exchange=event.key_exchange,
                 )
             case ev.Message():
-                if event.private:
-                    self.private.add(event.room)
                 new = event.room != self._status.room and not (event.mine or event.history)
                 self.unread[event.room] = self.unread.get(event.room, 0) + new
+            case ev.Conversation() if event.state != "asked":
+                self.talks[event.room] = event
+                self.unread.setdefault(event.room, 0)
             case ev.Users():
                 self.members = {member.member: member for member in event.members}
             case ev.MemberJoined():
@@ -145,9 +179,14 @@ class Situation:
                     self.members[event.member] = msgspec.structs.replace(member, name=event.name)
             case ev.Verification():
                 if (member := self.members.get(event.member)) is not None:
-                    verified = event.state == "verified"
-                    self.members[event.member] = msgspec.structs.replace(member, verified=verified)
+                    self.members[event.member] = msgspec.structs.replace(
+                        member,
+                        verified=event.state == "verified",
+                        fingerprint=event.fingerprint,
+                        words=event.words,
+                    )
             case ev.Disconnected():
+                self.talks = {room: msgspec.structs.replace(talk, state="closed") for room, talk in self.talks.items()}
                 self.members.clear()
                 self._status = replace(self._status, phase="ended")
             case _:

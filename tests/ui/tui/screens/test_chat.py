@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import SimpleNamespace
 
 import msgspec
@@ -157,7 +158,7 @@ async def test_what_is_written_goes_to_the_peer(open_stage: Open) -> None:
         await stage.type("/me waves")
         await stage.type("!users")
         await stage.until(lambda: len(stage.peer.wanted) == 4)
-        say, act = commands.Say, commands.Act
+        say, act = (partial(make, room="general") for make in (commands.Say, commands.Act))
         assert stage.peer.wanted == [say("Bonjour !"), say("/etc"), act("waves"), commands.Users()]
         assert stage.composer.text == ""
 
@@ -167,7 +168,7 @@ async def test_a_paste_is_said_and_not_done(open_stage: Open) -> None:
         stage.app.post_message(keys.Paste("/quit\n/clear"))
         await stage.pilot.press("enter")
         await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Say("/quit\n/clear")]
+        assert stage.peer.wanted == [commands.Say("/quit\n/clear", "general")]
 
 
 @pytest.mark.parametrize(
@@ -381,6 +382,7 @@ def many(cast: SimpleNamespace) -> tuple[ev.Event, ...]:
         cast.said("hello all"),
         cast.said("hello staff", room="staff"),
         cast.said("and again", room="staff"),
+        cast.talk("bob", verified=True),
         cast.said("psst", room="bob", private=True),
         cast.said("from before", room="staff", history=True),
     )
@@ -428,11 +430,13 @@ async def test_what_is_said_goes_where_one_was(
         await stage.type("again")
         await stage.pilot.press("alt+up")
         await stage.type("to all again")
-        await stage.until(lambda: len(stage.peer.wanted) == 6)
-        say, turn = commands.Say, commands.Turn
+        await stage.until(lambda: len(stage.peer.wanted) == 4)
         assert stage.peer.wanted == [
-            say("to all"), turn("staff"), say("to staff"), say("again"), turn("general"), say("to all again"),
-        ]  # fmt: skip
+            commands.Say("to all", "general"),
+            commands.Say("to staff", "staff"),
+            commands.Say("again", "staff"),
+            commands.Say("to all again", "general"),
+        ]
 
 
 async def test_own_messages_are_settled_where_they_stand(
@@ -450,9 +454,43 @@ async def test_own_messages_are_settled_where_they_stand(
         assert any("mine" in line and line.endswith("✓") for line in stage.lines())
         assert "Retry" in cast.look(stage.get(KeyBar))[0]
         await stage.pilot.press("ctrl+r", "alt+up")
-        await stage.until(lambda: stage.peer.wanted == [commands.Turn("staff"), commands.Say("mine too")])
+        await stage.until(lambda: stage.peer.wanted == [commands.Say("mine too", "staff")])
         await stage.pilot.press("alt+down")
         await stage.until(lambda: "mine too" not in stage.all())
+
+
+async def test_a_private_conversation_from_its_opening_to_its_end(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE)
+        await stage.type("/private bob")
+        await stage.until(lambda: stage.peer.wanted == [commands.Private(("bob",))])
+        await stage.tell(cast.talk(state="opening"), ev.Chosen(time=cast.NOW, room="@bob", private=True))
+        assert "exchanging keys" in cast.look(stage.get(HeaderBar))[0]
+        assert talks(stage, cast) == [["#", "general"], ["▸⚠", "@bob"]]
+        await stage.type("only for bob")
+        await stage.until(lambda: stage.peer.wanted[1:] == [commands.Say("only for bob", "@bob")])
+        await stage.tell(cast.talk())
+        assert "the host could be reading" in cast.look(stage.get(Readers))[0]
+        await stage.tell(cast.talk(state="changed", verified=True))
+        assert talks(stage, cast) == [["#", "general"], ["▸⚿", "@bob"]]
+        assert "nobody else: the host cannot" in cast.look(stage.get(Readers))[0]
+        assert "⚿ @bob" in cast.look(stage.get(HeaderBar))[0]
+        await stage.tell(cast.talk(state="closed"))
+        assert talks(stage, cast) == [["#", "general"], ["▸✗", "@bob"]]
+        assert "it can only be read" in cast.look(stage.get(Readers))[0]
+        assert "@bob is closed." in stage.all()
+        await stage.tell(ev.Chosen(time=cast.NOW, room="general", private=False))
+        assert "#general" in cast.look(stage.get(HeaderBar))[0]
+        assert "@bob is closed." not in stage.all()
+
+
+async def test_who_is_asked_for_a_private_conversation_is_told_where_one_is(
+    open_stage: Open, cast: SimpleNamespace
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("[/oops]", state="asked"))
+        assert "⚠ [/oops] is asked." in stage.all()
+        assert talks(stage, cast) == [["▸#", "general"]]
 
 
 async def test_drafts_wait_in_their_conversations(
@@ -502,7 +540,7 @@ async def test_the_end_is_told_in_every_conversation_and_all_of_them_stay(
         await stage.pilot.press("alt+up", "f5")
         stage.peer = again
         await stage.tell(cast.CONNECTED, cast.THERE)
-        assert talks(stage, cast) == [["#", "general"], ["#", "staff"], ["▸⚿", "bob"]]
+        assert talks(stage, cast) == [["#", "general"], ["#", "staff"], ["▸✗", "bob"]]
         assert "psst" in stage.all()
 
 
@@ -578,7 +616,7 @@ async def test_a_failed_message_is_sent_again(open_stage: Open, cast: SimpleName
         await stage.pilot.click(Transcript, (20, line))
         await stage.until(lambda: len(stage.peer.wanted) == 3)
         await stage.until(lambda: "mine" not in stage.all())
-        say, act = commands.Say, commands.Act
+        say, act = (partial(make, room="general") for make in (commands.Say, commands.Act))
         assert stage.peer.wanted == [say("mine 2"), act("mine 1"), say("mine 0")]
         stage.transcript.focus()
         await stage.pilot.press("r")

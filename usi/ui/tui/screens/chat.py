@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from usi.ui.i18n import mark
 from usi.ui.tui import entries
 from usi.ui.tui.entries import Entry
 from usi.ui.tui.model import Phase, Situation
+from usi.ui.tui.model import Talk as PrivateTalk
 from usi.ui.tui.screens.inspector import InspectorScreen
 from usi.ui.tui.spans import may_open
 from usi.ui.tui.widgets.activity import Activity
@@ -63,6 +64,11 @@ class Wanted(NamedTuple):
     intent: commands.Intent
     entered: Composer.Submitted | Entry | None
     room: str
+
+
+def _sign(talk: PrivateTalk | None) -> str:
+    """What kind of conversation it is. The lock stands only where certainly nobody else can read."""
+    return "#" if talk is None else {"verified": "⚿", "closed": "✗"}.get(talk.state, "⚠")
 
 
 class Panels(Vertical):
@@ -151,8 +157,6 @@ class ChatScreen(Screen[None]):
         self._drafts: dict[str, Composer.Draft] = {}
         """What is being written in conversations that are not on the screen."""
         self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
-        self._addressed: str | None = None
-        """The conversation for which the peer takes what is said; None: the one in which it began."""
         self._refusals = 0
         """Refused connections since one looked into the log."""
 
@@ -170,7 +174,6 @@ class ChatScreen(Screen[None]):
         """Begin another attempt on the same screen; what was said stays."""
         self._peer = peer
         self._situation = self._situation.again(self._settings)
-        self._addressed = None
         self._own.clear()
         while not self._wanted.empty():
             self._wanted.get_nowait()
@@ -232,7 +235,10 @@ class ChatScreen(Screen[None]):
                 continue
             if self._settings.hosting and entries.is_refusal(event):
                 continue  # it stands in the log
-            places = [transcripts.of(event.room) if isinstance(event, ev.Message) else transcripts.current]
+            if isinstance(event, ev.Chosen):
+                self.go_to(event.room)
+                continue
+            places = [transcripts.of(room) if (room := entries.place_of(event)) else transcripts.current]
             for place in transcripts if isinstance(event, ev.Disconnected) else places:
                 if (entry := entries.entry_of(event)) is not None:
                     said.setdefault(place, []).append(entry)
@@ -252,7 +258,6 @@ class ChatScreen(Screen[None]):
         transcripts = self.query_one(Transcripts)
         if transcripts.room_of(transcripts.current) != room:
             transcripts.rename(room)
-        self._addressed = self._addressed or next(iter(self._situation.unread))
 
     def enter(self, phase: Phase) -> None:
         """The connection has come to this phase."""
@@ -311,7 +316,7 @@ class ChatScreen(Screen[None]):
                 room,
                 unread,
                 open=room == situation.status.room,
-                sign="⚿" if room in situation.private else "#",
+                sign=_sign(situation.talk(room)),
                 muted=room in situation.muted,
             )
             for room, unread in situation.unread.items()
@@ -435,12 +440,14 @@ class ChatScreen(Screen[None]):
             wanted = await self._wanted.get()
             entered, room = wanted.entered, wanted.room
             try:
-                if room != self._addressed:
-                    await self._peer.do(commands.Turn(room))
-                    self._addressed = room
-                await self._peer.do(wanted.intent)
+                intent = wanted.intent
+                if isinstance(intent, commands.ForRoom):
+                    intent = replace(intent, room=room)
+                await self._peer.do(intent)
             except LocalError as error:
                 again = None if isinstance(entered, Entry) else entered
+                if again is not None and commands.is_secretive(again.text):
+                    again = None  # what stands behind the command may be the password
                 self.post_message(self.Refused(again, str(error), room))
             else:
                 if isinstance(entered, Entry):
