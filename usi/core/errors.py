@@ -322,7 +322,7 @@ class NotALog(LocalError):
 
 
 class BrokenLog(LocalError):
-    """Line {line} of {path} was changed, or lines before it were taken out or put in: {why}."""
+    """{path} is not as it was written. The first fault is in line {line}: {why}."""
 
     code = "broken-log"
 
