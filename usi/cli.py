@@ -16,7 +16,7 @@ from usi import __version__
 from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Settings
 from usi.core import errors, text
 from usi.core.language import tr
-from usi.ui import i18n
+from usi.ui import i18n, passphrase
 
 KEY_VARIABLE = "USI_KEY"
 _MAX_PORT = 65_535
@@ -66,6 +66,16 @@ def _parser() -> argparse.ArgumentParser:
         help=tr("where received files go (default: {folder} in this folder)", folder=DEFAULT_DOWNLOADS),
     )  # fmt: skip
     add("--accept-files", action="store_true", help=tr("receive all that is offered, without asking"))
+    add("--account", metavar=tr("NAME"), help=tr("ask for a password and print the account to paste into the file"))
+    add("--history-check", metavar=tr("FILE"), help=tr("read a whole history: what is there, and what is wrong"))
+    add(
+        "--log-check", nargs="+", metavar=(tr("FILE"), tr("HASH")),
+        help=tr("show that nothing was changed in a log, and that a line is there whose hash was noted"),
+    )  # fmt: skip
+    add(
+        "--passphrase-file", metavar=tr("FILE"),
+        help=tr("read the passphrase from a file (or set {variable})", variable=passphrase.VARIABLE),
+    )  # fmt: skip
     add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
     add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
     add("-d", "--dev", action="store_true", help=tr("show every step of the cryptography"))
@@ -124,6 +134,10 @@ def _run(arguments: list[str], language: str) -> int:
         options = _parser().parse_args(arguments)
     if options.demo:
         return _demo(options)
+    if options.account is not None or options.history_check is not None or options.log_check is not None:
+        return _look_after(options)
+    if options.passphrase_file is not None:
+        raise errors.UsageError(why="--passphrase-file goes with what has a passphrase.")
     settings = _settings(options)
     if settings.hosting:
         _use_fast_loop()
@@ -145,6 +159,26 @@ def _demo(options: argparse.Namespace) -> int:
     from usi.ui import demo
 
     return demo.run(name)
+
+
+def _look_after(options: argparse.Namespace) -> int:
+    """What is done to the host's files without a host."""
+    wanted = [options.account, options.history_check, options.log_check]
+    if sum(each is not None for each in wanted) > 1 or options.server or options.client is not None:
+        raise errors.UsageError(why="--account, --history-check and --log-check each go alone.")
+    from usi.ui import upkeep
+
+    file = Path(options.passphrase_file) if options.passphrase_file is not None else None
+    if options.account is not None:
+        ask = passphrase.asker("", "Password of the account: ", file, variable=None)
+        return upkeep.print_account(options.account, ask)
+    if options.history_check is not None:
+        ask = passphrase.asker("Passphrase of the history: ", "", file)
+        return upkeep.check_history(Path(options.history_check), ask)
+    path, *noted = options.log_check
+    if len(noted) > 1:
+        raise errors.UsageError(why="--log-check takes a file and at most one hash.")
+    return upkeep.check_log(Path(path), *noted)
 
 
 def _prepare_screen(options: argparse.Namespace) -> None:
