@@ -170,10 +170,10 @@ def _look_after(options: argparse.Namespace) -> int:
 
     file = Path(options.passphrase_file) if options.passphrase_file is not None else None
     if options.account is not None:
-        ask = passphrase.asker("", "Password of the account: ", file, variable=None)
+        ask = passphrase.asker("", tr("Password of the account: "), file, variable=None)
         return upkeep.print_account(options.account, ask)
     if options.history_check is not None:
-        ask = passphrase.asker("Passphrase of the history: ", "", file)
+        ask = passphrase.asker(tr("Passphrase of the history: "), "", file)
         return upkeep.check_history(Path(options.history_check), ask)
     path, *noted = options.log_check
     if len(noted) > 1:

@@ -107,16 +107,16 @@ def parse(path: Path, data: bytes, secret: bytes) -> Accounts:
 def _accounts(document: dict[str, Any]) -> list[Account]:
     listed = document.pop("account", [])
     if document:
-        raise _Wrong(-1, next(iter(document)), tr("{name} means nothing here", name=next(iter(document))))
+        raise _Wrong(-1, next(iter(document)), why=tr("{name} means nothing here", name=next(iter(document))))
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise _Wrong(-1, "account", "accounts begin with [[account]]")
+        raise _Wrong(-1, "account", why="accounts begin with [[account]]")
     accounts: list[Account] = []
     looks: dict[str, str] = {}
     for index, fields in enumerate(listed):
         account = _account(index, fields)
         other = looks.setdefault(text.skeleton(account.name), account.name)
         if len(looks) == len(accounts):
-            raise _Wrong(index, "name", tr("{one} and {other} look alike", one=account.name, other=other))
+            raise _Wrong(index, "name", why=tr("{one} and {other} look alike", one=account.name, other=other))
         accounts.append(account)
     return accounts
 
@@ -124,26 +124,28 @@ def _accounts(document: dict[str, Any]) -> list[Account]:
 def _account(index: int, fields: dict[str, Any]) -> Account:
     for name in fields:
         if name not in _FIELDS:
-            raise _Wrong(index, name, tr("{name} means nothing here", name=name))
+            raise _Wrong(index, name, why=tr("{name} means nothing here", name=name))
     for name in ("name", "password"):
         if not isinstance(fields.get(name), str):
-            raise _Wrong(index, name if name in fields else None, tr("the {name} is missing or no text", name=name))
+            raise _Wrong(index, name if name in fields else None, why=tr("the {name} is missing or no text", name=name))
     try:
         called = text.clean_name(fields["name"])
     except BadName as error:
-        raise _Wrong(index, "name", str(error.fields["why"])) from error
+        raise _Wrong(index, "name", why=str(error.fields["why"])) from error
     if called != fields["name"]:
-        raise _Wrong(index, "name", tr("write the name as it is shown: {name}", name=called))
+        raise _Wrong(index, "name", why=tr("write the name as it is shown: {name}", name=called))
     try:
         stored = Stored.parse(fields["password"])
     except ValueError as error:
-        raise _Wrong(index, "password", str(error)) from error
+        raise _Wrong(
+            index, "password", why="the password is not a line that --account printed, or not a whole one"
+        ) from error
     role = fields.get("role", Role.MEMBER.word)
     if not isinstance(role, str) or role not in ROLES:
-        raise _Wrong(index, "role", tr("the role must be one of {roles}", roles=", ".join(ROLES)))
+        raise _Wrong(index, "role", why=tr("the role must be one of {roles}", roles=", ".join(ROLES)))
     rooms = fields.get("rooms", {})
     if not isinstance(rooms, dict) or not all(isinstance(value, bool) for value in rooms.values()):
-        raise _Wrong(index, "rooms", "rooms are written as { general = true, staff = false }")
+        raise _Wrong(index, "rooms", why="rooms are written as { general = true, staff = false }")
     return Account(called, stored, ROLES[role], {text.skeleton(room): said for room, said in rooms.items()})
 
 

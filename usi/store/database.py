@@ -127,8 +127,12 @@ class Database:
             raise DamagedHistory(path=self.path, why="its header was changed")
         n, r, p, *rest = rows[0]
         header = Header(Cost(n, r, p), *rest)
-        if header.fault is not None:
-            raise DamagedHistory(path=self.path, why=header.fault)
+        if not header.is_whole:
+            raise DamagedHistory(path=self.path, why="its header was changed")
+        if not header.is_bearable:
+            raise DamagedHistory(
+                path=self.path, why="its header asks for a key that is too weak, or too costly to make"
+            )
         return header
 
     @contextmanager

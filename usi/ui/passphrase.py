@@ -20,8 +20,8 @@ def asker(prompt: str, new_prompt: str, file: Path | None, *, variable: str | No
     """What gets a passphrase when it is needed, told whether it is for something new: then it is not empty, and a
     person types it twice.
 
-    The first line of `file`, else the environment's `variable`, else the answer to one of the two prompts (translated
-    here). Raises `UnreadableFile`, `NoPassphrase` where nobody can be asked, or `BadPassphrase`.
+    The first line of `file`, else the environment's `variable`, else the answer to one of the two prompts, which are in
+    the person's language. Raises `UnreadableFile`, `NoPassphrase` where nobody can be asked, or `BadPassphrase`.
     """
 
     def ask(new: bool) -> str:
@@ -31,7 +31,7 @@ def asker(prompt: str, new_prompt: str, file: Path | None, *, variable: str | No
         elif variable is not None:
             given = os.environ.get(variable)
         if given is None:
-            given = _typed(tr(new_prompt if new else prompt), twice=new)
+            given = _typed(new_prompt if new else prompt, twice=new)
         if new and not given:
             raise BadPassphrase(why="it is empty")
         return given
