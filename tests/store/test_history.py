@@ -195,7 +195,7 @@ def test_a_search_goes_backwards_through_all(history: History) -> None:
     assert [kept.posted.number for kept in reversed(newest.kept)] + rest == list(range(600, 201, -1))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_any_order_of_doings(data: st.DataObject) -> None:
     """Compared with two lists in memory, through appends in batches, retention, changes and new starts."""
