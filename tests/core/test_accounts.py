@@ -28,8 +28,8 @@ SALT = bytes(range(16))
 SECRET = bytes(32)
 FOR_ALL = frozenset(
     """
-    help quit clear users rooms join leave say me nick away mute info msg private block send accept decline cancel files
-    verify password history search
+    help quit clear users rooms join leave say me nick away mute info msg private block add send accept decline cancel
+    files verify password history search
     """.split()  # noqa: SIM905
 )
 FOR_MODERATORS = frozenset(

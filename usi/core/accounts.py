@@ -62,6 +62,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "msg": _EVERYONE,
     "private": _EVERYONE,
     "block": _EVERYONE,
+    "add": _EVERYONE,
     "send": _EVERYONE,
     "accept": _EVERYONE,
     "decline": _EVERYONE,

@@ -18,7 +18,11 @@ def readings(text: str) -> Iterator[str]:
     if not text:
         return
     if text.startswith("file:"):
-        path = unquote(urlsplit(text).path)
+        try:
+            path = unquote(urlsplit(text).path)
+        except ValueError:  # half an IPv6 address: no address of a file
+            yield text
+            return
         yield path.lstrip("/") if sys.platform == "win32" else path
         return
     yield text

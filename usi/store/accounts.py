@@ -21,9 +21,9 @@ from typing import Any
 from usi.core import text
 from usi.core.accounts import ROLES, Account, Accounts, Role, Stored
 from usi.core.crypto import KEY_SIZE, random_bytes
-from usi.core.errors import BadAccounts, BadName, CannotKeep, OpenAccounts, UnreadableFile
+from usi.core.errors import BadAccounts, BadName, OpenAccounts, UnreadableFile
 from usi.core.language import tr
-from usi.store.folder import BINARY, NOFOLLOW, PRIVATE_FILE
+from usi.store import private
 
 SECRET_SUFFIX = ".secret"
 _LARGEST = 4 * 1024 * 1024  # bytes: some ten thousand accounts
@@ -96,8 +96,9 @@ def parse(path: Path, data: bytes, secret: bytes) -> Accounts:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         found = _AT_LINE.match(str(error))
         line = int(found[2]) if found and found[2] else source.rstrip().count("\n") + 1
-        why = (found[1] if found else str(error)).rstrip(".")
-        raise BadAccounts(path=path, line=line, why=why[:1].lower() + why[1:]) from error
+        said = (found[1] if found else str(error)).rstrip(".")
+        said = said[:1].lower() + said[1:]
+        raise BadAccounts(path=path, line=line, why=said) from error
     try:
         return Accounts(_accounts(document), secret)
     except _Wrong as error:
@@ -167,25 +168,12 @@ def _line_of(source: str, wrong: _Wrong) -> int:
 
 
 def _secret(path: Path) -> bytes:
-    """The 32 bytes in this file, which is made where there is none."""
-    try:
-        with path.open("rb") as file:
-            found = file.read(KEY_SIZE + 1)
-        if len(found) == KEY_SIZE:
-            return found
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    """The 32 bytes in this file, which is made where there is none, or a part of one."""
+    found = private.read(path, KEY_SIZE + 1)
+    if found is not None and len(found[0]) == KEY_SIZE:
+        return found[0]
     new = random_bytes(KEY_SIZE)
-    try:  # a short one, left by a crash, is written again
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW | BINARY, PRIVATE_FILE)
-        with os.fdopen(fd, "wb") as out:
-            out.write(new)
-            out.flush()
-            os.fsync(fd)
-    except OSError as error:
-        raise CannotKeep(path=path, why=(error.strerror or "error").lower()) from error
+    private.write(path, new)
     return new
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from usi.core.crypto import (
     NONCE_SIZE,
+    SCRYPT_COST,
     CryptoError,
     Ocb,
     derive,
@@ -30,7 +31,7 @@ TAG_SIZE = 16  # of a room, a key or an author: enough that no two of a file are
 class Cost:
     """Parameters of scrypt; each guess takes 128 · n · r bytes of memory."""
 
-    n: int = 2**17
+    n: int = SCRYPT_COST
     r: int = 8
     p: int = 1
 

@@ -108,7 +108,7 @@ class Stage:
 
     @property
     def transcript(self) -> Transcript:
-        return self.chat.query_one(Transcript)
+        return self.chat.transcript
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Let the screen work until the condition holds."""
@@ -155,6 +155,18 @@ def said(text: str, name: str = "bob", id: str = BOB, *, number: int = 0, **more
     return ev.Message(id=f"{number:030x}", from_=name, member=id, text=text, **facts)
 
 
+def talk(room: str = "@bob", state: str = "open", *, verified: bool = False, name: str = "bob") -> ev.Conversation:
+    """A private conversation of alice's with bob."""
+    partners = [
+        ev.Partner(name="alice", member=ALICE, verified=False, me=True, opener=True),
+        ev.Partner(name=name, member=BOB, verified=verified, me=False, opener=False),
+    ]
+    code = "left" if state == "closed" else None
+    return ev.Conversation(
+        time=NOW, room=room, state=state, members=partners, verified=verified, text=f"{room} is {state}.", code=code
+    )
+
+
 CONNECTED = ev.Connected(
     time=NOW,
     host="example.net",
@@ -195,6 +207,7 @@ def open_stage() -> Open:
         size: tuple[int, int] = (80, 24), *, hosting: bool = False, joined: bool = True, **settings: object
     ) -> AsyncIterator[Stage]:
         name, address = ("host", None) if hosting else ("alice", "example.net")
+        asyncio.get_running_loop().set_debug(False)  # it would remember where each of thousands of calls came from
         peer = ActedPeer()
         coming = [peer]
         settled = Settings(hosting=hosting, name=name, address=address, **settings)
@@ -237,4 +250,5 @@ def cast() -> SimpleNamespace:
         look=look,
         member=member,
         said=said,
+        talk=talk,
     )

@@ -65,6 +65,10 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.Disconnected(time=time, code="cut", text=text),
             ev.Notice(time=time, code="code", text=text),
             ev.Error(time=time, code="code", text=text, message=text),
+            msgspec.structs.replace(cast.talk(text, name=text), text=text),
+            msgspec.structs.replace(cast.talk(text, "closed", name=text), text=text),
+            msgspec.structs.replace(cast.talk(text, "asked", name=text), text=text),
+            ev.Chosen(time=time, room=text, private=True),
             ev.TraceEvent(time=time, step=text, direction="in", detail={text: text}, link="content"),
         ]
 

@@ -10,6 +10,8 @@ from typing import Protocol, cast
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.theme import ThemeProvider
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 from usi.core import commands
 from usi.core import events as ev
@@ -23,6 +25,8 @@ class Performer(Protocol):
     def perform(self, intent: commands.Intent) -> None: ...
     def prefill(self, text: str) -> None: ...
     def verify(self, member: str) -> None: ...
+    def go_to(self, room: str) -> None: ...
+    def conversations(self) -> list[str]: ...
     def choose_theme(self) -> None: ...
     def others(self) -> list[ev.Member]: ...
 
@@ -59,11 +63,14 @@ class Offers(Provider):
                 yield Hit(max(in_text, in_help / 2), shown, found.run, found.text, _plain(found.help))
 
     def offers(self) -> Iterable[_Found]:
-        """The commands of the registry (what takes a text goes to the input to be completed), themes, and the members
-        that there is something to compare with."""
+        """The commands of the registry (what takes a text goes to the input to be completed), themes, the other
+        conversations, and the members that there is something to compare with."""
         performer = self.performer
         yield from map(self._offer, commands.COMMANDS)
         yield _Found(tr("Theme"), tr("choose other colours, for this run"), performer.choose_theme)
+        for room in performer.conversations():
+            said = tr("Go to {room}", room=inline(room))
+            yield _Found(said, tr("another conversation"), partial(performer.go_to, room))
         for member in performer.others():
             state = tr("verified") if member.verified else tr("not verified")
             yield _Found(tr("Verify {name}", name=inline(member.name)), state, partial(performer.verify, member.member))
@@ -82,12 +89,27 @@ class Offers(Provider):
         return _Found(command.listed, tr(command.summary), run)
 
 
-def palette() -> CommandPalette:
-    return CommandPalette(placeholder=tr("Search for commands and members …"), id="--command-palette")
+class Palette(CommandPalette):
+    """Textual's palette, with its answer to a search that finds nothing in the person's language."""
+
+    def _start_no_matches_countdown(self, search_value: str) -> None:
+        self._stop_no_matches_countdown()
+
+        def tell() -> None:
+            if search_value:  # nothing was found, rather than nothing looked for
+                said = Content(tr("Nothing found"))
+                self.query_one(OptionList).add_option(Option(said, disabled=True, id=self._NO_MATCHES))
+            self._list_visible = bool(search_value)
+
+        self._no_matches_timer = self.set_timer(self._NO_MATCHES_COUNTDOWN, tell)
 
 
-def themes() -> CommandPalette:
-    return CommandPalette(providers=[ThemeProvider], placeholder=tr("Search for themes …"))
+def palette() -> Palette:
+    return Palette(placeholder=tr("Search for commands and members …"), id="--command-palette")
+
+
+def themes() -> Palette:
+    return Palette(providers=[ThemeProvider], placeholder=tr("Search for themes …"))
 
 
 def _plain(text: str) -> str:

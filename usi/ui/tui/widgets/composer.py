@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import TextArea
 
+from usi.core import commands
 from usi.core.text import visible
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate, Completion, complete
@@ -70,6 +71,15 @@ Down choose, Enter takes one, Escape closes the list.
         text: str
         literal: bool
         """It was pasted: not a command, whatever it begins with."""
+        room: str = ""
+        """The conversation that was on the screen when it was sent."""
+
+        def before(self, draft: Composer.Draft | None) -> Composer.Draft:
+            """A draft that begins with this text and goes on with what has been written since."""
+            since = f"\n{draft.written.text}" if draft is not None and draft.written.text else ""
+            whole = Composer.Submitted(self.text + since, self.literal, self.room)
+            lines = whole.text.split("\n")
+            return Composer.Draft(whole, (len(lines) - 1, len(lines[-1])))
 
     def __init__(self, *, id: str | None = None, placeholder: str = "") -> None:
         super().__init__(
@@ -87,10 +97,20 @@ Down choose, Enter takes one, Escape closes the list.
         self._draft = self.Submitted("", literal=False)
         self._pasted = ""
         """The first line of a paste of several lines with which the text begins, or began."""
+        self.room = ""
+        """The conversation on the screen."""
         self.names: Sequence[str] = ()
         """Members whose names can be completed."""
         self.suggestions: Suggestions | None = None
         """Where the ways to go on are listed."""
+
+    @dataclass(frozen=True)
+    class Draft:
+        """What is being written in one conversation while another one is on the screen."""
+
+        written: Composer.Submitted
+        cursor: tuple[int, int]
+        """Row and column."""
 
     @property
     def written(self) -> Submitted:
@@ -102,15 +122,26 @@ Down choose, Enter takes one, Escape closes the list.
         if self._history and self._history[-1].text == refused.text:
             self._history.pop()
         self._place = len(self._history)
-        since = f"\n{self.text}" if self.text else ""
-        self._write(self.Submitted(refused.text + since, refused.literal))
+        self._write(refused.before(self.Draft(self.written, self.cursor_location)).written)
         return self.text
 
+    def exchange(self, draft: Draft | None) -> Draft:
+        """Put what is written aside, and go on with this. Returns what was put aside."""
+        aside = self.Draft(self.written, self.cursor_location)
+        self._place = len(self._history)
+        self._write(draft.written if draft is not None else self.Submitted("", literal=False))
+        if draft is not None:
+            self.move_cursor(draft.cursor)
+        self._offer(None)
+        return aside
+
     def action_submit(self) -> None:
-        written = self.Submitted(self.text.strip("\n"), self.written.literal)
+        written = self.Submitted(self.text.strip("\n"), self.written.literal, self.room)
         if not written.text.strip():
             return
-        if not self._history or self._history[-1].text != written.text:
+        if commands.is_secretive(written.text) and not written.literal:
+            pass  # somebody may have typed the password behind the command
+        elif not self._history or self._history[-1].text != written.text:
             self._history = [*self._history[-_REMEMBERED + 1 :], written]
         self._place, self._draft = len(self._history), self.Submitted("", literal=False)
         self._write(self._draft)

@@ -163,11 +163,14 @@ them, ✗ when they were not delivered.
     class Unseen(Message):
         """So many messages have come since one looked."""
 
+        transcript: Transcript
         count: int
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._watched = True
+        self._arriving: bool | None = None
+        """Whether somebody looks, once it is in view for the first time."""
         self._day: date | None = None
         self._new: Entry | None = None
         """The line above the first message that was not seen."""
@@ -200,7 +203,23 @@ them, ✗ when they were not delivered.
         """What is new has been seen once the end is looked at; the line stays until one writes or goes again."""
         if self.unseen and self._reading:
             self.unseen = 0
-            self.post_message(self.Unseen(0))
+            self.post_message(self.Unseen(self, 0))
+
+    def arrive(self, watched: bool) -> None:
+        """Come into view, at the line above what is new where what is below it has no room on one page."""
+        self._arriving = watched if not self._width else None  # where it was never in view, it gets its size first
+        if not self._width:
+            return
+        index = self._index(self._new) if self._new is not None and self.unseen else None
+        if index is not None and self._end_line - self._tops[index] > self.size.height:
+            self.scroll_to(y=self._tops[index] - self._first_line, animate=False, force=True, immediate=True)
+        self.watched = watched
+
+    def on_resize(self, event: events.Resize) -> None:
+        event.prevent_default()  # Textual would call it again
+        super().on_resize(event)
+        if self._arriving is not None:
+            self.arrive(self._arriving)
 
     def forget_new(self) -> None:
         """Take the line away, if what is below has been seen."""
@@ -215,7 +234,7 @@ them, ✗ when they were not delivered.
         made = list(self._with_rules(blocks))
         super().append(made)
         if self.unseen != before:
-            self.post_message(self.Unseen(self.unseen))
+            self.post_message(self.Unseen(self, self.unseen))
 
     def _with_rules(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         for entry in entries:
@@ -226,7 +245,7 @@ them, ✗ when they were not delivered.
             if entry.kind in ("said", "done"):
                 if entry.mine:
                     self.forget_new()
-                elif not self._reading:
+                elif not (self._reading or entry.old):
                     if not self.unseen:
                         if self._new is not None:
                             self.take_away(self._new)
@@ -251,7 +270,7 @@ them, ✗ when they were not delivered.
         super().clear()
         if self.unseen:
             self.unseen = 0
-            self.post_message(self.Unseen(0))
+            self.post_message(self.Unseen(self, 0))
 
     # --- links and failed messages ---
 
