@@ -72,6 +72,11 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.Verification(time=time, **name, **ids, **proof, state="open", preset=False),
             ev.Verification(time=time, **name, **ids, **proof, state="verified", preset=False),
             ev.Verification(time=time, **name, **ids, **proof, state="differs", preset=False),
+            *(
+                ev.Invitation(time=time, until=time, state=state, locator="lilac", failed=1, limit=20, address=text)
+                for state in ("open", "used", "failed", "burned")
+            ),
+            *(ev.Password(time=time, **name, **ids, state=state) for state in ("wanted", "asked", "sent", "differs")),
             ev.Info(time=time, **name, **facts, **counts, **proof),
             ev.Reconnecting(time=time, code="cut", text=text, attempt=1),
             ev.Disconnected(time=time, code="cut", text=text),
@@ -101,7 +106,7 @@ def test_hostile_text_is_shown_not_obeyed(every: Callable[[str], list[ev.Event]]
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_entry_fits_in_its_height(every: Callable[[str], list[ev.Event]], hostile: str, width: int) -> None:
-    for event in every(hostile):
+    for event in every(hostile[: 100 * width]):
         entry = entry_of(event)
         if entry is None:
             continue

@@ -219,7 +219,7 @@ class UsiApp(App[int]):
             case ev.Password(state="wanted"):
                 dialog = PasswordDialog(event.name, answering=self._settings.hosting)
                 _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
-            case ev.Invitation() | ev.Password():
+            case ev.Invitation() | ev.Password(state="asked" | "differs"):
                 self.say(*toast_of(event))
             case ev.Disconnected() if not self._leaving:
                 self._end(event)

@@ -218,7 +218,8 @@ class ChatScreen(DealingScreen):
     def on_mount(self) -> None:
         self.query_one(Composer).suggestions = self.query_one(Suggestions)
         if self._settings.hosting:
-            self._tell(tr("Making a fresh key for this conversation … Opening the port …"))
+            fresh = tr("Making a fresh key for this conversation … Opening the port …")
+            self._tell(fresh if self._settings.key is None else tr("Opening the port …"))
             self.watch_passing()
         self.watch(self.app, "app_focus", self._watched)
         self._update()
