@@ -159,6 +159,12 @@ class ReadOnly(LocalError):
     code = "read-only"
 
 
+class Nowhere(LocalError):
+    """You wanted to go elsewhere and that failed, so this was not sent. /private alone goes to the host's room."""
+
+    code = "nowhere"
+
+
 class NotPrivate(LocalError):
     """This works in a private conversation only. /private NAME opens one."""
 
