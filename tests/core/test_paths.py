@@ -33,3 +33,4 @@ def test_a_text_is_read_as_a_path(text: str, read: list[str]) -> None:
 @posix
 def test_the_last_word_may_be_a_name() -> None:
     assert list(paths.with_name("a.txt bob")) == [("a.txt bob", None), ("a.txt", "bob")]
+    assert list(paths.with_name("")) == list(paths.with_name(" \t")) == []

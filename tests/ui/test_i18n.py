@@ -414,6 +414,22 @@ EVENTS: list[ev.Event] = [
         for state in ("open", "verified", "differs")
     ),
     *(
+        ev.Verification(
+            time=NOW, name="1", member=PRINT, fingerprint=PRINT, words=WORDS, state="verified", preset=False, by=by,
+        )
+        for by in ("code", "password", "fingerprint", "known")
+    ),
+    *(
+        ev.Password(time=NOW, name="1", member=PRINT, state=state)
+        for state in ("wanted", "asked", "sent", "matched", "differs")
+    ),
+    *(
+        ev.Invitation(
+            time=NOW, until=NOW, state=state, locator="1", failed=1, limit=2, code="1", links=["1"], address="1",
+        )
+        for state in ("open", "used", "failed", "burned")
+    ),
+    *(
         ev.Info(
             time=NOW, connection="1", name="1", cipher="1", key_exchange="1", library="1", fingerprint=print_,
             words=WORDS, members=1, seconds=1.0, bytes_in=1, bytes_out=1, records_in=1, records_out=1,

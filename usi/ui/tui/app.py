@@ -37,6 +37,7 @@ from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
 from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog, toast_of
 from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
 from usi.ui.tui.sweeping import Sweeper
+from usi.ui.tui.transfers import Deal
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.members import Members
 
@@ -218,7 +219,7 @@ class UsiApp(App[int]):
             case ev.Password(state="wanted"):
                 dialog = PasswordDialog(event.name, answering=self._settings.hosting)
                 _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
-            case ev.Invitation() | ev.Password():
+            case ev.Invitation() | ev.Password(state="asked" | "differs"):
                 self.say(*toast_of(event))
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
@@ -407,6 +408,19 @@ class UsiApp(App[int]):
     def go_to(self, room: str) -> None:
         """Show another conversation."""
         self.chat.go_to(room)
+
+    def choose_file(self) -> None:
+        """Choose a file and offer it to the conversation on the screen."""
+        if self.chat.situation.status.phase == "open":
+            self.chat.action_file()
+
+    def deals(self) -> list[Deal]:
+        """The offers that something can be done about."""
+        return self.chat.deals.open
+
+    def deal_with(self, number: int, deed: str) -> None:
+        """Do this about an offer."""
+        self.chat.do(number, deed)
 
     def choose_theme(self) -> None:
         _ = self.push_screen(palette.themes())

@@ -95,8 +95,9 @@ async def test_what_came_of_it_is_told(open_stage: Open, cast: SimpleNamespace) 
         await stage.tell(verification(cast, "[/oops]", state="verified"))
         assert toasts(stage) == ["[/oops] is verified."]
         assert "✔ verified" in cast.look(stage.get(HeaderBar))[0]
-        dialog = await opened(stage, verification(cast, state="verified"))  # asked again
+        dialog = await opened(stage, verification(cast, state="verified", preset=True))  # asked again
         assert "before" in str(dialog.query_one("#state").render())
+        assert "preset key" in str(dialog.query_one("#meaning").render())
         await stage.pilot.press("escape")
         await stage.tell(verification(cast, state="differs"))
         assert "host is not who you think: the connection is ended." in toasts(stage)
@@ -110,12 +111,6 @@ async def test_another_key_than_the_one_compared_is_shown_anew(open_stage: Open,
         dialog = await opened(stage, verification(cast, fingerprint="ff" * 32))
         assert grouped(bytes.fromhex("ff" * 32))[:19].replace(" ", "") in "".join(seen(stage).split())
         assert dialog.shown.fingerprint == "ff" * 32
-
-
-async def test_a_preset_key_is_explained(open_stage: Open, cast: SimpleNamespace) -> None:
-    async with open_stage() as stage:
-        dialog = await opened(stage, verification(cast, preset=True))
-        assert "preset key" in str(dialog.query_one("#meaning").render())
 
 
 async def test_a_host_chooses_among_members(open_stage: Open, cast: SimpleNamespace) -> None:
@@ -154,16 +149,11 @@ async def test_who_has_left_cannot_be_compared_with(open_stage: Open, cast: Simp
         assert toasts(stage) == ["bob left."]
 
 
-async def test_the_end_closes_it(open_stage: Open, cast: SimpleNamespace) -> None:
-    async with open_stage() as stage:
-        await opened(stage, verification(cast))
-        await stage.tell(ev.Disconnected(time=cast.NOW, code="cut", text="The connection was cut."))
-        assert isinstance(stage.app.screen, ChatScreen)
-
-
-async def test_one_dialog_at_a_time(open_stage: Open, cast: SimpleNamespace) -> None:
+async def test_there_is_one_dialog_at_a_time_and_the_end_closes_it(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         shown = verification(cast)
         await opened(stage, shown)
         await stage.tell(msgspec.structs.replace(shown))
         assert sum(isinstance(screen, VerifyDialog) for screen in stage.app.screen_stack) == 1
+        await stage.tell(ev.Disconnected(time=cast.NOW, code="cut", text="The connection was cut."))
+        assert isinstance(stage.app.screen, ChatScreen)
