@@ -339,9 +339,26 @@ class Info(Event, frozen=True, tag="info"):
 
 
 class Reconnecting(Event, frozen=True, tag="reconnecting"):
+    """The connection was cut, and is tried to be restored; once for each attempt. What is said meanwhile goes out
+    then."""
+
+    code: str
+    """How it was cut."""
+    text: str
+    attempt: int
+    seconds: float
+    """How long it will be tried, in all."""
+
+
+class Resumed(Event, frozen=True, tag="resumed"):
+    """It is restored, and nobody noticed."""
+
     code: str
     text: str
     attempt: int
+    """How many were needed."""
+    missed: int
+    """Messages that others have said meanwhile, and that come now."""
 
 
 class Disconnected(Event, frozen=True, tag="disconnected"):

@@ -30,7 +30,7 @@ from usi.core.errors import (
     TooLong,
     TooManyTransfers,
 )
-from usi.core.numbering import Numbering
+from usi.core.numbering import Logs, Numbering
 from usi.core.relay import Letter, Relay
 from usi.core.trace import Trace, Tracer, Value
 
@@ -152,7 +152,8 @@ class Hub:
             info.conversation: _Room(info=info, key_id=key_id, number=info.number) for info, key_id in rooms
         }
         self._lasting = lasting
-        self._relay = Relay()
+        self._logs = Logs()
+        self._relay = Relay(self._logs)
         self._trace = tracer
         self._seats: dict[int, _Seat] = {}
         self._by_member: dict[bytes, _Seat] = {}
@@ -190,6 +191,8 @@ class Hub:
         match message:
             case wire.Post():
                 return self._post(seat, message)
+            case wire.Again():
+                return self._again(seat, message)
             case wire.GetKey():
                 return [Send((seat.link,), wire.KeyOf(message.member, self._moduli.get(message.member)))]
             case wire.Alive():
@@ -236,7 +239,7 @@ class Hub:
                     room.info.conversation, room.info.name, room.info.topic, room.info.key, room.number
                 )
             )
-            room.links[seat.link] = None
+            room.admit(seat.link)
         welcome = wire.Welcome(seat.info, host.info, random_bytes(wire.SESSION_SIZE), False, rooms)
         effects.append(Send((seat.link,), welcome))
         if self._lasting:
@@ -259,7 +262,7 @@ class Hub:
         del self._by_member[seat.facts.member]
         del self._skeletons[text.skeleton(seat.name)]
         for room in self._rooms.values():
-            room.links.pop(seat.link, None)
+            room.dismiss(seat.link)
         self._relay.gone(seat.link)
         drops = [Drop(request) for request in [*seat.fetches, *seat.sends]]
         return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code)), *drops]
@@ -283,11 +286,21 @@ class Hub:
             return [Send((seat.link,), wire.Ack(post.id, known.number))]
         if post.key_id != room.key_id:
             return [Send((seat.link,), wire.StaleKey(post.id))]
-        posted = self._relay.add(talk, post) if talk is not None else room.add(post)
+        posted = self._logs.add(room, post)
         readers = [link for link in room.links if link != seat.link]
         if talk is not None:
             self._note(seat, post, readers, conversation=post.conversation, sealed=post.sealed)
         return [Send((seat.link,), wire.Ack(post.id, posted.number)), Send(readers, posted)]
+
+    def _again(self, seat: _Seat, message: wire.Again) -> list[Effect]:
+        """Posts that have not come to a reader, as far as they are still here."""
+        room = self._relay.talks.get(message.conversation) or self._rooms.get(message.conversation)
+        if room is None or seat.link not in room.links:
+            return [Send((seat.link,), wire.Caught(message.conversation, message.last))]
+        page = room.page(seat.link, message.first, message.last)
+        posts = [posted for posted in page.posts if posted.sender != seat.facts.member]
+        until = wire.Caught(message.conversation, max(1, page.until))
+        return [*(Send((seat.link,), posted) for posted in posts), Send((seat.link,), until)]
 
     def _pass_proof(self, seat: _Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
         """Pass a proof of a password on between a member and the host's own person."""

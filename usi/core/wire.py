@@ -102,6 +102,13 @@ class Bye(Message, frozen=True, tag="bye"):
     code: Code
 
 
+class Got(Message, frozen=True, tag="got"):
+    """So many of the other side's counted messages have been taken, over all links of this seat: it need not keep them
+    any longer."""
+
+    count: Count
+
+
 class FileWord(Message, frozen=True, tag="file-word"):
     """What became of a transfer, from one of its two members to the other: the host puts in `member` who says it,
     where the sender put to whom."""
@@ -127,6 +134,23 @@ class Claim(Message, frozen=True, tag="claim"):
 
     locator: Locator
     point: CurvePoint
+
+
+class Resume(Message, frozen=True, tag="resume"):
+    """Instead of Join, over a new link: my seat of that session, please, of which I have taken so many messages.
+
+    Answered by Resumed or Unknown."""
+
+    session: SessionId
+    taken: Count
+
+
+class Again(Message, frozen=True, tag="again"):
+    """Posts with these numbers have not come. Answered by those that the host still has, and then Caught."""
+
+    conversation: ConversationId
+    first: Number
+    last: Number
 
 
 class Ask(Message, frozen=True, tag="ask"):
@@ -201,6 +225,31 @@ class Welcome(Message, frozen=True, tag="welcome"):
     session: SessionId
     history: bool
     rooms: Annotated[list[RoomInfo], Meta(max_length=MAX_ROOMS)]
+
+
+class Resumed(Message, frozen=True, tag="resumed"):
+    """You have your seat again. `taken` messages of yours have come; `posts` were made meanwhile. What was sent and not
+    taken follows, in its order."""
+
+    taken: Count
+    posts: Count
+
+
+class Unknown(Message, frozen=True, tag="unknown"):
+    """There is no such seat of yours, or not any more; Join may follow."""
+
+
+class Skipped(Message, frozen=True, tag="skipped"):
+    """So many counted messages are left out here: posts, which can be asked for by their numbers."""
+
+    count: Number
+
+
+class Caught(Message, frozen=True, tag="caught"):
+    """The answer to Again is complete up to this number: what has not come of it is gone."""
+
+    conversation: ConversationId
+    number: Number
 
 
 class Challenge(Message, frozen=True, tag="challenge"):
@@ -353,10 +402,14 @@ class Proved(InMemory, frozen=True, tag="proved"):
     confirmation: Mac | None
 
 
-FromMember = Join | Claim | Ask | Prove | Post | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord | Alive | Bye
+FromMember = (
+    Join | Claim | Resume | Ask | Prove | Post | Again | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord
+    | Got | Alive | Bye
+)  # fmt: skip
 FromHost = (
-    Welcome | Challenge | Lasting | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed
-    | Notice | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+    Welcome | Resumed | Unknown | Skipped | Challenge | Lasting | Present | KeyOf | Posted | Caught | Ack | StaleKey
+    | Refused | Joined | Left | Renamed | Notice | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord
+    | Got | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
@@ -380,6 +433,16 @@ def is_join(encoded: bytes) -> bool:
 def is_claim(encoded: bytes) -> bool:
     """Whether an encoded message is a Claim."""
     return encoded.startswith(b"\x93\xa5claim")
+
+
+def is_resume(encoded: bytes) -> bool:
+    """Whether an encoded message is a Resume."""
+    return encoded.startswith(b"\x93\xa6resume")
+
+
+def is_posted(encoded: bytes) -> bool:
+    """Whether an encoded message is a Posted."""
+    return encoded.startswith(b"\x97\xa6posted")
 
 
 def tag_of(message: Message) -> str:

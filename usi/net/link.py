@@ -15,7 +15,19 @@ from typing import Protocol, cast
 
 from usi.config import Limits
 from usi.core import wire
-from usi.core.errors import Busy, Cut, HandshakeTimeout, NotUsi, PeerError, Silent, TooFast, TooSlow, WornOut
+from usi.core.errors import (
+    Busy,
+    Cut,
+    HandshakeTimeout,
+    Left,
+    NotUsi,
+    PeerError,
+    Silent,
+    TooFast,
+    TooSlow,
+    WornOut,
+    from_code,
+)
 from usi.core.session import Role, Session, State, refusal
 from usi.net.pace import PacedInbox
 from usi.net.side import Traffic
@@ -96,6 +108,8 @@ class Link(asyncio.Protocol):
         self.number = number
         self.peer_address: tuple[str, int] = ("", 0)
         self.bytes_in = self.bytes_out = 0
+        self.goodbye: PeerError = Left()
+        """What the peer's goodbye means, once it was said."""
         self._owner = owner
         self._inbox = PacedInbox(limits, self._pass_on, self._hold) if session.role is Role.HOST else None
         self._flusher = flusher
@@ -264,6 +278,8 @@ class Link(asyncio.Protocol):
 
     def _pass_on(self, messages: Sequence[wire.Message]) -> None:
         if messages and not self._ended:
+            if isinstance(messages[-1], wire.Bye):
+                self.goodbye = from_code(messages[-1].code)
             self._owner.link_messages(self, messages)
             if isinstance(messages[-1], wire.Bye) and not self._ended:
                 self._end(None)
