@@ -30,9 +30,10 @@ class Limits:
     silence_seconds: float = 30.0
     """A link that hears nothing for so long is given up: three heartbeats."""
     seat_seconds: float = 30.0
-    """A host keeps the seat of a member whose link was cut for so long: a little more than the member tries."""
+    """A host keeps the seat of a member whose link was cut for so long: a little more than the member tries. 0: not at
+    all."""
     resume_seconds: float = 25.0
-    """A member whose link was cut tries to come back for so long, and then destroys its keys."""
+    """A member whose link was cut tries to come back for so long, and then destroys its keys. 0: it does not try."""
     resume_pause: float = 0.5
     """Pause behind the second attempt, the first two come at once; each next one doubles it. All are varied by half,
     so that a room full of members does not come back in one instant."""

@@ -278,9 +278,14 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
         },
     ),
     (
-        events.Reconnecting(time=TIME, code="cut", text="It was cut.", attempt=2),
+        events.Reconnecting(time=TIME, code="cut", text="It was cut.", attempt=2, seconds=25.0),
         "reconnecting",
-        {"code": "cut", "text": "It was cut.", "attempt": 2},
+        {"code": "cut", "text": "It was cut.", "attempt": 2, "seconds": 25.0},
+    ),
+    (
+        events.Resumed(time=TIME, code="resumed", text="It is restored.", attempt=2, missed=3),
+        "resumed",
+        {"code": "resumed", "text": "It is restored.", "attempt": 2, "missed": 3},
     ),
     (
         events.Disconnected(time=TIME, code="host-stopped", text="The host has stopped."),

@@ -314,7 +314,7 @@ def test_a_host_that_keeps_its_key_says_so_behind_the_welcome(floor: Floor) -> N
 
 # --- whose turn it is ----------------------------------------------------------------------------------------------
 
-BOTH_WAYS = {wire.Alive, wire.Bye}
+BOTH_WAYS = {wire.Alive, wire.Bye, wire.Got}
 POINT = Point.generator().encode()
 FROM_HOST: list[wire.Message] = [
     wire.Welcome(wire.MemberInfo(b"m" * 32, "m"), wire.MemberInfo(b"h" * 32, "h"), b"s" * 16, False, []),
@@ -332,6 +332,10 @@ FROM_HOST: list[wire.Message] = [
     wire.Notice("name-taken", "m"),
     wire.Passed(b"m" * 32, b"p" * 16, b"x"),
     wire.Gathered(b"c" * 16, b"k" * 32, 1),
+    wire.Resumed(1, 1),
+    wire.NoSeat(),
+    wire.Skipped(1),
+    wire.Caught(b"c" * 16, 1),
 ]
 FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),
@@ -342,6 +346,7 @@ FROM_MEMBER: list[wire.Message] = [
     wire.Pass(member_id("host"), b"p" * 16, b"x"),
     wire.Gather(b"c" * 16, b"k" * 32, [member_id("alice"), member_id("host")]),
     wire.Leave(b"c" * 16),
+    wire.Again(b"c" * 16, 1, 2),
 ]
 
 
@@ -350,6 +355,7 @@ def test_the_lists_of_messages_are_whole() -> None:
     assert {type(message) for message in FROM_MEMBER} == set(get_args(wire.FromMember)) - BOTH_WAYS - {
         wire.Join,
         wire.Claim,  # a host's door answers it
+        wire.Resume,
     }
 
 

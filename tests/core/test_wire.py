@@ -20,10 +20,12 @@ INFO = wire.MemberInfo(ID, "alice")
 ROOM = wire.RoomInfo(CONVERSATION, "general", "what we talk about", KEY, 7)
 SEALED = bytes(wire.PADDING + 16)
 
-BOTH_WAYS = [wire.Alive(), wire.Bye("left")]
+BOTH_WAYS = [wire.Alive(), wire.Bye("left"), wire.Got(0)]
 OF_MEMBER = [
     wire.Join("alice"),
     wire.Claim("amber", bytes(65)),
+    wire.Resume(CONVERSATION, 7),
+    wire.Again(CONVERSATION, 1, 2),
     wire.Ask(bytes(65)),
     wire.Prove(bytes(32)),
     wire.Prove(None),
@@ -38,6 +40,10 @@ OF_MEMBER = [
 OF_HOST = [
     wire.Welcome(INFO, wire.MemberInfo(KEY, "host"), CONVERSATION, True, [ROOM]),
     wire.Welcome(INFO, INFO, CONVERSATION, False, []),
+    wire.Resumed(7, 0),
+    wire.NoSeat(),
+    wire.Skipped(1),
+    wire.Caught(CONVERSATION, 2),
     wire.Lasting(),
     wire.Challenge(bytes(65), bytes(32)),
     wire.Present([INFO, INFO], True),

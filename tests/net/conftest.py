@@ -1,6 +1,7 @@
 """Peers, a proxy and raw connections on 127.0.0.1 for the tests of the network layer.
 
-`house` makes them all and clears them away at the end of the test. Nothing here sleeps for a fixed time: whoever waits,
+`house` makes them all and clears them away at the end of the test. A wire that is cut is the end there, for both sides,
+unless a test asks for more by `resume_seconds` and `seat_seconds`. Nothing here sleeps for a fixed time: whoever waits,
 waits for an event, with a patience that only a failure uses up.
 """
 
@@ -294,6 +295,7 @@ class House:
     async def host(
         self, *, preset: bytes | None = None, dev: bool = False, awake: bool = True, key: str = "host", **limits: Any
     ) -> Seat:
+        limits = {"seat_seconds": 0.0} | limits
         settings = Settings(True, "host", HERE, 0, preset, dev=dev, limits=Limits(**limits))
         seat = await self.open(settings, self.keys[key], awake=awake)
         if awake:
@@ -312,6 +314,7 @@ class House:
         address: str = HERE,
         **limits: Any,
     ) -> Seat:
+        limits = {"resume_seconds": 0.0} | limits
         settings = Settings(False, name, address, port, preset, dev=dev, limits=Limits(**limits))
         seat = await self.open(settings, self.keys[key or name], awake=awake)
         if awake:

@@ -19,6 +19,9 @@ from usi.net.peer import Peer
 
 pytestmark = pytest.mark.usefixtures("quick_ticks")
 
+SEATS = {"seat_seconds": 30.0}
+TRIES = {"resume_seconds": 25.0, "resume_pause": 0.02}
+
 
 class Wire:
     """A proxy whose connections are cut on demand, and that can be told to let nobody through."""
@@ -55,9 +58,9 @@ async def wire_to(house: House, host: Seat) -> Wire:
 
 
 async def test_a_cut_wire_is_joined_again_and_nobody_sees_it(house: House) -> None:
-    host = await house.host()
+    host = await house.host(**SEATS)
     line = await wire_to(house, host)
-    alice, bob = await house.guest("alice", line.port), await house.guest("bob", host.port)
+    alice, bob = await house.guest("alice", line.port, **TRIES), await house.guest("bob", host.port)
     await alice.hears(ev.MemberJoined, name="bob")
     await alice.says("before")
     await bob.hears(ev.Message, text="before")
@@ -77,9 +80,9 @@ async def test_a_cut_wire_is_joined_again_and_nobody_sees_it(house: House) -> No
 
 
 async def test_what_was_missed_comes_in_order_and_what_was_said_goes_out_once(house: House) -> None:
-    host = await house.host()
+    host = await house.host(**SEATS)
     line = await wire_to(house, host)
-    alice, bob = await house.guest("alice", line.port), await house.guest("bob", host.port)
+    alice, bob = await house.guest("alice", line.port, **TRIES), await house.guest("bob", host.port)
     await alice.hears(ev.MemberJoined, name="bob")
     line.close()
     await alice.hears(ev.Reconnecting)

@@ -139,7 +139,7 @@ class Claim(Message, frozen=True, tag="claim"):
 class Resume(Message, frozen=True, tag="resume"):
     """Instead of Join, over a new link: my seat of that session, please, of which I have taken so many messages.
 
-    Answered by Resumed or Unknown."""
+    Answered by Resumed or NoSeat."""
 
     session: SessionId
     taken: Count
@@ -235,7 +235,7 @@ class Resumed(Message, frozen=True, tag="resumed"):
     posts: Count
 
 
-class Unknown(Message, frozen=True, tag="unknown"):
+class NoSeat(Message, frozen=True, tag="no-seat"):
     """There is no such seat of yours, or not any more; Join may follow."""
 
 
@@ -407,7 +407,7 @@ FromMember = (
     | Got | Alive | Bye
 )  # fmt: skip
 FromHost = (
-    Welcome | Resumed | Unknown | Skipped | Challenge | Lasting | Present | KeyOf | Posted | Caught | Ack | StaleKey
+    Welcome | Resumed | NoSeat | Skipped | Challenge | Lasting | Present | KeyOf | Posted | Caught | Ack | StaleKey
     | Refused | Joined | Left | Renamed | Notice | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord
     | Got | Alive | Bye
 )  # fmt: skip

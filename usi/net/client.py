@@ -269,7 +269,7 @@ class Client:
         error = error or link.goodbye
         if not self._exchanged.done():
             self._exchanged.set_exception(error)
-        elif self._person.joined and error.code in RESUMABLE and not self._closing:
+        elif self._person.joined and error.code in RESUMABLE and self._may_come_back:
             self._cut = True
             self._reconnecting = self._loop.create_task(self._reconnect(error), name="usi reconnecting")
         else:
@@ -282,6 +282,10 @@ class Client:
         sock.close()  # only a host's links are ever asked
 
     # --- coming back ---
+
+    @property
+    def _may_come_back(self) -> bool:
+        return self._settings.limits.resume_seconds > 0 and not self._closing
 
     async def _reconnect(self, error: PeerError) -> None:
         """Take our seat again over a new link, and give up after a while."""
@@ -344,7 +348,7 @@ class Client:
                     link.pause_reading()
                 self._exchanged.set_result(None)
                 self._person.resumed(self._attempt, posts)
-            case wire.Unknown():
+            case wire.NoSeat():
                 self._cut, self._seat, self._channel = False, None, Channel()
                 self._exchanged.set_result(None)
                 self._person.anew(link.session)

@@ -288,7 +288,7 @@ class Host:
         """Somebody comes back to a seat. Who is not its member learns nothing, not even that there is one."""
         seat = self._seats.find(message, link.session.peer.id)
         if seat is None or self._invitations.owes(link.number):
-            link.send(wire.Unknown())
+            link.send(wire.NoSeat())
             return
         if seat.link is not None:  # half dead: this host has not noticed yet
             old = seat.link
@@ -321,7 +321,7 @@ class Host:
         self._ending.add(link)
         seat = self._seats.get(link.number)
         error = error or link.goodbye
-        if seat is not None and error.code in RESUMABLE:
+        if seat is not None and error.code in RESUMABLE and self._limits.seat_seconds > 0:
             self._seats.leave(seat, error, self._loop.time())
         else:
             self._go(link.number, error.code)
