@@ -429,10 +429,11 @@ class ChatScreen(DealingScreen):
         except LocalError as error:
             self._refuse(message.room, message, str(error))
 
-    def ask(self, intent: commands.Intent) -> None:
-        """Do this as if it had been typed; what cannot be done is said above the input."""
+    def ask(self, intent: commands.Intent, room: str | None = None) -> None:
+        """Do this as if it had been typed in this conversation (None: the one on the screen); what cannot be done is
+        said above the input."""
         try:
-            self._want(intent)
+            self._want(intent, room=room)
         except LocalError as error:
             self._hint(str(error))
 
