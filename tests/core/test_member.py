@@ -26,7 +26,18 @@ from usi.core.errors import (
     PeerError,
     TextTooLong,
 )
-from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, OUTBOX_BYTES, OUTBOX_POSTS, Member
+from usi.core.member import (
+    KEY_BACKLOG,
+    KEY_PATIENCE,
+    LATE,
+    LISTED_OFFERS,
+    NOTICES,
+    OUTBOX_BYTES,
+    OUTBOX_POSTS,
+    OWN_OFFERS,
+    FileMessage,
+    Member,
+)
 from usi.core.roster import Proof
 from usi.core.trace import Secret, Trace
 
@@ -232,19 +243,23 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "renamed": lambda desk: wire.Renamed(desk.keys["bob"].public.id, "robert"),
     "notice": lambda desk: wire.Notice("name-taken", "bob"),
 }
+FOR_FILES = {wire.Ticket, wire.NoTicket, wire.Wanted, wire.FileWord}
+"""What the hub says of data connections passes this machine by."""
 FOR_THE_HOST = [
     wire.Join("bob"),
     wire.Post(ROOM.conversation, b"k" * 32, b"m" * 32, b"i" * 15, SEALED),
     wire.GetKey(b"m" * 32),
     wire.Nick("bob"),
+    wire.Fetch(b"m" * 32, b"t" * 16, b"r" * 16, 0),
 ]
 
 
 def test_the_lists_of_messages_are_whole(desk: Desk) -> None:
     both = {wire.Alive, wire.Bye}
     early = {type(make(desk)) for make in BEFORE_ITS_TIME.values()}
-    assert early == set(get_args(wire.FromHost)) - both - {wire.Welcome}
-    assert {type(message) for message in FOR_THE_HOST} == set(get_args(wire.FromMember)) - both
+    assert set(get_args(FileMessage)) == FOR_FILES
+    assert early == set(get_args(wire.FromHost)) - both - FOR_FILES - {wire.Welcome}
+    assert {type(message) for message in FOR_THE_HOST} == set(get_args(wire.FromMember)) - both - FOR_FILES
 
 
 @pytest.mark.parametrize("what", BEFORE_ITS_TIME)
