@@ -317,7 +317,7 @@ class Member:
         """List an offer of an earlier run, of which `kept` bytes have arrived and whose sender is here."""
         self._now = now
         profile = self.roster.here.get(sender)
-        if self._current is not None and profile is not None and self.offers.of_transfer(offered.transfer) is None:
+        if self._current is not None and profile is not None and not self._is_offered(offered, sender):
             name, room = text.clean_file_name(offered.name), self._current.name
             offer = self.offers.add(offered, sender, profile.name, room, name, mine=False)
             self._tell_offer(offer, "", "good", kept)
@@ -332,7 +332,7 @@ class Member:
         if offered is None or signature != "good":
             self._notify("offer-unsigned", name=sender)  # nobody could answer for what would arrive
             return
-        if self.offers.of_transfer(offered.transfer) is not None:
+        if self._is_offered(offered, posted.sender):
             return  # taken up from an earlier run, or offered twice
         crowd = self.offers.of_sender(posted.sender)
         if len(crowd) >= LISTED_OFFERS:
@@ -342,9 +342,13 @@ class Member:
         offer = self.offers.add(offered, posted.sender, sender, room, name, mine=False)
         self._tell_offer(offer, posted.id.hex(), signature)
 
+    def _is_offered(self, offered: Offered, sender: bytes) -> bool:
+        """Whether it is listed already, or has the transfer of an own offer, which nobody else can have drawn."""
+        return any(self.offers.of_transfer(offered.transfer, member) for member in (sender, self.id))
+
     def _take_withdrawal(self, posted: wire.Posted, body: Body, signature: events.Signature) -> None:
-        offer = self.offers.of_transfer(body.transfer or b"")
-        if offer is not None and offer.sender == posted.sender and signature == "good":
+        offer = self.offers.of_transfer(body.transfer or b"", posted.sender)
+        if offer is not None and signature == "good":
             self._close_offer(offer, Withdrawn())
 
     def _close_offer(self, offer: Offer, error: UsiError) -> None:
@@ -401,7 +405,7 @@ class Member:
 
     def _fail(self, entry: _Outgoing, error: PeerError) -> None:
         if entry.body.offer is not None or entry.body.transfer is not None:
-            offer = self.offers.of_transfer(entry.body.offer.transfer if entry.body.offer else b"")
+            offer = self.offers.of_transfer(entry.body.offer.transfer if entry.body.offer else b"", self.id)
             if offer is not None:
                 self._close_offer(offer, error)
             return

@@ -18,8 +18,12 @@ def readings(text: str) -> Iterator[str]:
     if not text:
         return
     if text.startswith("file:"):
-        path = unquote(urlsplit(text).path)
-        yield path.lstrip("/") if sys.platform == "win32" else path
+        try:
+            path = unquote(urlsplit(text).path)
+        except ValueError:  # half an address in brackets
+            return
+        if path:  # an empty one would mean the folder that we are in
+            yield path.lstrip("/") if sys.platform == "win32" else path
         return
     yield text
     if sys.platform == "win32":  # a backslash separates there
@@ -30,7 +34,7 @@ def readings(text: str) -> Iterator[str]:
         words = shlex.split(text)
     except ValueError:  # an open quote
         return
-    if len(words) == 1 and words[0] != text:
+    if len(words) == 1 and words[0] not in ("", text):
         yield words[0]
 
 
@@ -39,7 +43,7 @@ def with_name(line: str) -> Iterator[tuple[str, str | None]]:
     last word is a name."""
     for path in readings(line):
         yield path, None
-    front, *last = line.rsplit(maxsplit=1)
+    front, *last = line.rsplit(maxsplit=1) or [""]
     if last:
         for path in readings(front):
             yield path, last[0]
