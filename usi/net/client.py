@@ -155,7 +155,13 @@ class Client:
             raise NotConnected
         if self._memory is not None:
             return self._memory.open_data(ticket)
-        return await asyncio.to_thread(_dial_data, self._link.peer_address, ticket, self._settings.limits)
+        address, limits = self._link.peer_address, self._settings.limits
+        dialling = self._loop.run_in_executor(None, _dial_data, address, ticket, limits)
+        try:
+            return await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(_hang_up)  # the thread goes on, and nobody waits for its socket any more
+            raise
 
     def passing(self) -> list[events.PassingRow]:
         return []
@@ -200,6 +206,11 @@ def _dial_data(address: tuple[str, int], ticket: bytes, limits: Limits) -> socke
         sock.close()
         raise
     return sock
+
+
+def _hang_up(dialling: asyncio.Future[socket.socket]) -> None:
+    if not dialling.cancelled() and dialling.exception() is None:
+        dialling.result().close()
 
 
 def _several_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -27,7 +28,6 @@ from usi.core.errors import (
     FailedThere,
     FileChanged,
     FileCut,
-    FileLonger,
     FileReplaced,
     FileStalled,
     LocalError,
@@ -86,6 +86,8 @@ class _Transfer:
     state: Literal["waiting", "running", "done", "failed"] = "waiting"
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Of a sender: one thread at a time, also when the receiver asks anew before the last one has ended."""
     why: UsiError | None = None
     """Why the task is being cancelled."""
     sock: socket.socket | None = None
@@ -225,7 +227,8 @@ class Files:
         if transfer is not None and transfer.task is not None:
             self._stop(transfer, Declined())
             await asyncio.wait({transfer.task})
-        await self._on_thread(None, _forget_part, self._settings.downloads, offer.offered.transfer)
+        facts = PartFacts(offer.offered, offer.sender, offer.sender_name)
+        await self._on_thread(None, forget, self._settings.downloads, facts)
         self._say(offer.sender, offer.offered.transfer, Declined.code)
         self._member.close_offer(offer, Declined(), time.time())
         self._pump()
@@ -327,7 +330,7 @@ class Files:
         if transfer is None:
             return True
         if not transfer.ended:
-            self._stop(transfer, _WORDS.get(event.code, SenderGone)())
+            self._stop(transfer, transfer.word or _WORDS.get(event.code, SenderGone)())
         return transfer.state == "failed"
 
     def _member_left(self, member: bytes) -> None:
@@ -352,11 +355,14 @@ class Files:
                 transfer.progress.restart(landing.done)
                 try:
                     whole = await self._fetch_all(transfer, landing)
-                except (FileReplaced, FileLonger):
+                except FileReplaced:
                     await self._on_thread(None, landing.discard)
                     transfer.progress.restart(0)
                     raise
-                path = await self._on_thread(None, landing.finish)
+                finishing = asyncio.ensure_future(self._on_thread(None, landing.finish))
+                with suppress(asyncio.CancelledError):  # all is here: it is too late to stop
+                    await asyncio.shield(finishing)
+                path = await finishing
         self._say(offer.sender, offer.offered.transfer, _RECEIVED)
         self._done(transfer, str(path), whole)
 
@@ -400,12 +406,15 @@ class Files:
             del self._tickets[request]
         transfer.sock = sock = await self._side.open_data(ticket)
         try:
+            if transfer.word is not None:  # it came while we were dialling
+                raise FileCut
             sock.settimeout(self._limits.stall_seconds)
             transfer.progress.restart(landing.done)
             transfer.state = "running"
             return await self._on_thread(
-                sock, streams.receive, sock, landing.write, offered, sender, state, first, transfer.progress
-            )
+                partial(_wake, sock),
+                streams.receive, sock, landing.write, offered, sender, state, first, transfer.progress,
+            )  # fmt: skip
         finally:
             transfer.sock = None
             sock.close()
@@ -440,16 +449,15 @@ class Files:
                 self._say(wanted.member, wanted.transfer, TooManyTransfers.code)
                 return
             known = self._note(_Transfer(own.offer, "out", wanted.member, profile.name))
-        previous = known.task
-        if previous is not None:
-            previous.cancel()  # the receiver has given that connection up
-        self._start(known, self._send(known, own, wanted, previous))
+        if known.task is not None:
+            known.task.cancel()  # the receiver has given that connection up
+        self._start(known, self._send(known, own, wanted))
 
-    async def _send(
-        self, transfer: _Transfer, own: _Own, wanted: wire.Wanted, previous: asyncio.Task[None] | None
-    ) -> None:
-        if previous is not None:
-            await asyncio.wait({previous})
+    async def _send(self, transfer: _Transfer, own: _Own, wanted: wire.Wanted) -> None:
+        async with transfer.lock:
+            await self._send_alone(transfer, own, wanted)
+
+    async def _send_alone(self, transfer: _Transfer, own: _Own, wanted: wire.Wanted) -> None:
         sock = None
         try:
             transfer.sock = sock = await self._side.open_data(wanted.ticket)
@@ -457,7 +465,7 @@ class Files:
             transfer.progress.restart(wanted.first * CHUNK)
             transfer.state = "running"
             await self._on_thread(
-                sock,
+                partial(_stop_sending, sock, transfer.progress),
                 streams.send,
                 sock,
                 own.source,
@@ -472,6 +480,7 @@ class Files:
             pass  # the receiver comes again, or its time runs out
         except LocalError as error:
             changed = isinstance(error, FileChanged)
+            self._fail(transfer, error)
             self._say(transfer.member, wanted.transfer, (ChangedThere if changed else UnreadableThere).code)
             self._withdraw(own.offer)
             raise
@@ -484,7 +493,7 @@ class Files:
     def _take_word(self, message: wire.FileWord) -> None:
         transfer = self._transfers.get((message.transfer, message.member))
         own = self._own.get(message.transfer)
-        if own is not None and message.code == Declined.code:
+        if own is not None and message.code == Declined.code and message.member in own.offer.audience:
             own.offer.audience.discard(message.member)
             if (profile := self._member.roster.here.get(message.member)) is not None:
                 said = tr("{name} does not want {file}.", name=profile.name, file=own.offer.name)
@@ -493,12 +502,15 @@ class Files:
             return
         error: PeerError = _WORDS[message.code]() if message.code in _WORDS else FailedThere(reason=message.code)
         if transfer.direction == "in":
-            transfer.word = error
+            if transfer.word is None or isinstance(transfer.word, TooManyTransfers):
+                transfer.word = error
             if transfer.sock is not None:
                 _wake(transfer.sock)
             elif not isinstance(error, TooManyTransfers):
                 self._stop(transfer, error)
         elif message.code == _RECEIVED:
+            if transfer.progress.done < transfer.offer.offered.size:
+                return  # nobody has all of what was not sent
             transfer.offer.taken = True
             transfer.offer.audience.discard(message.member)
             self._done(transfer, str(own.source.path) if own else transfer.offer.name, None)
@@ -509,28 +521,28 @@ class Files:
     # --- beginning and end of a transfer ---
 
     def _start(self, transfer: _Transfer | None, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(self._guarded(transfer, work), name="usi transfer")
+        if self._closed:
+            work.close()
+            return
+        task = self._loop.create_task(work, name="usi transfer")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._over, transfer))  # called also for one that is cancelled before it runs
         if transfer is not None:
             transfer.task = task
             self._tick_soon()
 
-    async def _guarded(self, transfer: _Transfer | None, work: Coroutine[Any, Any, None]) -> None:
-        """Run a transfer's work and tell how it failed."""
-        try:
-            await work
-        except asyncio.CancelledError:
-            if transfer is None or transfer.why is None:
-                raise
-            self._fail(transfer, transfer.why)
-        except UsiError as error:
-            if transfer is not None:
-                self._fail(transfer, error)
-                if transfer.direction == "in":
-                    self._say(transfer.member, transfer.offer.offered.transfer, error.code)
-        finally:
-            work.close()
+    def _over(self, transfer: _Transfer | None, task: asyncio.Task[None]) -> None:
+        """A transfer's work has ended: tell how it failed."""
+        self._tasks.discard(task)
+        if task.cancelled():
+            if transfer is not None and transfer.why is not None:
+                self._fail(transfer, transfer.why)
+        elif (error := task.exception()) is not None:
+            if transfer is None or not isinstance(error, UsiError):
+                raise error
+            self._fail(transfer, error)
+            if transfer.direction == "in":
+                self._say(transfer.member, transfer.offer.offered.transfer, error.code)
 
     def _stop(self, transfer: _Transfer, error: UsiError) -> None:
         """End a transfer that is under way, for this reason."""
@@ -616,18 +628,19 @@ class Files:
         self._threads.shutdown(wait=False)
 
     async def _on_thread(
-        self, sock: socket.socket | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self, stop: Callable[[], None] | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run on a thread. When cancelled, its socket is shut, and the thread's end is waited for all the same."""
+        """Run on a thread. When cancelled, `stop` is called, and the thread's end is waited for all the same."""
         future = self._loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if sock is not None:
-                _wake(sock)
+            if stop is not None:
+                stop()
             await asyncio.wait({future})
-            if not future.cancelled():
-                future.exception()  # looked at: the cancelling says why
+            # The exception is looked at, and passed over: the cancelling says why.
+            if not future.cancelled() and future.exception() is None and isinstance(left := future.result(), Landing):
+                left.close()
             raise
 
 
@@ -641,15 +654,14 @@ def _open_first(line: str) -> Source:
     raise NoSuchFile(path=line)
 
 
-def _forget_part(folder: Path, transfer: bytes) -> None:
-    for facts, _ in unfinished(folder):
-        if facts.offered.transfer == transfer:
-            forget(folder, facts)
-
-
 def _wake(sock: socket.socket) -> None:
     with suppress(OSError):  # not connected any more
         sock.shutdown(socket.SHUT_RDWR)
+
+
+def _stop_sending(sock: socket.socket, progress: Progress) -> None:
+    progress.stopped = True
+    _wake(sock)
 
 
 def _resolve(waiting: asyncio.Future[bytes], answer: bytes | PeerError) -> None:
