@@ -7,6 +7,8 @@ waits for an event, with a patience that only a failure uses up.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -220,60 +222,67 @@ class Proxy:
 class Wire:
     """Stands between guests and a host and moves bytes as they come. Of data connections it counts what passes, holds
     it back while `flowing` is not set, and cuts: each of `cuts` ends one connection after so many bytes to its
-    receiver."""
+    receiver, by a reset where `reset` is set; with `then_hold` nothing flows after the last cut."""
 
     target: int
     port: int = 0
     cuts: list[int] = field(default_factory=list)
+    then_hold: bool = False
+    reset: bool = False
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
     passed: int = 0
     """Bytes to receivers."""
     dialled: int = 0
     """Data connections."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    _data: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
         self.flowing.set()
-        self._server = await asyncio.start_server(self._serve, HERE, 0)
+        self._server = await asyncio.start_server(self._accept, HERE, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         self._server.close()
-        self.cut()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
     def cut(self) -> None:
-        """End everything that passes."""
-        for writer in self._writers:
-            writer.transport.abort()
+        """End all data connections."""
+        for task in self._data:
+            task.cancel()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        with suppress(OSError, asyncio.CancelledError):
+        ends, pumps = [writer], []
+        try:
             first = await reader.read(65_536)
             is_data = first.startswith(wire.DATA_MAGIC)
-            self.dialled += is_data
+            if is_data:
+                self.dialled += 1
+                task = asyncio.current_task()
+                assert task is not None
+                self._data.add(task)
             far_reader, far_writer = await asyncio.open_connection(HERE, self.target)
-            self._writers += [writer, far_writer]
+            ends.append(far_writer)
             far_writer.write(first)
             pumps = [
                 asyncio.ensure_future(self._pump(reader, far_writer, is_data, False)),
                 asyncio.ensure_future(self._pump(far_reader, writer, is_data, is_data)),
             ]
-            try:
-                await asyncio.gather(*pumps)
-            finally:
-                for pump in pumps:
-                    pump.cancel()
-                for end in (writer, far_writer):
-                    end.transport.abort()
-                await asyncio.gather(*pumps, return_exceptions=True)
+            await asyncio.gather(*pumps)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            for end in ends:
+                end.transport.abort()
+            await asyncio.gather(*pumps, return_exceptions=True)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_data: bool, counted: bool
@@ -287,8 +296,14 @@ class Wire:
                 if cut is None:
                     cut = self.cuts.pop(0) if self.cuts else 2**63
                 if passed + len(data) >= cut:
+                    self.passed += cut - passed
                     writer.write(data[: cut - passed])
                     await writer.drain()
+                    if self.then_hold and not self.cuts:
+                        self.flowing.clear()
+                    if self.reset:
+                        linger = socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                        writer.get_extra_info("socket").setsockopt(*linger)
                     raise ConnectionAbortedError
                 self.passed += len(data)
             passed += len(data)

@@ -87,9 +87,9 @@ class _Transfer:
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Of a sender: one thread at a time, also when the receiver asks anew before the last one has ended."""
-    why: UsiError | None = None
-    """Why the task is being cancelled."""
+    """One thread at a time, also when the next attempt begins before the last one has ended."""
+    all_here: bool = False
+    """It was found right and is given its name: too late to be stopped."""
     sock: socket.socket | None = None
     word: PeerError | None = None
     """What the sender has just said instead of sending."""
@@ -212,6 +212,8 @@ class Files:
         known = self._transfers.get((offer.offered.transfer, offer.sender))
         if known is None or known.ended:  # otherwise it is under way, and says so by itself
             transfer = self._note(_Transfer(offer, "in", offer.sender, offer.sender_name))
+            if known is not None:
+                transfer.lock = known.lock  # its thread may still be at the part
             self._start(transfer, self._receive(transfer))
 
     def _note(self, transfer: _Transfer) -> _Transfer:
@@ -327,11 +329,10 @@ class Files:
         offer = self._member.offers.find(event.transfer)
         self._own.pop(offer.offered.transfer, None)
         transfer = self._transfers.get((offer.offered.transfer, offer.sender))
-        if transfer is None:
-            return True
-        if not transfer.ended:
-            self._stop(transfer, transfer.word or _WORDS.get(event.code, SenderGone)())
-        return transfer.state == "failed"
+        if transfer is None or transfer.ended:
+            return transfer is None or transfer.state == "failed"
+        self._stop(transfer, transfer.word or _WORDS.get(event.code, SenderGone)())
+        return False
 
     def _member_left(self, member: bytes) -> None:
         for transfer in list(self._transfers.values()):
@@ -349,7 +350,7 @@ class Files:
     async def _receive(self, transfer: _Transfer) -> None:
         offer = transfer.offer
         facts = PartFacts(offer.offered, offer.sender, offer.sender_name)
-        async with self._places:
+        async with transfer.lock, self._places:
             landing = await self._on_thread(None, Landing.begin, self._settings.downloads, facts)
             with landing:
                 transfer.progress.restart(landing.done)
@@ -359,10 +360,8 @@ class Files:
                     await self._on_thread(None, landing.discard)
                     transfer.progress.restart(0)
                     raise
-                finishing = asyncio.ensure_future(self._on_thread(None, landing.finish))
-                with suppress(asyncio.CancelledError):  # all is here: it is too late to stop
-                    await asyncio.shield(finishing)
-                path = await finishing
+                transfer.all_here = True
+                path = await self._on_thread(None, landing.finish)
         self._say(offer.sender, offer.offered.transfer, _RECEIVED)
         self._done(transfer, str(path), whole)
 
@@ -526,7 +525,7 @@ class Files:
             return
         task = self._loop.create_task(work, name="usi transfer")
         self._tasks.add(task)
-        task.add_done_callback(partial(self._over, transfer))  # called also for one that is cancelled before it runs
+        task.add_done_callback(partial(self._over, transfer))
         if transfer is not None:
             transfer.task = task
             self._tick_soon()
@@ -534,23 +533,20 @@ class Files:
     def _over(self, transfer: _Transfer | None, task: asyncio.Task[None]) -> None:
         """A transfer's work has ended: tell how it failed."""
         self._tasks.discard(task)
-        if task.cancelled():
-            if transfer is not None and transfer.why is not None:
-                self._fail(transfer, transfer.why)
-        elif (error := task.exception()) is not None:
-            if transfer is None or not isinstance(error, UsiError):
-                raise error
-            self._fail(transfer, error)
-            if transfer.direction == "in":
-                self._say(transfer.member, transfer.offer.offered.transfer, error.code)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if transfer is None or not isinstance(error, UsiError):
+            raise error
+        if transfer.direction == "in" and not transfer.ended:
+            self._say(transfer.member, transfer.offer.offered.transfer, error.code)
+        self._fail(transfer, error)
 
     def _stop(self, transfer: _Transfer, error: UsiError) -> None:
         """End a transfer that is under way, for this reason."""
-        transfer.why = error
-        if transfer.task is not None and not transfer.task.done():
-            transfer.task.cancel()
-        elif not transfer.ended:
+        if not transfer.all_here:
             self._fail(transfer, error)
+            if transfer.task is not None:
+                transfer.task.cancel()
 
     def _fail(self, transfer: _Transfer, error: UsiError) -> None:
         if transfer.ended:
@@ -637,7 +633,9 @@ class Files:
         except asyncio.CancelledError:
             if stop is not None:
                 stop()
-            await asyncio.wait({future})
+            while not future.done():
+                with suppress(asyncio.CancelledError):  # cancelled once more: it waits all the same
+                    await asyncio.wait({future})
             # The exception is looked at, and passed over: the cancelling says why.
             if not future.cancelled() and future.exception() is None and isinstance(left := future.result(), Landing):
                 left.close()
