@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from usi.core.errors import (
     FileReordered,
     FileReplaced,
     FileStalled,
+    PeerError,
 )
 from usi.core.transfer import CHUNK, SALT_SIZE, Offered, Sealer, signed_end
 from usi.net import streams
@@ -280,6 +283,54 @@ def test_what_cannot_be_written_ends_the_stream(ends: Ends, keys: dict[str, Priv
     ends.write(*stream(offer(content), content, keys["alice"]))
     with pytest.raises(OSError, match="full"):
         ends.receive(offer(content), write=full)
+
+
+VECTORS = sorted((Path(__file__).parents[1] / "vectors" / "transfer").glob("*.json"))
+
+
+def from_vector(file: dict[str, Any]) -> tuple[bytes, list[bytes], Offered]:
+    """A file's content, the sealed chunks, and what the receiver expects."""
+    content = hashlib.shake_256(f"usi3 vectors: {file['content']['label']}".encode()).digest(file["content"]["size"])
+    sent, expected = (
+        Offered(bytes.fromhex(transfer), bytes.fromhex(key), *rest)
+        for transfer, key, *rest in (file["sent"], file["offered"])
+    )
+    sealer, chunks = Sealer(sent, bytes.fromhex(file["salt"]), file["first"]), []
+    while not sealer.ended:
+        signature = bytes.fromhex(file["signature"]) if sealer.next == sent.chunks - 1 else b""
+        chunks.append(sealer.seal(content[sealer.next * CHUNK : (sealer.next + 1) * CHUNK], signature))
+    return content, chunks, expected
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+def test_vector(ends: Ends, path: Path) -> None:
+    """Made by a second implementation; tests/vectors/README.md says how to read them."""
+    file = json.loads(path.read_text("ascii"))
+    content, chunks, expected = from_vector(file)
+    crossed = b""
+    for piece in file["wire"]:
+        match piece:
+            case "salt":
+                crossed += bytes.fromhex(file["salt"])
+            case int():
+                crossed += chunks[piece]
+            case {"chunk": number, "bytes": size}:
+                crossed += chunks[number][:size]
+            case {"chunk": number, "flip": at}:
+                crossed += chunks[number][:at] + bytes((chunks[number][at] ^ 1,)) + chunks[number][at + 1 :]
+            case {"hex": data}:
+                crossed += bytes.fromhex(data)
+    assert hashlib.sha256(crossed).hexdigest() == file["wire_sha256"]
+    ends.kept = content[: file["first"] * CHUNK]
+    ends.write(crossed)
+    if file["error"] is None:
+        assert ends.receive(expected, first=file["first"]).hex() == file["content"]["sha256"]
+        assert ends.kept == content
+    else:
+        with pytest.raises(PeerError) as caught:
+            ends.receive(expected, first=file["first"])
+        assert caught.value.code == file["error"]
+        assert ends.kept == content[: file["kept"] * CHUNK]
 
 
 # --- the sender's side -----------------------------------------------------------------------------------------------
