@@ -337,10 +337,11 @@ class Puppet:
 
     async def hears(self, kind: type[M]) -> M:
         """Wait for a message of this kind; what comes before and behind it is passed over."""
-        while True:
-            for message in self.session.receive_data(await self._read()):
-                if isinstance(message, kind):
-                    return message
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for message in self.session.receive_data(await self._read()):
+                    if isinstance(message, kind):
+                        return message
 
     def send(self, *messages: wire.Message) -> None:
         self.session.send(messages)
