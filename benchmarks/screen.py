@@ -27,7 +27,7 @@ _SIZE = (120, 35)
 _PRESENT = 10_000
 _APPENDED = 300
 _RATE = 100  # messages a second while keys are pressed
-_KEYS = 100
+_KEYS = 400
 _ME, _HOST, _BOB = "a1" * 32, "05" * 32, "b0" * 32
 
 
@@ -93,7 +93,7 @@ async def _measure() -> None:
     async with app.run_test(size=_SIZE) as pilot:
         peer.tell(*_joined())
         await pilot.pause(0.3)
-        transcript, composer = app.chat.query_one(Transcript), app.chat.query_one(Composer)
+        transcript, composer = app.chat.transcript, app.chat.query_one(Composer)
         started = time.perf_counter()
         peer.tell(*map(_said, range(_PRESENT)))
         while len(transcript.blocks) < _PRESENT:  # noqa: ASYNC110 (there is nothing to be told by)

@@ -10,13 +10,16 @@ import re
 import string
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from usi import __version__
 from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Settings
 from usi.core import errors, text
 from usi.core.language import tr
-from usi.ui import i18n
+from usi.ui import i18n, passphrase
+
+if TYPE_CHECKING:
+    from usi.core.crypto import PrivateKey
 
 KEY_VARIABLE = "USI_KEY"
 _MAX_PORT = 65_535
@@ -44,9 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     add("-s", "--server", "--serveur", action="store_true", help=tr("host a conversation"))
     add(
         "-c", "--client", nargs="?", const="localhost", metavar=tr("HOST[:PORT]"),
-        help=tr("join a host (default localhost:{port}; [::1]:{port} for IPv6)", port=DEFAULT_PORT),
+        help=tr("join a host (default localhost:{port}; [::1]:{port} for IPv6; or a usi://… line)", port=DEFAULT_PORT),
     )  # fmt: skip
     add("--demo", action="store_true", help=tr("look around: a host and two members in one terminal, no network"))
+    add(
+        "--doctor", "--docteur", nargs="?", const="", metavar=tr("HOST[:PORT]"),
+        help=tr("look whether all is well here, and on the way to a host; joins nobody"),
+    )  # fmt: skip
     add("-m", "--name", "--nom", metavar=tr("NAME"), help=tr("your name (default guest-xxxx, or host)"))
     add("-b", "--bind", metavar=tr("ADDRESS"), help=tr("host: listen on this address only"))
     add(
@@ -61,13 +68,28 @@ def _parser() -> argparse.ArgumentParser:
         "--key-file", metavar=tr("FILE"),
         help=tr("read the preset key from a file (or set {variable})", variable=KEY_VARIABLE),
     )  # fmt: skip
+    add("--identity", metavar=tr("FILE"), help=tr("keep one key from run to run in this file, made where missing"))
+    add(
+        "--passphrase-file", metavar=tr("FILE"),
+        help=tr("read the passphrase from a file (or set {variable})", variable=passphrase.VARIABLE),
+    )  # fmt: skip
+    add("--invite", action="store_true", help=tr("host: start with a code for guests, which verifies them and you"))
+    add("--code", metavar=tr("CODE"), help=tr("the code that the host gave you: both are verified, or nothing is said"))
+    add("--expect", metavar=tr("FINGERPRINT"), help=tr("join only if the host's key has this fingerprint"))
     add(
         "--downloads", metavar=tr("FOLDER"),
         help=tr("where received files go (default: {folder} in this folder)", folder=DEFAULT_DOWNLOADS),
     )  # fmt: skip
     add("--accept-files", action="store_true", help=tr("receive all that is offered, without asking"))
+    add("--account", metavar=tr("NAME"), help=tr("ask for a password and print the account to paste into the file"))
+    add("--history-check", metavar=tr("FILE"), help=tr("read a whole history: what is there, and what is wrong"))
+    add(
+        "--log-check", nargs="+", metavar=(tr("FILE"), tr("HASH")),
+        help=tr("show that nothing was changed in a log, and that a line is there whose hash was noted"),
+    )  # fmt: skip
     add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
     add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
+    add("--ask-private", action="store_true", help=tr("ask before somebody opens a private conversation"))
     add("-d", "--dev", action="store_true", help=tr("show every step of the cryptography"))
     add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
     add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
@@ -124,6 +146,10 @@ def _run(arguments: list[str], language: str) -> int:
         options = _parser().parse_args(arguments)
     if options.demo:
         return _demo(options)
+    if options.account is not None or options.history_check is not None or options.log_check is not None:
+        return _look_after(options)
+    if options.doctor is not None:
+        return _doctor(options)
     settings = _settings(options)
     if settings.hosting:
         _use_fast_loop()
@@ -147,6 +173,60 @@ def _demo(options: argparse.Namespace) -> int:
     return demo.run(name)
 
 
+def _look_after(options: argparse.Namespace) -> int:
+    """What is done to the host's files without a host."""
+    wanted = [options.account, options.history_check, options.log_check]
+    if sum(each is not None for each in wanted) > 1 or options.server or options.client is not None:
+        raise errors.UsageError(why="--account, --history-check and --log-check each go alone.")
+    from usi.ui import upkeep
+
+    file = _passphrase_file(options)
+    if options.account is not None:
+        ask = passphrase.asker("", tr("Password of the account: "), file, variable=None)
+        return upkeep.print_account(options.account, ask)
+    if options.history_check is not None:
+        ask = passphrase.asker(tr("Passphrase of the history: "), "", file)
+        return upkeep.check_history(Path(options.history_check), ask)
+    path, *noted = options.log_check
+    if len(noted) > 1:
+        raise errors.UsageError(why="--log-check takes a file and at most one hash.")
+    return upkeep.check_log(Path(path), *noted)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    if options.server or options.client is not None:
+        raise errors.UsageError(why="--doctor goes without -s and -c: it only looks.")
+    host, port = _split_host(options.doctor) if options.doctor else (None, None)
+    own_port = _checked_port(DEFAULT_PORT if options.port is None else options.port, lowest=0)
+    try:
+        from usi.core.crypto import parse_preset_key
+        from usi.ui import doctor
+    except ModuleNotFoundError as error:
+        raise errors.MissingLibrary(name=error.name or "") from error
+    preset = _preset(options)
+    request = doctor.Request(
+        host=host,
+        port=_checked_port(own_port or DEFAULT_PORT if port is None else port),
+        own_port=own_port,
+        version=__version__,
+        downloads=_downloads(options),
+        bind=options.bind,
+        preset=parse_preset_key(preset) if preset is not None else None,
+    )
+    shown = sys.stdout.isatty() and not (options.plain or options.no_color or os.environ.get("NO_COLOR"))
+    return doctor.run(request, as_json=options.json, colours=shown)
+
+
+def _downloads(options: argparse.Namespace) -> Path:
+    return Path(os.path.expanduser(options.downloads or DEFAULT_DOWNLOADS)).absolute()  # Path's own raises for ~NOBODY
+
+
+def _checked_port(port: int, lowest: int = 1) -> int:
+    if not lowest <= port <= _MAX_PORT:
+        raise errors.UsageError(why=tr("{port} is not a port: it must be 1 to {limit}.", port=port, limit=_MAX_PORT))
+    return port
+
+
 def _prepare_screen(options: argparse.Namespace) -> None:
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         raise errors.UsageError(why="The screen needs a terminal; --plain or --json does not.")
@@ -158,18 +238,17 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.server == (options.client is not None):
         raise errors.UsageError(why="Choose one: -s to host, -c HOST to join, or --demo to look around.")
     hosting: bool = options.server
+    code, expect = _invitation(options)
     if hosting:
         address, port = options.bind, options.port
     else:
         if options.bind is not None:
             raise errors.UsageError(why="-b is for a host: it says where to listen.")
-        address, port = _split_host(options.client)
+        address, port = _split_host(_target(options.client))
         if port is not None and options.port not in (None, port):
             raise errors.UsageError(why=tr("Two ports were given, {one} and {other}.", one=port, other=options.port))
         port = port if port is not None else options.port
-    port = DEFAULT_PORT if port is None else port
-    if not (0 if hosting else 1) <= port <= _MAX_PORT:
-        raise errors.UsageError(why=tr("{port} is not a port: it must be 1 to {limit}.", port=port, limit=_MAX_PORT))
+    port = _checked_port(DEFAULT_PORT if port is None else port, lowest=0 if hosting else 1)
     from usi.core.commands import mended  # these here, because --help should be quick
     from usi.core.crypto import new_preset_key, parse_preset_key
 
@@ -179,20 +258,68 @@ def _settings(options: argparse.Namespace) -> Settings:
         if not hosting:
             raise errors.UsageError(why="--key new is for a host: it draws the key that the others then use.")
         preset = new_preset_key()
-    name = options.name if options.name is not None else ("host" if hosting else _guest_name())
+    name = text.clean_name(mended(options.name if options.name is not None else _default_name(hosting)))
+    identity = Path(options.identity) if options.identity is not None else None
+    if identity is None and options.passphrase_file is not None:
+        raise errors.UsageError(why="--passphrase-file goes with --identity.")
     return Settings(
         hosting=hosting,
-        name=text.clean_name(mended(name)),
+        name=name,
         address=mended(address) if address is not None else None,
         port=port,
         preset=parse_preset_key(preset) if preset is not None else None,
         drawn_key=preset if drawn else None,
+        identity=identity,
+        key=_identity(identity, options) if identity is not None else None,
+        invite=options.invite,
+        code=code,
+        expect=expect,
         dev=options.dev,
-        downloads=Path(options.downloads or DEFAULT_DOWNLOADS).expanduser().absolute(),
+        downloads=_downloads(options),
         accept_files=options.accept_files,
         notifications=options.notifications,
         notify_content=options.notify_content,
+        ask_private=options.ask_private,
     )
+
+
+def _invitation(options: argparse.Namespace) -> tuple[str | None, bytes | None]:
+    """The code and the expected fingerprint, by the options or a pasted line, which becomes the address in it."""
+    from usi.core import invitation
+
+    if options.server:
+        if options.code is not None or options.expect is not None:
+            raise errors.UsageError(why="--code and --expect are for who joins; a host makes codes with --invite.")
+        return None, None
+    if options.invite:
+        raise errors.UsageError(why="--invite is for a host: it makes a code for the others.")
+    code = invitation.parse_code(options.code) if options.code is not None else None
+    expect = invitation.parse_fingerprint(options.expect) if options.expect is not None else None
+    if invitation.is_pasted(options.client):
+        pasted = invitation.parse_pasted(options.client)
+        if (code and pasted.code and code != pasted.code) or expect not in (None, pasted.key):
+            raise errors.UsageError(why="The invitation says another code or fingerprint than the option.")
+        return pasted.code or code, pasted.key
+    return code, expect
+
+
+def _target(text: str) -> str:
+    """HOST[:PORT] as it was given, or out of a pasted invitation."""
+    from usi.core import invitation
+
+    return invitation.parse_pasted(text).target if invitation.is_pasted(text) else text
+
+
+def _identity(path: Path, options: argparse.Namespace) -> PrivateKey:
+    """The lasting key, for which a passphrase is read or asked for."""
+    from usi.store.identity import open_identity
+
+    prompts = tr("Passphrase of your identity: "), tr("A passphrase for your new identity: ")
+    return open_identity(path, passphrase.asker(*prompts, _passphrase_file(options)))
+
+
+def _passphrase_file(options: argparse.Namespace) -> Path | None:
+    return Path(options.passphrase_file) if options.passphrase_file is not None else None
 
 
 def _split_host(target: str) -> tuple[str, int | None]:
@@ -211,7 +338,9 @@ def _split_host(target: str) -> tuple[str, int | None]:
     return host, int(port) if port else None
 
 
-def _guest_name() -> str:
+def _default_name(hosting: bool) -> str:
+    if hosting:
+        return "host"
     return "guest-" + "".join(random.choices(string.ascii_lowercase + string.digits, k=4))  # noqa: S311 (a name)
 
 

@@ -13,18 +13,27 @@ from usi.core.commands import (
     COMMANDS,
     Accept,
     Act,
+    Add,
+    Block,
     Cancel,
     Clear,
     Decline,
     Files,
+    Go,
     Help,
     Info,
     Intent,
+    Invite,
+    Leave,
     Mute,
     Nick,
+    Password,
+    Private,
     Quit,
     Say,
+    Secret,
     Send,
+    Tell,
     Users,
     Verify,
     checked,
@@ -48,11 +57,29 @@ SPELLINGS: dict[str, Intent] = {
     "list": Users(),
     "utilisateurs": Users(),
     "liste": Users(),
+    "password": Password(),
+    "motdepasse alice": Password("alice"),
+    "invite": Invite(),
+    "inviter": Invite(),
     "info": Info(),
     "infos": Info(),
     "verify": Verify(),
     "verifier": Verify(),
     "vérifier": Verify(),
+    "msg bob Hello  you": Tell("bob", "Hello  you"),
+    "prive bob hello": Tell("bob", "hello"),
+    "privé bob hello": Tell("bob", "hello"),
+    "private bob, carol": Private(("bob", "carol")),
+    "aparte bob carol": Private(("bob", "carol")),
+    "aparté": Private(),
+    "add carol": Add(("carol",)),
+    "ajouter carol dave": Add(("carol", "dave")),
+    "leave": Leave(),
+    "partir": Leave(),
+    "join #general": Go("#general"),
+    "rejoindre @bob": Go("@bob"),
+    "block bob": Block("bob"),
+    "bloquer bob": Block("bob"),
     "mute": Mute(),
     "sourdine": Mute(),
     "send /tmp/a b.txt": Send("/tmp/a b.txt"),
@@ -71,7 +98,7 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 
@@ -81,7 +108,7 @@ NAMES = [name for command in COMMANDS for name in command.names]
 def test_every_spelling_is_tried_here_and_stands_for_one_command() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert {line.split()[0] for line in SPELLINGS} == set(NAMES)
-    assert {type(intent) for intent in SPELLINGS.values()} == set(get_args(Intent)) - {Say}
+    assert {type(intent) for intent in SPELLINGS.values()} == set(get_args(Intent)) - {Say, Secret}
 
 
 @pytest.mark.parametrize("mark", ["/", "!"])

@@ -94,6 +94,7 @@ def test_exit_statuses_that_scripts_rely_on(code: str, status: int) -> None:
 
 
 GOODBYES = ["too-fast", "too-slow", "replaced", "host-stopped", "left", "worn-out", "name-refused", "handshake-timeout"]
+GOODBYES += ["not-wanted", "not-verified"]
 
 
 @pytest.mark.parametrize("code", GOODBYES)
@@ -135,6 +136,7 @@ def test_refusals() -> None:
         5: "bad-handshake",
         6: "handshake-timeout",
         7: "host-stopping",
+        8: "not-wanted",
     }
     for number, error in REFUSALS.items():
         assert refusal(error()) == b"USI3R" + bytes((number,))

@@ -71,7 +71,35 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "cipher": "AES-256-OCB",
             "key_exchange": "RSA-2048",
             "key_fingerprint": "ef" * 32,
+            "verified": False,
         },
+    ),
+    (
+        events.Invitation(
+            time=TIME,
+            state="open",
+            locator="amber",
+            until=TIME + timedelta(hours=1),
+            failed=0,
+            limit=20,
+            code="amber-baker-camel-dance",
+            links=["usi://192.0.2.1:12800/#ab-amber-baker-camel-dance"],
+        ),
+        "invitation",
+        {
+            "state": "open",
+            "locator": "amber",
+            "until": "2026-03-01T13:30:15.250000Z",
+            "failed": 0,
+            "limit": 20,
+            "code": "amber-baker-camel-dance",
+            "links": ["usi://192.0.2.1:12800/#ab-amber-baker-camel-dance"],
+        },
+    ),
+    (
+        events.Password(time=TIME, name="alice", member=MEMBER, state="asked"),
+        "password",
+        {"name": "alice", "member": MEMBER, "state": "asked"},
     ),
     (
         events.MemberJoined(
@@ -185,8 +213,36 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "words": WORDS,
             "state": "open",
             "preset": False,
+            "pair": False,
+            "by": "comparison",
         },
     ),
+    (
+        events.Conversation(
+            time=TIME,
+            room="@alice",
+            state="open",
+            members=[
+                events.Partner(name="alice", member=MEMBER, verified=True, me=False, opener=True),
+                events.Partner(name="bob", member="ef" * 32, verified=False, me=True, opener=False),
+            ],
+            verified=True,
+            text="Nobody else can read it.",
+        ),
+        "conversation",
+        {
+            "room": "@alice",
+            "state": "open",
+            "members": [
+                {"name": "alice", "member": MEMBER, "verified": True, "me": False, "opener": True},
+                {"name": "bob", "member": "ef" * 32, "verified": False, "me": True, "opener": False},
+            ],
+            "verified": True,
+            "text": "Nobody else can read it.",
+            "private": True,
+        },
+    ),
+    (events.Chosen(time=TIME, room="@alice", private=True), "chosen", {"room": "@alice", "private": True}),
     (
         events.Info(
             time=TIME,
@@ -307,6 +363,11 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
         events.Error(time=TIME, code="empty", text="There is nothing to send.", message=" "),
         "error",
         {"code": "empty", "text": "There is nothing to send.", "message": " "},
+    ),
+    (
+        events.Check(time=TIME, name="own-port", state="good", text="free", advice="", facts={"port": 12800}),
+        "check",
+        {"name": "own-port", "state": "good", "text": "free", "advice": "", "facts": {"port": 12800}},
     ),
     (
         events.TraceEvent(

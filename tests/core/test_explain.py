@@ -2,12 +2,14 @@
 
 import pytest
 
-from usi.core import explain, wire
+from usi.core import explain, pair, wire
 from usi.core.crypto import PrivateKey
 from usi.core.session import Role, Session
 from usi.core.trace import Trace
 
 CONTENT = ("conversation", "key_id", "sender", "nonce", "length", "plaintext", "ciphertext", "signature")
+CONTENT += ("host_has_key",)
+RELAYED = ("message", "sender", "readers", "conversation", "length", "ciphertext")
 
 
 def traced(keys: dict[str, PrivateKey], role: Role) -> list[Trace]:
@@ -45,8 +47,14 @@ def test_content_is_explained(step: str) -> None:
     assert all(explain.value(step, name) for name in CONTENT)
 
 
+def test_what_a_host_sees_is_explained() -> None:
+    assert all(explain.step("relay"))
+    assert all(explain.value("relay", name) for name in RELAYED)
+
+
 def test_every_message_is_explained() -> None:
-    tags = {str(kind.__struct_config__.tag) for union in (wire.FromMember, wire.FromHost) for kind in union.__args__}
+    unions = (wire.FromMember, wire.FromHost, pair.Message)
+    tags = {str(kind.__struct_config__.tag) for union in unions for kind in union.__args__}
     assert len(tags) > 10
     for tag in tags:
         assert explain.message(tag), tag

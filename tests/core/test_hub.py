@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from usi.core import hub, text, wire
-from usi.core.crypto import TAG_SIZE, digest, sha256
+from usi.core.crypto import TAG_SIZE, Point, digest, sha256
 from usi.core.errors import BadMessage, Cut, OutOfTurn, PeerError, RefusedName, Replaced
 from usi.core.hub import (
-    LOG_BYTES,
-    LOG_POSTS,
     OWN,
     TRANSFERS,
     TRANSFERS_OF_ONE,
@@ -34,6 +32,7 @@ from usi.core.hub import (
     Passed,
     Send,
 )
+from usi.core.numbering import LOG_BYTES, LOG_POSTS
 
 SEALED = bytes(wire.PADDING + TAG_SIZE)
 BAD_NAMES = ["", "   ", "a" * 25, "evil\u202e", "a\u200bb", "\x1b[31mred", "a/b", "аlice", "_", "alice✓", "\ud800"]
@@ -289,11 +288,60 @@ def test_a_new_name_that_is_the_old_one_is_not_told(floor: Floor) -> None:
     assert floor.hub.handle(Heard(alice, wire.Nick(" alice "))) == []
 
 
+# --- proofs of a password, and a key that lasts -------------------------------------------------------------------
+
+
+def test_a_proof_goes_between_a_member_and_the_host_s_person_and_nobody_else_hears_it(floor: Floor) -> None:
+    alice, bob = floor.join("alice"), floor.join("bob")
+    floor.forget()
+    floor.hear(alice, wire.Ask(POINT))
+    floor.hear(OWN, wire.Answer(member_id("alice"), POINT, bytes(32)))
+    floor.hear(alice, wire.Prove(bytes(32)))
+    floor.hear(bob, wire.Prove(None))
+    assert floor.told == {
+        OWN: [
+            wire.Asked(member_id("alice"), POINT),
+            wire.Proved(member_id("alice"), bytes(32)),
+            wire.Proved(member_id("bob"), None),
+        ],
+        alice: [wire.Challenge(POINT, bytes(32))],
+    }
+    assert not floor.closed
+
+
+def test_who_asks_with_a_point_that_is_none_is_gone(floor: Floor) -> None:
+    alice = floor.join("alice")
+    floor.forget()
+    floor.hear(alice, wire.Ask(b"\4" + bytes(64)))
+    assert isinstance(floor.closed[alice], BadMessage)
+    assert not [message for message in floor.told[OWN] if isinstance(message, wire.Asked)]
+
+
+def test_only_the_host_s_person_answers_and_only_who_is_there(floor: Floor) -> None:
+    alice, bob = floor.join("alice"), floor.join("bob")
+    floor.forget()
+    floor.hear(bob, wire.Answer(member_id("alice"), POINT, bytes(32)))
+    floor.hear(OWN, wire.Answer(member_id("carol"), POINT, bytes(32)))
+    floor.hear(OWN, wire.Ask(POINT))
+    assert not any(floor.told[link] for link in (OWN, alice, bob))
+
+
+def test_a_host_that_keeps_its_key_says_so_behind_the_welcome(floor: Floor) -> None:
+    alice = floor.join("alice")
+    assert not floor.all(alice, wire.Lasting)
+    floor.hub._lasting = True
+    bob = floor.join("bob")
+    assert [wire.tag_of(message) for message in floor.told[bob][:3]] == ["welcome", "lasting", "present"]
+
+
 # --- whose turn it is ----------------------------------------------------------------------------------------------
 
 BOTH_WAYS = {wire.Alive, wire.Bye}
+POINT = Point.generator().encode()
 FROM_HOST: list[wire.Message] = [
     wire.Welcome(wire.MemberInfo(b"m" * 32, "m"), wire.MemberInfo(b"h" * 32, "h"), b"s" * 16, False, []),
+    wire.Lasting(),
+    wire.Challenge(POINT, bytes(32)),
     wire.Present([], True),
     wire.KeyOf(b"m" * 32, None),
     wire.Posted(b"c" * 16, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
@@ -307,6 +355,8 @@ FROM_HOST: list[wire.Message] = [
     wire.Ticket(b"r" * 16, b"t" * 32),
     wire.NoTicket(b"r" * 16, "no"),
     wire.Wanted(b"m" * 32, b"t" * 16, 0, b"t" * 32),
+    wire.Passed(b"m" * 32, b"p" * 16, b"x"),
+    wire.Gathered(b"c" * 16, b"k" * 32, 1),
 ]
 FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),
@@ -314,13 +364,21 @@ FROM_MEMBER: list[wire.Message] = [
     wire.Nick("alice"),
     wire.Fetch(member_id("host"), b"t" * 16, b"r" * 16, 0),
     wire.FileWord(member_id("host"), b"t" * 16, "declined"),
+    wire.Ask(POINT),
+    wire.Prove(None),
+    wire.Pass(member_id("host"), b"p" * 16, b"x"),
+    wire.Gather(b"c" * 16, b"k" * 32, [member_id("alice"), member_id("host")]),
+    wire.Leave(b"c" * 16),
 ]
 
 
 def test_the_lists_of_messages_are_whole() -> None:
     either = BOTH_WAYS | {wire.FileWord}
     assert {type(message) for message in FROM_HOST} == set(get_args(wire.FromHost)) - either
-    assert {type(message) for message in FROM_MEMBER} == set(get_args(wire.FromMember)) - BOTH_WAYS - {wire.Join}
+    assert {type(message) for message in FROM_MEMBER} == set(get_args(wire.FromMember)) - BOTH_WAYS - {
+        wire.Join,
+        wire.Claim,  # a host's door answers it
+    }
 
 
 @pytest.mark.parametrize("message", [*FROM_MEMBER, *FROM_HOST, wire.Alive()], ids=wire.tag_of)

@@ -28,6 +28,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="a backslash separate
         ("file:/tmp/a", ["/tmp/a"]),
         ("file://localhost/tmp/a", ["/tmp/a"]),
         ("FILES:x", ["FILES:x"]),
+        ("file://[x", ["file://[x"]),
+        ("file://[::1/x", ["file://[::1/x"]),
+        ("'open", ["'open"]),
         ("", []),
         (" \t ", []),
     ],
@@ -50,6 +53,7 @@ def test_the_last_word_may_be_a_name() -> None:
         ("a b.txt", "alice"),
     ]
     assert list(with_name("a.txt")) == [("a.txt", None)]
+    assert list(with_name("")) == list(with_name(" \t")) == []
 
 
 @given(st.text(max_size=40))

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from usi.core import text
 from usi.core.errors import BadName
-from usi.core.text import clean_name, numbered_name, skeleton, visible
+from usi.core.text import (
+    clean_file_name,
+    clean_name,
+    file_key,
+    numbered_file_name,
+    numbered_name,
+    skeleton,
+    visible,
+)
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 ZALGO = "Z\u0351\u0346\u0302\u0319\u0325\u0353\u0347a"
@@ -418,3 +426,146 @@ def test_what_was_seen_is_not_lost(said: str) -> None:
 def test_a_million_characters_are_no_trouble() -> None:
     for piece in ("a", "\u0301", "\u200d", "\U0001f468\u200d", "☺", "\x1b", "\r\n"):
         assert visible(piece * (1_000_000 // len(piece)))
+
+
+# --- names of files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("Été à Paris (1).tar.gz", "Été à Paris (1).tar.gz"),
+        ("e\u0301te\u0301.txt", "été.txt"),
+        ("", "file"),
+        (".", "file"),
+        ("..", "file"),
+        (" . . ", "file"),
+        ("/", "_"),
+        ("../../etc/passwd", "__.._etc_passwd"),
+        ("..\\..\\up", "__.._up"),
+        ("C:\\x", "C__x"),
+        ("a:stream", "a_stream"),
+        ('a<b>c"d|e?f*g', "a_b_c_d_e_f_g"),
+        (".bashrc", "_bashrc"),
+        ("... a", "_a"),
+        ("a.", "a"),
+        ("a. . ", "a"),
+        ("  a   b\t\nc\u3000", "a b c"),
+        ("invoice.pdf" + " " * 100 + ".exe", "invoice.pdf .exe"),
+        ("a\0b\x1b[2J\x7f\x9b", "a_b_[2J__"),
+        ("evil\u202egnp.exe", "evil_gnp.exe"),
+        ("a\u200bb\u2066c\ufeff\U000e0041", "a_b_c__"),
+        ("\ud800\ue000\uffff", "___"),
+        ("a\u200db", "a_b"),
+        ("می\u200cخواهم.txt", "می\u200cخواهم.txt"),
+        (FAMILY + ".png", FAMILY + ".png"),
+        ("\u2764\ufe0f", "\u2764\ufe0f"),
+        ("[/oops]", "[_oops]"),
+        ("con", "_con"),
+        ("NUL.tar.gz", "_NUL.tar.gz"),
+        ("aux .txt", "_aux .txt"),
+        ("COM1", "_COM1"),
+        ("lpt³.x", "_lpt³.x"),
+        ("CONIN$", "_CONIN$"),
+        ("console", "console"),
+        ("com10", "com10"),
+        ("a.part", "a_part"),
+        ("a.PART.json", "a_PART.json"),
+        (".part", "_part"),
+        ("a.part.part", "a.part_part"),
+        ("a.party", "a.party"),
+        ("a.part.txt", "a.part.txt"),
+        ("x" * 10_000, "x" * 245),
+        ("x" * 10_000 + ".tar.gz", "x" * 238 + ".tar.gz"),
+        ("é" * 300 + ".pdf", "é" * 120 + ".pdf"),
+        ("x." + "y" * 300, ("x." + "y" * 300)[:245]),
+        ("x" * 250 + "." * 300 + "y", "x" * 243 + ".y"),
+        ("x" * 240 + ".part" + "y" * 20, "x" * 240 + "_part"),
+        ("x" * 235 + ".part" + "y" * 20 + ".json", "x" * 235 + "_part.json"),
+        ("x" * 239 + FAMILY + "y" * 20, "x" * 239 + "\U0001f468"),
+    ],
+)  # fmt: skip
+def test_file_names(part: str, name: str) -> None:
+    assert clean_file_name(part) == name
+
+
+parts_of_paths = st.one_of(
+    strings,
+    st.text(st.sampled_from("./\\ a:\u202e\0~\u200d\u0301"), max_size=30),
+    st.builds(
+        "".join,
+        st.lists(
+            st.sampled_from(
+                ["con", "NUL", "lpt1", ".part", ".json", ".", " ", "x" * 120, "é" * 115, "👨", "\u200d", "\ufe0f"]
+            ),
+            max_size=6,
+        ),
+    ),
+)
+DEVICES = {"con", "prn", "aux", "nul", "clock$", "conin$", "conout$"}
+DEVICES |= {f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"}
+
+
+@given(parts_of_paths, st.integers(1, 99_999))
+@example("a\u200d\u0301.", 2)
+def test_any_part_of_a_path_becomes_a_name_that_can_be_written(part: str, number: int) -> None:
+    clean = clean_file_name(part)
+    for name in (clean, numbered_file_name(clean, number)):
+        assert 1 <= len(name.encode()) <= 245
+        assert not re.search(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]', name)
+        assert not {unicodedata.category(char) for char in name} & UNSAFE_CATEGORIES
+        assert not BIDI & set(name)
+        assert name[0] not in ". "
+        assert name[-1] not in ". "
+        assert name.partition(".")[0].rstrip().lower() not in DEVICES
+        assert not name.lower().endswith((".part", ".part.json"))
+        assert normalize("NFC", name) == name
+        assert clean_file_name(name) == name
+        assert "‹" in name or "‹U+" not in visible(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "numbered"),
+    [
+        ("a.txt", 1, "a.txt"),
+        ("a.txt", 2, "a (2).txt"),
+        ("a.tar.gz", 12, "a (12).tar.gz"),
+        ("a", 3, "a (3)"),
+        ("a .txt", 2, "a (2).txt"),
+        ("x" * 245, 2, "x" * 235 + " (2)"),
+        ("x" * 241 + ".txt", 99_999, "x" * 231 + " (99999).txt"),
+    ],
+)
+def test_numbered_file_names(name: str, number: int, numbered: str) -> None:
+    assert numbered_file_name(name, number) == numbered
+
+
+@given(parts_of_paths, st.integers(1, 200), st.integers(1, 200))
+def test_another_number_is_another_name(part: str, one: int, other: int) -> None:
+    name = clean_file_name(part)
+    keys = [file_key(numbered_file_name(name, number)) for number in (one, other)]
+    assert (keys[0] == keys[1]) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a", "A"), ("é", "e\u0301"), ("É", "e\u0301"), ("ß", "SS"), ("ſ", "s"), ("K", "k"), ("ﬁ", "FI"), ("ı", "I"),
+        ("a\u200db", "ab"),
+    ],
+)  # fmt: skip
+def test_names_that_some_file_system_takes_for_one(one: str, other: str) -> None:
+    assert file_key(one) == file_key(other)
+
+
+@given(strings)
+def test_case_and_composition_make_no_key(name: str) -> None:
+    for form in ("NFC", "NFD"):
+        assert file_key(normalize(form, name)) == file_key(name)
+    for folded in (name.upper(), name.lower(), name.casefold()):
+        assert file_key(folded) == file_key(name) or "İ" in name or "\u0130" in normalize("NFC", name)
+
+
+def test_long_names_take_no_time() -> None:
+    assert len(clean_file_name("a" + "\u0301\u0323" * 5_000_000)) < 300

@@ -1,9 +1,12 @@
 """Trace records: a secret stays one in every view of them."""
 
 import json
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
+from usi.core.events import TraceEvent
 from usi.core.trace import Secret, Trace, Value, one_line, plain_detail, plain_value
 
 SECRET = bytes(range(0xA0, 0xC0))
@@ -52,6 +55,24 @@ def test_the_detail_is_ready_for_json() -> None:
     assert json.loads(json.dumps(detail)) == detail
     assert detail == {"key": "<secret, 32 bytes>", "nonce": "0102", "count": 3, "last": False, "who": None}
     assert list(detail) == list(trace.detail), "in the order in which they were noted"
+
+
+def test_what_stands_behind_a_mask_is_there_for_who_asks() -> None:
+    secret = Secret(SECRET)
+    event = TraceEvent(
+        time=datetime(2030, 5, 17, tzinfo=UTC),
+        step="keys",
+        direction="here",
+        detail=plain_detail(Trace("keys", "here", {"key": secret, "count": 3})),
+        link="host:1",
+    )
+    assert event.secrets == {"key": secret}
+    for shown in (repr(event), str(event.detail), json.dumps(event.detail), msgspec.json.encode(event).decode()):
+        assert "<secret, 32 bytes>" in shown
+        assert "a0a1" not in shown
+        assert "secrets" not in shown
+    (read,) = [msgspec.json.decode(msgspec.json.encode(event), type=TraceEvent)]
+    assert read.secrets == {}, "what was written down knows the mask only"
 
 
 @pytest.mark.parametrize(("direction", "arrow"), [("in", "<-"), ("out", "->"), ("here", "--")])

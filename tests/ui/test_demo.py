@@ -221,5 +221,5 @@ async def test_the_company_goes_when_the_screen_is_left(
         app.exit(5)
 
     monkeypatch.setattr(UsiApp, "run_async", shown)
-    assert await demo._run(company) == 0
+    assert await demo._run(company) == 5
     assert len(asyncio.all_tasks()) == 1

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usi.core.errors import BadCommand, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.language import tr
@@ -18,6 +18,7 @@ MARKS = "/!"
 @dataclass(frozen=True)
 class Say:
     text: str
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Act:
     """/me: something done rather than said."""
 
     text: str
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,73 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Password:
+    """Begin to compare a password: a guest sets one, the host answers that member (None: the only one who asked)."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The password that was then typed, unseen; never parsed from a line. Empty: the person thought better of it."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Invite:
+    """A new invitation; the host's."""
+
+
+@dataclass(frozen=True)
+class Tell:
+    """/msg: a text to one member, privately; what is typed next still goes where it went."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Private:
+    """Talk privately with these from now on; nobody named: back to the host's room."""
+
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Add:
+    """More members for the private conversation that is chosen."""
+
+    names: tuple[str, ...]
+    room: str | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    name: str
+
+
+@dataclass(frozen=True)
+class Go:
+    """Choose the conversation that is called so; what is typed goes there."""
+
+    room: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Be out of the private conversation that is chosen."""
+
+    room: str | None = None
+
+
+
+@dataclass(frozen=True)
 class Send:
     """/send: `line` holds the path and perhaps a name behind it; `usi.core.paths` reads it."""
 
     line: str
+    room: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,11 +164,13 @@ class Files:
     pass
 
 
-ForMember = Say | Act | Nick | Users | Verify
+ForRoom = Say | Act | Send | Add | Leave
+"""What is meant for one conversation: `room` is the key `room` of its events; None: the one that was chosen last."""
+ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
-Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit | Secret | Invite
 
 
 @dataclass(frozen=True)
@@ -170,6 +237,17 @@ def _split(line: str) -> tuple[str, str]:
     return name, rest[0].strip() if rest else ""
 
 
+def _tell(rest: str) -> Tell:
+    name, said = _split(rest)
+    if not said:
+        raise ValueError
+    return Tell(name, checked(said))
+
+
+def _names(rest: str) -> tuple[str, ...]:
+    return tuple(name for name in rest.replace(",", " ").split())
+
+
 _ANSWERS = {"yes": True, "oui": True, "no": False, "non": False}
 
 
@@ -204,6 +282,33 @@ COMMANDS: tuple[Command, ...] = (
         "[NAME] [yes|no]",
         "show the fingerprint to compare; then say whether it matches",
         _verify,
+    ),
+    Command(
+        ("password", "motdepasse"),
+        "[NAME]",
+        "compare a password with the host; the host: answer who asked",
+        lambda rest: Password(rest or None),
+    ),
+    Command(("invite", "inviter"), "", "the host: a code that lets a guest in verified", _nothing(Invite())),
+    Command(
+        ("msg", "prive", "privé"),
+        "NAME TEXT",
+        "say something to one member privately: the host cannot read it",
+        _tell,
+    ),
+    Command(
+        ("private", "aparte", "aparté"),
+        "[NAME…]",
+        "talk privately with one or more from now on; alone: back to the host's room",
+        lambda rest: Private(_names(rest)),
+    ),
+    Command(("add", "ajouter"), "NAME…", "bring more members into this private conversation", _something(
+        lambda rest: Add(_names(rest))
+    )),
+    Command(("leave", "partir"), "", "leave this private conversation; its opener ends it for all", _nothing(Leave())),
+    Command(("join", "rejoindre"), "ROOM", "go to another conversation: #general, @alice", _something(Go)),
+    Command(
+        ("block", "bloquer"), "NAME", "take no private conversations from a member, or again", _something(Block)
     ),
     Command(
         ("send", "fichier", "envoyer"),
@@ -249,6 +354,12 @@ def parse(line: str) -> Intent:
     except ValueError:
         raise BadCommand(usage=command.usage) from None
     return Act(checked(intent.text)) if isinstance(intent, Act) else intent
+
+
+def is_secretive(line: str) -> bool:
+    """Whether a line is /password with something behind it, which may be the password, or one that looks like it."""
+    name, rest = _split(line[1:]) if line[:1] in MARKS and line else ("", "")
+    return bool(rest) and name.lower() in find("password").names
 
 
 def checked(text: str) -> str:

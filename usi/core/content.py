@@ -72,9 +72,10 @@ class ConversationKey:
             "usi3 content", self.holder, self.conversation, self.key_id, sender, post_id, sha256(body)
         )
 
-    def seal(self, author: PrivateKey, body: Body) -> wire.Post:
-        """Sign and seal. Each call draws a new id; send the same result again rather than sealing again."""
-        sender, post_id = author.public.id, random_bytes(NONCE_SIZE)
+    def seal(self, author: PrivateKey, body: Body, post_id: bytes | None = None) -> wire.Post:
+        """Sign and seal. Each call draws a new id; send the same result again rather than sealing again. `post_id`:
+        an id that was drawn for this seal before."""
+        sender, post_id = author.public.id, post_id or random_bytes(NONCE_SIZE)
         encoded = _encoder.encode(body)
         inside = len(encoded).to_bytes(wire.LENGTH_SIZE, "big") + encoded
         inside += author.sign(self._signed(sender, post_id, encoded))

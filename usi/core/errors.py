@@ -75,6 +75,12 @@ class UnreadableFile(LocalError):
     exit_status = 2
 
 
+class MissingLibrary(LocalError):
+    """USI needs the Python package {name}, which is not installed. Run pip install -r requirements.txt."""
+
+    code = "missing-library"
+
+
 class UnknownCommand(LocalError):
     """There is no command /{name}. /help lists them; to say a text that starts with / or !, double the mark."""
 
@@ -106,9 +112,75 @@ class NoSuchMember(LocalError):
 
 
 class NothingToCompare(LocalError):
-    """There is no connection of your own to {name} to compare: yours goes to the host. Verify the host instead."""
+    """There is nothing to compare with {name}."""
 
     code = "nothing-to-compare"
+
+
+class NotWithYourself(LocalError):
+    """A private conversation is with somebody else than yourself."""
+
+    code = "not-with-yourself"
+
+
+class YouBlocked(LocalError):
+    """You take no private conversations from {name}. /block {name} lifts that."""
+
+    code = "you-blocked"
+
+
+class TooManyPairs(LocalError):
+    """That would be more than {count} new private connections in a minute. Try again in a moment."""
+
+    code = "too-many-pairs"
+
+
+class TooManyTalks(LocalError):
+    """That would be more than {count} private conversations. Leave one with /leave."""
+
+    code = "too-many-conversations"
+
+
+class TooManyInTalk(LocalError):
+    """A private conversation has at most {count} members."""
+
+    code = "too-many-members"
+
+
+class NotAnswered(LocalError):
+    """{name} was asked whether to talk privately and has not answered. Your earlier messages wait for that."""
+
+    code = "not-answered"
+
+
+class ReadOnly(LocalError):
+    """Nothing more can be said in {room}: {why} /private alone goes back to the host's room."""
+
+    code = "read-only"
+
+
+class Nowhere(LocalError):
+    """You wanted to go elsewhere and that failed, so this was not sent. /private alone goes to the host's room."""
+
+    code = "nowhere"
+
+
+class NotPrivate(LocalError):
+    """This works in a private conversation only. /private NAME opens one."""
+
+    code = "not-private"
+
+
+class OpenerOnly(LocalError):
+    """Only who opened a private conversation can add members to it. /private with all their names opens another."""
+
+    code = "opener-only"
+
+
+class NoSuchRoom(LocalError):
+    """There is no conversation called {room} here."""
+
+    code = "no-such-room"
 
 
 class NameTaken(LocalError):
@@ -230,6 +302,130 @@ class BadManifest(PeerError):
     code = "bad-manifest"
 
 
+# --- what the host keeps ----------------------------------------------------------------------------------------
+
+
+class InUse(LocalError):
+    """Another program is using {path}. Stop that one, or name another file."""
+
+    code = "in-use"
+
+
+class MayOnlyBeRead(LocalError):
+    """{path} may only be read, so nothing can be kept in it. Give yourself the right to write it, or name another
+    file."""
+
+    code = "may-only-be-read"
+
+
+class NoRoomLeft(LocalError):
+    """The disk has no room left for {path}. Nothing in it is lost, and what was not written was not acknowledged: make
+    room."""
+
+    code = "no-room-left"
+
+
+class NotAHistory(LocalError):
+    """{path} is not a history of USI. Name another file; a new one is made where there is none."""
+
+    code = "not-a-history"
+
+
+class NewerHistory(LocalError):
+    """The history {path} was written by a newer USI. Use that one."""
+
+    code = "newer-history"
+
+
+class DamagedHistory(LocalError):
+    """The history {path} is damaged: {why}. Put your copy back, or move the file away to begin a new one."""
+
+    code = "damaged-history"
+
+
+class TruncatedHistory(LocalError):
+    """The history {path} was cut off: it should have {size} bytes and has {found}. Put your copy back, or move the
+    file away to begin a new one."""
+
+    code = "truncated-history"
+
+
+class PostDeleted(LocalError):
+    """Message {number} of {room} was deleted from the file."""
+
+    code = "post-deleted"
+
+
+class PostDamaged(LocalError):
+    """Message {number} of {room} was changed, or comes from another file."""
+
+    code = "post-damaged"
+
+
+class PostMoved(LocalError):
+    """In the place of message {number} of {room} stands another one, moved there."""
+
+    code = "post-moved"
+
+
+class PostUnreadable(LocalError):
+    """Message {number} of {room} has lost its key or that of its author: the row was deleted or changed."""
+
+    code = "post-unreadable"
+
+
+class StrayRows(LocalError):
+    """{count} rows belong to no room: they were put in, or the room was taken out."""
+
+    code = "stray-rows"
+
+
+class DamagedRow(LocalError):
+    """A row of the table {table} was changed, moved, or comes from another file."""
+
+    code = "damaged-row"
+
+
+class NotALog(LocalError):
+    """{path} is not a log of USI, or its end was changed, so nothing is added to it. --log-check says where; move the
+    file away to begin a new one."""
+
+    code = "not-a-log"
+
+
+class BrokenLog(LocalError):
+    """{path} is not as it was written. The first fault is in line {line}: {why}."""
+
+    code = "broken-log"
+
+
+class HashNotFound(LocalError):
+    """The hash that you noted is not in {path}: its end was cut off, or everything since was written anew."""
+
+    code = "hash-not-found"
+
+
+class BadHash(LocalError):
+    """This is not the hash of a line: it must have 64 hexadecimal digits."""
+
+    code = "bad-hash"
+    exit_status = 2
+
+
+class BadAccounts(LocalError):
+    """Line {line} of the accounts {path} is wrong: {why}."""
+
+    code = "bad-accounts"
+    exit_status = 2
+
+
+class OpenAccounts(LocalError):
+    """Others on this machine may read {path}, which helps them guess passwords. `chmod 600 {path}` ends that."""
+
+    code = "open-accounts"
+    exit_status = 2
+
+
 # --- reaching the other side ------------------------------------------------------------------------------------
 
 
@@ -259,6 +455,130 @@ class Unreachable(LocalError):
 
     code = "unreachable"
     exit_status = 3
+
+
+class WrongPassphrase(LocalError):
+    """This passphrase does not open {path}, or the file was damaged. Try again, or put your copy of the file back."""
+
+    code = "wrong-passphrase"
+    exit_status = 4
+
+
+class NoPassphrase(LocalError):
+    """A passphrase is needed, and there is no terminal to ask for it. Write it into a file and use --passphrase-file.
+    """
+
+    code = "no-passphrase"
+    exit_status = 2
+
+
+class BadPassphrase(LocalError):
+    """This passphrase cannot be used: {why}."""
+
+    code = "bad-passphrase"
+    exit_status = 2
+
+
+class DamagedIdentity(LocalError):
+    """The file {path} is not an identity, or is damaged: {why}. Put your copy back, or name another file to make a new
+    identity there."""
+
+    code = "damaged-identity"
+    exit_status = 2
+
+
+class OpenIdentity(LocalError):
+    """Others on this machine may read {path}, which holds your identity. Take that right from them, with
+    chmod 600."""
+
+    code = "open-identity"
+    exit_status = 2
+
+
+class CannotKeep(LocalError):
+    """The file {path} cannot be written: {why}. Check the folder, or name another file."""
+
+    code = "cannot-keep"
+    exit_status = 2
+
+
+class DamagedPeers(LocalError):
+    """The file of known peers {path} was changed, or belongs to another identity, so it is not trusted. If you do not
+    know why, compare fingerprints anew; move the file away to start without it."""
+
+    code = "damaged-peers"
+    exit_status = 4
+
+
+class BadCode(LocalError):
+    """This is not the code of an invitation: {why}. A code is four words, such as amber-baker-camel-dance."""
+
+    code = "bad-code"
+    exit_status = 2
+
+
+class BadInvitation(LocalError):
+    """This is not an invitation: {why}. One looks like usi://HOST:PORT/#FINGERPRINT, perhaps with a code behind it."""
+
+    code = "bad-invitation"
+    exit_status = 2
+
+
+class BadFingerprint(LocalError):
+    """This is not the fingerprint of a host's key: it must have 64 hexadecimal digits."""
+
+    code = "bad-fingerprint"
+    exit_status = 2
+
+
+class SpentCode(LocalError):
+    """This code has failed before, so it is not used again: whoever made it fail may be trying it out. Ask the host's
+    owner for a new one."""
+
+    code = "spent-code"
+    exit_status = 4
+
+
+class OnlyTheHost(LocalError):
+    """Only the host can do that."""
+
+    code = "only-the-host"
+
+
+class TooManyInvitations(LocalError):
+    """{limit} invitations are open already. They end after an hour; give one of them on."""
+
+    code = "too-many-invitations"
+
+
+class NothingAsked(LocalError):
+    """Nobody here has asked for a password. A guest does so with /password."""
+
+    code = "nothing-asked"
+
+
+class PasswordAlone(LocalError):
+    """Say /password and nothing behind it: the password is asked for next, unseen. It is compared with the host."""
+
+    code = "password-alone"
+
+
+class SeveralAsked(LocalError):
+    """Several have asked for a password: {names}. Say /password NAME."""
+
+    code = "several-asked"
+
+
+class StillAsking(LocalError):
+    """The host's person has not answered your last password yet."""
+
+    code = "still-asking"
+
+
+class NoMoreTries(LocalError):
+    """{limit} passwords did not match on this connection. Compare the words with {name} instead, with /verify."""
+
+    code = "no-more-tries"
 
 
 class NotConnected(LocalError):
@@ -312,6 +632,49 @@ class BadHandshake(PeerError):
     """The key exchange was altered on the way or broken at the other end, so it was stopped. Nothing was sent."""
 
     code = "bad-handshake"
+    exit_status = 4
+
+
+class ChangedKey(PeerError):
+    """The host at {place} has another key than before, so nothing was said to it: it is a new host, or somebody sits in
+    between. Ask its owner for the fingerprint of its key, and start again with --expect FINGERPRINT."""
+
+    code = "changed-key"
+    exit_status = 4
+
+    def __init__(self, *, place: str, key: bytes = b"") -> None:
+        super().__init__(place=place)
+        self.key = key
+        """SHA-256 of the new key: what `Settings.accepted` must hold to join all the same."""
+
+
+class UnexpectedKey(PeerError):
+    """The host's key is not the expected one, so nothing was said to it: it is another host, or somebody sits in
+    between. Compare the fingerprint with its owner."""
+
+    code = "unexpected-key"
+    exit_status = 4
+
+
+class WrongCode(PeerError):
+    """The code does not fit: it is mistyped, or somebody sits in between. Nothing was told to the other side. Do not
+    use this code again; ask the host's owner for a new one."""
+
+    code = "wrong-code"
+    exit_status = 4
+
+
+class NoInvitation(PeerError):
+    """The host has no invitation with this code: it has ended, or was burned by wrong tries. Ask for a new one."""
+
+    code = "no-invitation"
+    exit_status = 4
+
+
+class TooManyCodes(PeerError):
+    """Too many wrong codes came from your address, so the host takes none from it for an hour."""
+
+    code = "too-many-codes"
     exit_status = 4
 
 
@@ -410,6 +773,56 @@ class Distrusted(PeerError):
     exit_status = 4
 
 
+class Unwelcome(PeerError):
+    """This member, or the host in its name, takes no private conversation with you."""
+
+    code = "not-wanted"
+
+
+class OpenerGone(PeerError):
+    """Who opened it is gone, so nobody can hand out its keys any more. It can be read, and nothing can be said in it.
+    """
+
+    code = "opener-gone"
+
+
+class Alone(PeerError):
+    """Nobody else is left in it."""
+
+    code = "alone"
+
+
+class TalkEnded(PeerError):
+    """Who opened it has ended it, or taken you out."""
+
+    code = "ended"
+
+
+class LeftIt(PeerError):
+    """You left it."""
+
+    code = "you-left"
+    exit_status = 0
+
+
+class BlockedIt(PeerError):
+    """You blocked this member."""
+
+    code = "blocked"
+
+
+class Withheld(PeerError):
+    """What should come next did not come: the host, or who opened it, holds it back."""
+
+    code = "withheld"
+
+
+class NoAnswer(PeerError):
+    """There was no answer in time. The other program may be too busy, or the host does not pass it on."""
+
+    code = "no-answer"
+
+
 class RefusedName(PeerError):
     """The host cannot use this name. Choose another with -m."""
 
@@ -466,6 +879,12 @@ class ReceiverGone(PeerError):
     """The receiver is not here any more."""
 
     code = "receiver-gone"
+
+
+class ReceiverLost(PeerError):
+    """The receiver's connection broke, and it did not come back for the rest."""
+
+    code = "receiver-lost"
 
 
 class Withdrawn(PeerError):
@@ -532,7 +951,10 @@ class RefusedPost(PeerError):
     code = "refused"
 
 
-_OF_A_GOODBYE = (TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout)
+_OF_A_GOODBYE = (
+    TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,
+    WrongCode, NoInvitation, TooManyCodes,
+)  # fmt: skip
 
 
 def from_code(code: str) -> PeerError:
@@ -552,5 +974,6 @@ REFUSALS: dict[int, type[PeerError]] = {
     5: BadHandshake,
     6: HandshakeTimeout,
     7: Stopping,
+    8: Unwelcome,
 }
 REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()} | {HostStopped: 7}

@@ -10,9 +10,10 @@ from typing import Literal
 
 import msgspec
 
-from usi.core.trace import Direction
+from usi.core.trace import Detail, Direction, Plain, Secret
 
 Signature = Literal["good", "bad", "missing"]
+How = Literal["comparison", "code", "password", "fingerprint", "known"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=False):
@@ -56,6 +57,8 @@ class Connected(Event, frozen=True, tag="connected"):
     key_exchange: str
     key_fingerprint: str
     """SHA-256 of the host's public key, as its `listening` event says it."""
+    verified: bool = False
+    """The host is known to be who it should be: by a code, an expected fingerprint, or an earlier comparison."""
 
 
 class MemberJoined(Event, frozen=True, tag="member_joined"):
@@ -237,6 +240,41 @@ class Users(Event, frozen=True, tag="users"):
     """True as the answer to /users, False as the list on joining."""
 
 
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a private conversation."""
+
+    name: str
+    member: str
+    verified: bool
+    me: bool
+    opener: bool
+    """It hands out the keys."""
+
+
+class Conversation(Event, frozen=True, tag="conversation"):
+    """A private conversation: who is in, and whether something can be said in it. `room` names it in all events."""
+
+    room: str
+    state: Literal["asked", "opening", "open", "changed", "closed"]
+    """Its opener waits for this person's answer; keys are being exchanged; it can be used; who is in, or what is known
+    of them, has changed; it can only be read."""
+    members: list[Partner]
+    verified: bool
+    """All others were compared: then nobody else can read it, the host included."""
+    text: str
+    """The sentence that says so."""
+    code: str | None = None
+    """Why it is closed."""
+    private: bool = True
+
+
+class Chosen(Event, frozen=True, tag="chosen"):
+    """What is typed from now on goes there."""
+
+    room: str
+    private: bool
+
+
 class Verification(Event, frozen=True, tag="verification"):
     """What to compare with a member, and what came of it."""
 
@@ -247,6 +285,39 @@ class Verification(Event, frozen=True, tag="verification"):
     state: Literal["open", "verified", "differs"]
     preset: bool
     """The fingerprint is that of the preset key, so it is the same on every link; the words are not."""
+    pair: bool = False
+    """Of the private connection with this member, not of one's connection with the host."""
+    by: How = "comparison"
+    """How the two came to be verified."""
+
+
+class Invitation(Event, frozen=True, tag="invitation"):
+    """On a host: an invitation was made, or somebody used it."""
+
+    state: Literal["open", "used", "failed", "burned"]
+    """Made; a guest has proved the code; a wrong code was tried; so many were that it is closed."""
+    locator: str
+    """The first word of the code, which is no secret."""
+    until: datetime
+    failed: int
+    """Wrong tries so far."""
+    limit: int
+    """How many of them close it."""
+    code: str | None = None
+    """The code itself, only where it was just made."""
+    links: list[str] | None = None
+    """Lines to paste that hold the code, one for each address of the host."""
+    address: str | None = None
+    """Who tried it."""
+
+
+class Password(Event, frozen=True, tag="password"):
+    """How comparing a password with this member goes."""
+
+    name: str
+    member: str
+    state: Literal["wanted", "asked", "sent", "matched", "differs"]
+    """Type it now, unseen; the member asks whether we know it; waiting for the other side; the outcome."""
 
 
 class Info(Event, frozen=True, tag="info"):
@@ -291,9 +362,28 @@ class Error(Event, frozen=True, tag="error"):
     """What was typed, where it was refused."""
 
 
+class Check(Event, frozen=True, tag="check"):
+    """One thing that `--doctor` looked at."""
+
+    name: str
+    state: Literal["good", "attention", "bad"]
+    text: str
+    """What was found."""
+    advice: str
+    """What to do about it; empty where there is nothing to do."""
+    facts: dict[str, str | int | float | bool | None]
+
+
 class TraceEvent(Event, frozen=True, tag="trace"):
     step: str
     direction: Direction
-    detail: dict[str, str | int | float | bool | None]
+    detail: dict[str, Plain]
+    """JSON-ready; secrets are masked."""
     link: str
     """Which connection: an address and port, or `content` for what is sealed inside."""
+
+    @property
+    def secrets(self) -> dict[str, Secret]:
+        """What the masks in `detail` stand for, by name: only for a person who asks to see one, and only in the
+        process where it was traced."""
+        return self.detail.secrets if isinstance(self.detail, Detail) else {}

@@ -179,6 +179,58 @@ def step(name: str) -> Explanation:
                     "marked: anybody could have written it."
                 ),
             )
+        case "claim":
+            return Explanation(
+                tr("Claim to know a secret"),
+                tr(
+                    "The guest says that it has the code of an invitation, or its person a password. It sends a point "
+                    "of the curve P-256: a random one, to which the secret was added (SPAKE2, RFC 9382)."
+                ),
+                tr(
+                    "A code or a password is short. Its hash could be guessed by trying; this point fits every secret "
+                    "equally well, so there is nothing to try."
+                ),
+                tr("Listeners learn nothing. Somebody in the middle can test one guess for each live attempt."),
+            )
+        case "challenge":
+            return Explanation(
+                tr("The host proves it first"),
+                tr(
+                    "The host answers with its own point and a confirmation: a checksum under a key that both can "
+                    "compute only if they have the same secret and sit at the two ends of the same link."
+                ),
+                tr(
+                    "The exporter, a secret of the link's own key exchange, goes into the proof. So a proof that is "
+                    "passed on from another link fits nothing."
+                ),
+                tr(
+                    "A false host: it is told nothing more, not even the guest's name. The host counts each answer as "
+                    "a guess, and takes it back when the guest's proof fits."
+                ),
+            )
+        case "prove":
+            return Explanation(
+                tr("The guest proves it too"),
+                tr("The guest's confirmation, made after the host's was found to fit."),
+                tr("Now both know that the other has the secret: the fingerprint needs no comparing."),
+                tr("A false guest: without the secret nobody can make this value."),
+            )
+        case "relay":
+            return Explanation(
+                tr("What the host sees"),
+                tr(
+                    "A piece of a private conversation on its way through this host: who sent it, to whom it goes, and "
+                    "how long it is. A `pass` belongs to the key exchange of two members, a `post` is sealed content."
+                ),
+                tr(
+                    "The members have made the key among themselves, with the same key exchange as for a connection, "
+                    "and the host carries it without being able to open it. Compare it with what the readers see."
+                ),
+                tr(
+                    "A curious host reads nothing of it, if the members have compared their words. Who talks with "
+                    "whom, when and how much, it can see."
+                ),
+            )
     return Explanation(name, "", "", "")
 
 
@@ -187,6 +239,16 @@ def message(tag: str) -> str:
     match tag:
         case "join":
             return tr("The first message of a member: it asks to be let in, under a name.")
+        case "claim":
+            return tr("Instead of join: a guest says that it has the code of an invitation.")
+        case "ask":
+            return tr("Asks whether the host's person knows the password that ours has set.")
+        case "challenge":
+            return tr("The host's half of a proof, which comes first.")
+        case "prove":
+            return tr("Our half of a proof, or that the host's did not fit.")
+        case "lasting":
+            return tr("The host keeps its key from run to run, so another one there would be a warning.")
         case "welcome":
             return tr("The host lets the member in, and hands out ids, rooms and their keys.")
         case "present":
@@ -215,6 +277,26 @@ def message(tag: str) -> str:
             return tr("Somebody went, and how.")
         case "notice":
             return tr("A word of the host to this member alone: a code, never a sentence of the host's own.")
+        case "pass":
+            return tr("A piece of the key exchange with another member, for the host to pass on as it is.")
+        case "passed":
+            return tr("A piece of the key exchange with another member, which the host passes on.")
+        case "gather":
+            return tr("Says who is in a private conversation, and which key is in use; the key itself is not in it.")
+        case "gathered":
+            return tr("From here on this private conversation uses its new key.")
+        case "leave":
+            return tr("Out of a private conversation; its opener ends it.")
+        case "ready":
+            return tr("Whom we called takes the private connection.")
+        case "asking":
+            return tr("The other person is asked first.")
+        case "want":
+            return tr("Asks who opened the private connection to open the conversation of the two.")
+        case "conversation":
+            return tr("Who is in a private conversation, and the secret that its key is made of.")
+        case "out":
+            return tr("Out of this private conversation.")
         case "fetch":
             return tr("Asks for a file that a member offers, from a part of it on.")
         case "ticket":
@@ -297,10 +379,34 @@ def value(of_step: str, name: str) -> str:
             return tr("15 random bytes drawn for this message alone; they are its id, too.")
         case "seal" | "open", "length":
             return tr("Bytes of the sealed content: text, signature, padding and tag.")
+        case "seal" | "open", "host_has_key":
+            return tr("Whether the host can read it: yes in its rooms, no in private conversations.")
+        case "relay", "message":
+            return tr("What kind of message passes.")
+        case "relay", "sender":
+            return tr("Who sent it, by name.")
+        case "relay", "readers":
+            return tr("To whom it goes.")
+        case "relay", "conversation":
+            return tr("Which conversation it belongs to: 16 random bytes.")
+        case "relay", "length":
+            return tr("How many bytes pass.")
+        case "relay", "ciphertext":
+            return tr("The bytes themselves. The host has no key for them.")
         case "seal" | "open", "plaintext":
             return tr("What was written, as the members read it.")
         case "seal" | "open", "ciphertext":
             return tr("The beginning of what crosses instead, as many bytes as the text has.")
         case "seal" | "open", "signature":
             return tr("good: by the author. bad: forged or changed. missing: the author's key is not known.")
+        case "claim", "purpose":
+            return tr("What is proved: an invitation, or a password. It is part of the proof.")
+        case "claim", "locator":
+            return tr("The first word of the code: which invitation is meant. It is no secret; the other words are.")
+        case "claim" | "challenge", "point":
+            return tr("A point of P-256: a random one and a multiple of a fixed one, as often as the secret says.")
+        case "challenge" | "prove", "confirmation":
+            return tr("HMAC-SHA256 over everything in the proof; with another secret or link it comes out differently.")
+        case "challenge" | "prove", "fits":
+            return tr("Whether the other side's confirmation was the right one.")
     return ""

@@ -6,12 +6,12 @@ The host's own person is seat `OWN`, a member like any other, told in addition w
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from usi.core import text, wire
-from usi.core.crypto import random_bytes
+from usi.core.crypto import CryptoError, Point, random_bytes
 from usi.core.errors import (
     BadHandshake,
     BadMessage,
@@ -30,11 +30,12 @@ from usi.core.errors import (
     TooLong,
     TooManyTransfers,
 )
+from usi.core.numbering import Numbering
+from usi.core.relay import Letter, Relay
+from usi.core.trace import Trace, Tracer, Value
 
 OWN = 0
 """The link number of the host's own person."""
-LOG_POSTS = 1_000  # newest posts that a conversation keeps in memory
-LOG_BYTES = 8 * 1024 * 1024  # and the most that they may weigh
 TOLD_BY_LEAVER = frozenset(
     error.code for error in (BadHandshake, BadMessage, BadRecord, Cut, Distrusted, OutOfTurn, Silent, TooLong)
 )
@@ -46,7 +47,7 @@ KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still b
 
 @dataclass(frozen=True)
 class Arrived:
-    """A link has its keys; its member has not asked to join yet."""
+    """A link has its keys; its member has not asked to join yet. Said again when more is known of it."""
 
     link: int
     facts: wire.LinkFacts
@@ -125,41 +126,34 @@ class _Seat:
         return wire.MemberInfo(self.facts.member, self.name)
 
 
-@dataclass
-class _Room:
-    """A hosted room: its key, its members' links, and its newest posts."""
+@dataclass(eq=False, kw_only=True)
+class _Room(Numbering):
+    """A hosted room."""
 
     info: wire.RoomInfo
-    key_id: bytes
-    number: int = 0
-    links: dict[int, None] = field(default_factory=dict)
-    log: deque[wire.Posted] = field(default_factory=deque)
-    log_bytes: int = 0
-    posted: dict[tuple[bytes, bytes], wire.Posted] = field(default_factory=dict)
-    """(sender, id) → what the log holds under it: how a post that comes twice is known."""
-
-    def add(self, post: wire.Post) -> wire.Posted:
-        self.number += 1
-        posted = wire.Posted(post.conversation, post.key_id, post.sender, post.id, self.number, post.sealed)
-        self.log.append(posted)
-        self.posted[post.sender, post.id] = posted
-        self.log_bytes += len(post.sealed)
-        while len(self.log) > LOG_POSTS or self.log_bytes > LOG_BYTES:
-            oldest = self.log.popleft()
-            self.log_bytes -= len(oldest.sealed)
-            del self.posted[oldest.sender, oldest.id]
-        return posted
 
 
 class Hub:
     """One host's members and rooms. `handle` takes a fact and returns its effects, to be performed in order.
 
     `rooms` are given with their keys and key ids; the first is where everybody starts. A room's key is handed to the
-    members whom the host admits, and is not otherwise used here.
+    members whom the host admits, and is not otherwise used here. `lasting`: the host keeps its key from run to run.
+    `tracer` is told of what passes of private conversations: all that can be known here.
     """
 
-    def __init__(self, rooms: Collection[tuple[wire.RoomInfo, bytes]]) -> None:
-        self._rooms = {info.conversation: _Room(info, key_id, info.number) for info, key_id in rooms}
+    def __init__(
+        self,
+        rooms: Collection[tuple[wire.RoomInfo, bytes]],
+        tracer: Tracer | None = None,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        self._rooms = {
+            info.conversation: _Room(info=info, key_id=key_id, number=info.number) for info, key_id in rooms
+        }
+        self._lasting = lasting
+        self._relay = Relay()
+        self._trace = tracer
         self._seats: dict[int, _Seat] = {}
         self._by_member: dict[bytes, _Seat] = {}
         self._skeletons: dict[str, bytes] = {}
@@ -186,6 +180,10 @@ class Hub:
             return []
         return self._gone(fact)
 
+    def tick(self, now: float) -> None:
+        """Let time pass: called about once a second, with the seconds of a clock that does not go back."""
+        self._relay.now = now
+
     def _heard(self, seat: _Seat, message: wire.Message) -> list[Effect]:
         if (seat.name == "") != isinstance(message, wire.Join) and not isinstance(message, wire.Bye):
             return [Close(seat.link, OutOfTurn(what=wire.tag_of(message)))]
@@ -200,6 +198,10 @@ class Hub:
                 return self._nick(seat, message)
             case wire.Join():
                 return self._join(seat, message)
+            case wire.Ask() | wire.Prove() | wire.Answer():
+                return self._pass_proof(seat, message)
+            case wire.Pass() | wire.Gather() | wire.Leave():
+                return self._private(seat, message)
             case wire.Fetch():
                 return self._fetch(seat, message)
             case wire.FileWord():
@@ -237,6 +239,8 @@ class Hub:
             room.links[seat.link] = None
         welcome = wire.Welcome(seat.info, host.info, random_bytes(wire.SESSION_SIZE), False, rooms)
         effects.append(Send((seat.link,), welcome))
+        if self._lasting:
+            effects.append(Send((seat.link,), wire.Lasting()))
         chunks = [present[i : i + wire.MAX_PRESENT] for i in range(0, len(present), wire.MAX_PRESENT)] or [[]]
         for index, chunk in enumerate(chunks):
             effects.append(Send((seat.link,), wire.Present(chunk, index == len(chunks) - 1)))
@@ -256,6 +260,7 @@ class Hub:
         del self._skeletons[text.skeleton(seat.name)]
         for room in self._rooms.values():
             room.links.pop(seat.link, None)
+        self._relay.gone(seat.link)
         drops = [Drop(request) for request in [*seat.fetches.values(), *seat.sends]]
         return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code)), *drops]
 
@@ -267,7 +272,8 @@ class Hub:
     def _post(self, seat: _Seat, post: wire.Post) -> list[Effect]:
         if post.sender != seat.facts.member:
             return [Close(seat.link, BadMessage(why="the sender of a post is somebody else"))]
-        room = self._rooms.get(post.conversation)
+        talk = self._relay.talks.get(post.conversation)
+        room: Numbering | None = talk or self._rooms.get(post.conversation)
         if room is None or seat.link not in room.links:
             return [Send((seat.link,), wire.Refused(post.id, "no-such-room"))]
         known = room.posted.get((post.sender, post.id))
@@ -277,9 +283,61 @@ class Hub:
             return [Send((seat.link,), wire.Ack(post.id, known.number))]
         if post.key_id != room.key_id:
             return [Send((seat.link,), wire.StaleKey(post.id))]
-        posted = room.add(post)
+        posted = self._relay.add(talk, post) if talk is not None else room.add(post)
         readers = [link for link in room.links if link != seat.link]
+        if talk is not None:
+            self._note(seat, post, readers, conversation=post.conversation, sealed=post.sealed)
         return [Send((seat.link,), wire.Ack(post.id, posted.number)), Send(readers, posted)]
+
+    def _pass_proof(self, seat: _Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
+        """Pass a proof of a password on between a member and the host's own person."""
+        if isinstance(message, wire.Answer):
+            asker = self._by_member.get(message.member)
+            if seat.link != OWN or asker is None:
+                return []
+            return [Send((asker.link,), wire.Challenge(message.point, message.confirmation))]
+        if seat.link == OWN:
+            return []
+        member = seat.facts.member
+        if isinstance(message, wire.Prove):
+            return [Send((OWN,), wire.Proved(member, message.confirmation))]
+        try:
+            Point.parse(message.point)
+        except CryptoError:
+            return [Close(seat.link, BadMessage(why="a point that is none"))]
+        return [Send((OWN,), wire.Asked(member, message.point))]
+
+    def _private(self, seat: _Seat, message: wire.Pass | wire.Gather | wire.Leave) -> list[Effect]:
+        """What belongs to private conversations, and passes unopened."""
+        member = seat.facts.member
+        letters: list[Letter] = []
+        try:
+            match message:
+                case wire.Pass():
+                    letters = self._relay.carry(seat.link, member, message, self._where)
+                    self._note(seat, message, [link for to, _ in letters for link in to], sealed=message.data)
+                case wire.Gather() if message.conversation not in self._rooms:
+                    letters = self._relay.gather(seat.link, member, message, self._where)
+                case wire.Leave():
+                    self._relay.leave(seat.link, message.conversation)
+                case _:
+                    raise BadMessage(why="a room is no private conversation")
+        except BadMessage as error:
+            return [Close(seat.link, error)]
+        return [Send(*letter) for letter in letters]
+
+    def _where(self, member: bytes) -> int | None:
+        seat = self._by_member.get(member)
+        return seat.link if seat is not None else None
+
+    def _note(self, seat: _Seat, message: wire.Message, to: Collection[int], **values: Value) -> None:
+        """Tell what this host can see of something private: who, to whom, when, and how long."""
+        if self._trace is not None:
+            readers = [other.name for other in self._by_member.values() if other.link in to]
+            sealed = values.pop("sealed")
+            size = len(sealed) if isinstance(sealed, bytes) else 0
+            detail = {"message": wire.tag_of(message), "sender": seat.name, "readers": ", ".join(readers)}
+            self._trace(Trace("relay", "in", detail | values | {"length": size, "ciphertext": sealed}))
 
     def _nick(self, seat: _Seat, message: wire.Nick) -> list[Effect]:
         try:

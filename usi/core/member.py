@@ -8,117 +8,98 @@ Messages from the hub and intents of the person go in; messages to the hub and e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from usi.core import commands, events, text, wire
-from usi.core.content import RUN_SIZE, Body, ConversationKey, Kind, Opened
-from usi.core.crypto import CryptoError, PrivateKey, PublicKey, random_bytes
+from usi.core.comparing import Comparing
+from usi.core.content import RUN_SIZE, Body, ConversationKey, Kind
+from usi.core.crypto import PrivateKey, PublicKey, random_bytes
 from usi.core.errors import (
-    BadCommand,
     BadHandshake,
     BadMessage,
+    LocalError,
     NameTaken,
+    NoSuchRoom,
     NotConnected,
-    NothingToCompare,
+    NotPrivate,
+    Nowhere,
     OutOfTurn,
     PeerError,
-    PushedOut,
     RefusedPost,
-    SenderGone,
-    TakenBack,
-    TooManyOffers,
     UsiError,
-    Withdrawn,
 )
-from usi.core.language import tr
+from usi.core.offering import Offering
 from usi.core.offers import Offer, Offers
-from usi.core.recent import Recent
+from usi.core.outbox import Outbox
+from usi.core.password import PasswordCheck, State
+from usi.core.private import Private, Talk
+from usi.core.reading import Reader
+from usi.core.report import Report
 from usi.core.roster import Profile, Proof, Roster
+from usi.core.thread import PRIVATE_MARK, Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
 from usi.core.transfer import Offered
 
 KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
 KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
-LATE = 300.0  # seconds that an author's clock may be off before a post is marked
-OUTBOX_POSTS = 64  # posts under way before the person's next one waits
-OUTBOX_BYTES = 512 * 1024  # and what they may weigh, so that they fit the queue of every reader
-SHOWN_KEPT = 2_000  # ids of posts that were shown, so that none is shown twice
-HEARD_KEPT = 10_000  # authors' runs whose counts are followed
-OWN_OFFERS = 20  # files that a member may offer at once
-LISTED_OFFERS = 20  # and that it can have open at a reader: more push out its oldest
-EARLIEST, LATEST = 86_400_000, 250_000_000_000_000  # milliseconds: time stamps that every clock and zone can show
 
 FileMessage = wire.Ticket | wire.NoTicket | wire.Wanted | wire.FileWord
 """What the hub says of data connections: `net.files` hears it, not the member machine."""
 
-NOTICES = {
-    "withheld": "{count} messages in #{room} did not arrive: the host withheld them.",
-    "withheld-from": "{count} messages of {name} in #{room} did not arrive: the host withheld them.",
-    "repeated": "The host repeated or held back a message in #{room}; it was not shown.",
-    "unreadable": "A message of {name} in #{room} could not be read: it was sealed with another key, or changed.",
-    "unknown-notice": "The host sent a notice that this version does not know.",
-    "offer-unsigned": "{name} offers a file, but the offer's signature could not be checked; it cannot be accepted.",
-    "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
-}
-"""Sentences of the notices by code."""
-
-
-@dataclass
-class _Outgoing:
-    """A post under way: what was said, and the sealed bytes, which are sent again rather than sealed again."""
-
-    shown_id: str
-    body: Body
-    post: wire.Post
-
-
-@dataclass
-class _Room:
-    key: ConversationKey
-    name: str
-    number: int
-    """The newest number seen."""
-    n: int = 0
-    """Own posts so far."""
-    heard: Recent[tuple[bytes, bytes], int] = field(default_factory=lambda: Recent(HEARD_KEPT))
-    """(author, run) → the newest signed count."""
-    shown: Recent[tuple[bytes, bytes], None] = field(default_factory=lambda: Recent(SHOWN_KEPT))
-    """(author, id) of the posts shown last, whatever their signature."""
-
-
 class Member:
     """One person's part. `key` is the person's, `wanted_name` the name to ask for; `preset` tells that a preset key
-    is mixed into the links."""
+    is mixed into the links, `ask_private` that the person is asked before somebody talks privately. `pair_tracer` makes
+    the listener for the pair link with a member of that name."""
 
     def __init__(
-        self, key: PrivateKey, wanted_name: str, *, preset: bool = False, tracer: Tracer | None = None
+        self,
+        key: PrivateKey,
+        wanted_name: str,
+        *,
+        preset: bool = False,
+        ask_private: bool = False,
+        tracer: Tracer | None = None,
+        pair_tracer: Callable[[str], Tracer | None] = lambda name: None,
     ) -> None:
         self.name = wanted_name
         self.id = key.public.id
         self.roster = Roster(key.public)
-        self.offers = Offers()
         self._wanted_names: deque[str] = deque()
         """Names asked for by /nick and not answered, oldest first."""
-        self._compared: dict[str, tuple[bytes, Proof]] = {}
-        """Skeleton of a name → the key and the proof that were shown for it, to be compared."""
+        self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
+        self.host_lasts = False
+        """The host says that it keeps its key from run to run."""
         self._key = key
-        self._preset = preset
         self._trace = tracer
         self._host_key: PublicKey | None = None
         self._run = random_bytes(RUN_SIZE)
-        self._rooms: dict[bytes, _Room] = {}
-        self._current: _Room | None = None
+        self._rooms: dict[bytes, Thread] = {}
+        self._current: Thread | None = None
+        self._adrift = False
+        """The person wanted to go to a conversation that could not be reached, so none is chosen."""
         self._present = False
         self._inbox: deque[tuple[float, wire.Message | wire.LinkFacts]] = deque()
         """Arrival and message, of what waits behind an author's key."""
-        self._outbox: dict[bytes, _Outgoing] = {}
         self._outgoing: list[wire.Message] = []
-        self._events: list[events.Event] = []
-        self._now = 0.0
+        self._report = Report()
+        self._reader = Reader(self.roster, self._report)
+        self._offering = Offering(self._report)
+        self._outbox = Outbox(key, self._send, self._note_sealed)
+        self._private = Private(
+            key,
+            self.roster,
+            self._outbox,
+            self._report,
+            send=self._send,
+            fail=self._fail,
+            show=self._show_proof,
+            ask=ask_private,
+            tracer=pair_tracer,
+        )
+        self._comparing = Comparing(self.roster, self._report, self._private, preset=preset)
 
     # --- out ---
 
@@ -129,8 +110,12 @@ class Member:
 
     def take_events(self) -> list[events.Event]:
         """Events for the face, each returned once."""
-        taken, self._events = self._events, []
-        return taken
+        return self._report.take()
+
+    @property
+    def offers(self) -> Offers:
+        """Own offers of files and other people's."""
+        return self._offering.list
 
     @property
     def rooms(self) -> list[str]:
@@ -138,15 +123,19 @@ class Member:
         return [room.name for room in self._rooms.values()]
 
     @property
+    def room(self) -> str | None:
+        """The name of the conversation that is chosen."""
+        return self._current.name if self._current is not None and not self._adrift else None
+
+    @property
     def in_flight(self) -> int:
-        """Posts that the host has not answered."""
-        return len(self._outbox)
+        """What was said and the host has not answered."""
+        return self._outbox.count
 
     @property
     def outbox_full(self) -> bool:
         """Whether the next post should wait until the host has answered some."""
-        weight = sum(len(entry.post.sealed) for entry in self._outbox.values())
-        return len(self._outbox) >= OUTBOX_POSTS or weight >= OUTBOX_BYTES
+        return self._outbox.full
 
     @property
     def joined(self) -> bool:
@@ -155,15 +144,16 @@ class Member:
 
     # --- in ---
 
-    def start(self, host_key: PublicKey | None, proof: Proof | None) -> None:
-        """A link is there: ask to join. On the host, which has no link to itself, both are None."""
+    def start(self, host_key: PublicKey | None, proof: Proof | None, exporter: bytes = b"") -> None:
+        """A link is there: ask to join. On the host, which has no link to itself, there is nothing to give."""
         self._host_key = host_key
         self.roster.own_link = proof
+        self.roster.own_exporter = exporter
         self._outgoing.append(wire.Join(self.name))
 
     def receive(self, messages: Sequence[wire.Message | wire.LinkFacts], now: float) -> None:
         """Take what the hub sent. Raises `PeerError` where it makes no sense; the link must then end."""
-        self._now = now
+        self._pass_time(now)
         for message in messages:
             if isinstance(message, wire.KeyOf):
                 self.roster.take_key(message)
@@ -175,17 +165,38 @@ class Member:
 
     def tick(self, now: float) -> None:
         """Let time pass: called about once a second."""
-        self._now = now
+        self._pass_time(now)
         self._drain()
+        if self._present:
+            self._private.tick()
 
     def do(self, intent: commands.ForMember, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
-        self._now = now
+        self._pass_time(now)
+        if isinstance(intent, commands.Private | commands.Go):
+            self._adrift = True  # until it has worked: what is typed next is not for the ears of those who are left
         match intent:
-            case commands.Say(said):
-                self._say("text", said)
-            case commands.Act(done):
-                self._say("me", done)
+            case commands.Say(said, room):
+                self._say(self._find_thread(room), "text", said)
+            case commands.Act(done, room):
+                self._say(self._find_thread(room), "me", done)
+            case commands.Go(room):
+                self._choose(self._find_thread(room))
+            case commands.Tell(name, said):
+                self._say(self._talk_with([name]), "text", said)
+            case commands.Private(names):
+                self._choose(self._talk_with(names) if names else self._find_thread(self._first_room.name))
+            case commands.Add(names, room):
+                self._private.add(self._find_talk(room), [self.roster.find(name) for name in names])
+            case commands.Leave(room):
+                talk = self._find_talk(room)
+                self._private.leave(talk)
+                if talk is self._current:
+                    self._choose(self._first_room)
+            case commands.Block(name):
+                if not self._present:
+                    raise NotConnected
+                self._private.block(self.roster.find(name))
             case commands.Nick(wanted):
                 name = text.clean_name(wanted)
                 if not self._present:
@@ -195,66 +206,95 @@ class Member:
             case commands.Users():
                 self._emit(self.users(asked=True))
             case commands.Verify():
-                self._verify(intent)
+                if not self._present:
+                    raise NotConnected
+                self._comparing.verify(intent)
+            case commands.Password(name):
+                if not self._present:
+                    raise NotConnected
+                self.check.begin(name)
+
+    def vouch(self, member: bytes, how: events.How) -> None:
+        """This member's key, with ours, is verified. Told once the member is here."""
+        self._comparing.vouch(member, how)
+
+    def type_password(self, secret: bytes | None, now: float) -> None:
+        """The password that was asked for, as `pake.password_secret` makes it; None: not typed. `LocalError`."""
+        self._pass_time(now)
+        if secret is None:
+            self.check.cancel()
+        else:
+            self.check.typed(secret)
 
     def disconnected(self, error: PeerError, now: float) -> None:
         """The link is gone: what was under way has failed, and its text goes back to the person."""
-        self._now = now
+        self._pass_time(now)
         with suppress(PeerError):  # it is over anyway
             self._drain(give_up=True)
-        for entry in self._outbox.values():
-            self._fail(entry, error)
-        self._outbox.clear()
+        self._private.disconnected()
+        for shown_id, body in self._outbox.drop_all():
+            self._fail(shown_id, body, error)
         self._outgoing.clear()
         self._present = False
 
     def users(self, *, asked: bool) -> events.Users:
         return events.Users(time=self._time(), members=self.roster.rows(), asked=asked)
 
-    def _verify(self, intent: commands.Verify) -> None:
-        """Show what to compare, or take note of what people found."""
+    def _show_proof(self, member: bytes) -> None:
+        self._comparing.show(member)
+
+    def _tell_password(self, member: bytes, state: State) -> None:
+        name = self.roster.here[member].name
+        self._emit(events.Password(time=self._time(), name=name, member=member.hex(), state=state))
+        if state == "matched":
+            self._comparing.matched(member)
+
+    # --- conversations ---
+
+    def _find_thread(self, room: str | None) -> Thread:
+        """The conversation of that name, or the one that is chosen."""
+        if self._current is None or not self._present:
+            raise NotConnected
+        if room is None and self._adrift:
+            raise Nowhere
+        if room is None:
+            return self._current
+        threads: list[Thread] = [*self._rooms.values(), *self._private.known]
+        for thread in threads:
+            if room in (thread.name, thread.title):
+                return thread
+        raise NoSuchRoom(room=room)
+
+    def _find_talk(self, room: str | None) -> Talk:
+        thread = self._find_thread(room)
+        if not isinstance(thread, Talk):
+            raise NotPrivate
+        return thread
+
+    def _talk_with(self, names: Iterable[str]) -> Talk:
+        """The private conversation with these, opened where there is none."""
         if not self._present:
             raise NotConnected
-        roster = self.roster
-        if intent.name is not None:
-            member = roster.find(intent.name)
-        else:
-            others = [member for member in roster.here if roster.proof_of(member) is not None]
-            if len(others) != 1:
-                raise BadCommand(usage=commands.find("verify").usage)
-            member = others[0]
-        proof, name = roster.proof_of(member), roster.here[member].name
-        if proof is None:
-            raise NothingToCompare(name=name)
-        key = text.skeleton(name)
-        if intent.match is False:
-            roster.verified.discard(member)
-        elif intent.match and self._compared.get(key) == (member, proof):
-            roster.verified.add(member)  # only what was shown can have been compared, not who has the name by now
-        self._compared[key] = (member, proof)
-        verified: Literal["verified", "open"] = "verified" if member in roster.verified else "open"
-        self._emit(
-            events.Verification(
-                time=self._time(),
-                name=name,
-                member=member.hex(),
-                fingerprint=proof.fingerprint.hex(),
-                words=list(proof.words),
-                state="differs" if intent.match is False else verified,
-                preset=self._preset,
-            )
-        )
+        return self._private.with_members([self.roster.find(name) for name in names])
+
+    @property
+    def _first_room(self) -> Thread:
+        return next(iter(self._rooms.values()))
+
+    def _choose(self, thread: Thread) -> None:
+        self._current, self._adrift = thread, False
+        self._emit(events.Chosen(time=self._time(), room=thread.name, private=thread.private))
 
     # --- saying something ---
 
-    def _say(self, kind: Literal["text", "me"], said: str) -> None:
+    def _say(self, thread: Thread, kind: Literal["text", "me"], said: str) -> None:
         said = commands.checked(said)
-        room, post = self._post(kind, said)
+        shown_id = self._post(thread, kind, said)
         self._emit(
             events.Message(
                 time=self._time(),
-                id=post.id.hex(),
-                room=room.name,
+                id=shown_id,
+                room=thread.name,
                 from_=self.name,
                 member=self.id.hex(),
                 text=said,
@@ -262,157 +302,110 @@ class Member:
                 mine=True,
                 signature="good",
                 kind=kind,
+                private=thread.private,
             )
         )
 
     def _post(
-        self, kind: Kind, said: str, *, offer: Offered | None = None, transfer: bytes | None = None
-    ) -> tuple[_Room, wire.Post]:
-        """Seal a body for the current conversation and let it go out."""
-        room = self._current
-        if room is None or not self._present:
+        self,
+        thread: Thread,
+        kind: Kind,
+        said: str,
+        *,
+        offer: Offered | None = None,
+        transfer: bytes | None = None,
+    ) -> str:
+        """Seal a body for a conversation and let it go out, as soon as there is a key; returns the id that events will
+        have. Raises `LocalError`."""
+        if not self._present:
             raise NotConnected
+        if isinstance(thread, Talk):
+            self._private.check_says(thread)
         body = Body(
             kind=kind,
             text=said,
             name=self.name,
-            sent_at=int(self._now * 1000),
+            sent_at=int(self._report.now * 1000),
             run=self._run,
-            n=room.n + 1,
+            n=1,
             offer=offer,
             transfer=transfer,
         )
-        post = room.key.seal(self._key, body)
-        room.n += 1
-        self._outbox[post.id] = _Outgoing(post.id.hex(), body, post)
-        self._outgoing.append(post)
-        self._note_content("seal", "out", post, said or kind, "good")
-        return room, post
+        return self._outbox.put(thread, body)
 
     # --- offering files ---
 
-    def offer(self, offered: Offered, name: str, now: float) -> Offer:
-        """Offer a file, under a cleaned name, to the current conversation. Raises `NotConnected` or `TooManyOffers`."""
-        self._now = now
-        if len(self.offers.mine) >= OWN_OFFERS:
-            raise TooManyOffers(count=OWN_OFFERS)
-        room, post = self._post("offer", "", offer=offered)
-        offer = self.offers.add(offered, self.id, self.name, room.name, name, mine=True)
-        offer.audience = {member for member in self.roster.here if member != self.id}
-        self._tell_offer(offer, post.id.hex(), "good")
-        return offer
+    def offer(
+        self, offered: Offered, name: str, now: float, *, room: str | None = None, to: str | None = None
+    ) -> Offer:
+        """Offer a file, under a cleaned name, to a conversation (None: the one that is chosen), or privately to the
+        member called `to`. Raises `LocalError`."""
+        self._pass_time(now)
+        self._offering.check()
+        thread = self._find_thread(room) if to is None else self._talk_with([to])
+        shown_id = self._post(thread, "offer", "", offer=offered)
+        readers = thread.everybody if isinstance(thread, Talk) else set(self.roster.here)
+        audience = readers & self.roster.here.keys() - {self.id}
+        return self._offering.note_own(thread, shown_id, offered, self.id, self.name, name, audience)
 
-    def withdraw(self, offer: Offer, now: float) -> None:
+    def may_fetch(self, offer: Offer, member: bytes) -> bool:
+        """Whether an own offer was made to this member, among others."""
+        thread = next((talk for talk in self._private.talks if talk.name == offer.room), None)
+        return member in thread.members if thread is not None else not offer.room.startswith(PRIVATE_MARK)
+
+    def withdraw(self, offer: Offer, why: LocalError, now: float) -> None:
         """Take an own offer back, for all who have not fetched it."""
-        self.close_offer(offer, TakenBack(), now)
-        if self._present:
-            self._post("withdraw", "", transfer=offer.offered.transfer)
+        self.close_offer(offer, why, now)
+        with suppress(LocalError):  # where nothing can be said any more, nobody waits for it either
+            self._post(self._find_thread(offer.room), "withdraw", "", transfer=offer.offered.transfer)
 
     def close_offer(self, offer: Offer, error: UsiError, now: float) -> None:
         """Nobody can accept it any more."""
-        self._now = now
-        self._close_offer(offer, error)
+        self._pass_time(now)
+        self._offering.close(offer, error)
 
     def take_up(self, offered: Offered, sender: bytes, kept: int, now: float) -> None:
         """List an offer of an earlier run, of which `kept` bytes have arrived and whose sender is here."""
-        self._now = now
+        self._pass_time(now)
         profile = self.roster.here.get(sender)
-        if self._current is not None and profile is not None and not self._is_offered(offered, sender):
-            name, room = text.clean_file_name(offered.name), self._current.name
-            offer = self.offers.add(offered, sender, profile.name, room, name, mine=False)
-            self._tell_offer(offer, "", "good", kept)
+        if self._rooms and profile is not None:
+            self._offering.take_up(self._first_room, offered, sender, profile.name, kept)
 
     def ask_key(self, member: bytes) -> None:
         """Have the key of a member who is here, if it is not known yet."""
         if self.roster.asks_for(member):
             self._outgoing.append(wire.GetKey(member))
 
-    def _take_offer(self, posted: wire.Posted, body: Body, sender: str, signature: events.Signature) -> None:
-        offered = body.offer
-        if offered is None or signature != "good":
-            self._notify("offer-unsigned", name=sender)  # nobody could answer for what would arrive
-            return
-        if self._is_offered(offered, posted.sender):
-            return  # taken up from an earlier run, or offered twice
-        crowd = self.offers.of_sender(posted.sender)
-        if len(crowd) >= LISTED_OFFERS:
-            self._close_offer(crowd[0], PushedOut())
-        name = text.clean_file_name(offered.name)
-        room = self._rooms[posted.conversation].name
-        offer = self.offers.add(offered, posted.sender, sender, room, name, mine=False)
-        self._tell_offer(offer, posted.id.hex(), signature)
-
-    def _is_offered(self, offered: Offered, sender: bytes) -> bool:
-        """Whether it is listed already, or has the transfer of an own offer, which nobody else can have drawn."""
-        return any(self.offers.of_transfer(offered.transfer, member) for member in (sender, self.id))
-
-    def _take_withdrawal(self, posted: wire.Posted, body: Body, signature: events.Signature) -> None:
-        offer = self.offers.of_transfer(body.transfer or b"", posted.sender)
-        if offer is not None and signature == "good":
-            self._close_offer(offer, Withdrawn())
-
-    def _close_offer(self, offer: Offer, error: UsiError) -> None:
-        if not offer.closed:
-            self.offers.close(offer)
-            self._emit(
-                events.FileClosed(
-                    time=self._time(), transfer=offer.number, name=offer.name, code=error.code, text=str(error)
-                )
-            )
-
-    def _tell_offer(self, offer: Offer, post_id: str, signature: events.Signature, kept: int = 0) -> None:
-        self._emit(
-            events.FileOffer(
-                time=self._time(),
-                transfer=offer.number,
-                id=post_id,
-                room=offer.room,
-                from_=offer.sender_name,
-                member=offer.sender.hex(),
-                name=offer.name,
-                size=offer.offered.content,
-                files=offer.offered.files,
-                mine=offer.mine,
-                signature=signature,
-                kept=kept,
-            )
-        )
-
     def _take_ack(self, message: wire.Ack) -> None:
-        entry = self._outbox.pop(message.id, None)
-        if entry is None:
-            raise BadMessage(why="an acknowledgement of nothing")
-        self._take_number(self._rooms[entry.post.conversation], message.number)
+        entry = self._outbox.answered(message.id)
+        self._reader.follow(entry.thread, message.number)
         self._emit(events.Delivered(time=self._time(), id=entry.shown_id, number=message.number))
+        self._outbox.flush(entry.thread)
 
     def _take_stale(self, message: wire.StaleKey) -> None:
-        entry = self._outbox.pop(message.id, None)
-        if entry is None:
-            raise BadMessage(why="a refusal of nothing")
-        room = self._rooms[entry.post.conversation]
-        if room.key.key_id == entry.post.key_id:
+        entry = self._outbox.answered(message.id)
+        key = entry.thread.key
+        if key is not None and key.key_id == entry.post.key_id:
             raise BadMessage(why="it calls the key stale that it gave")
-        # The hub's word is final that the old bytes are not taken, so the same n may go out under a new id.
-        entry.post = room.key.seal(self._key, entry.body)
-        self._outbox[entry.post.id] = entry
-        self._outgoing.append(entry.post)
+        if isinstance(entry.thread, Talk) and entry.thread.closed is not None:
+            self._fail(entry.shown_id, entry.body, entry.thread.closed)
+        else:
+            self._outbox.seal_anew(entry)
 
     def _take_refusal(self, message: wire.Refused) -> None:
-        entry = self._outbox.pop(message.id, None)
-        if entry is None:
-            raise BadMessage(why="a refusal of nothing")
-        self._fail(entry, RefusedPost(why=message.code))
+        entry = self._outbox.answered(message.id)
+        closed = entry.thread.closed if isinstance(entry.thread, Talk) else None
+        self._fail(entry.shown_id, entry.body, closed or RefusedPost(why=message.code))
+        self._outbox.flush(entry.thread)
 
-    def _fail(self, entry: _Outgoing, error: PeerError) -> None:
-        if entry.body.offer is not None or entry.body.transfer is not None:
-            offer = self.offers.of_transfer(entry.body.offer.transfer if entry.body.offer else b"", self.id)
+    def _fail(self, shown_id: str, body: Body, error: PeerError) -> None:
+        if body.offer is not None or body.transfer is not None:
+            offer = self.offers.of_transfer(body.offer.transfer if body.offer else b"", self.id)
             if offer is not None:
-                self._close_offer(offer, error)
+                self._offering.close(offer, error)
             return
         self._emit(
-            events.Failed(
-                time=self._time(), id=entry.shown_id, code=error.code, text=str(error), message=entry.body.text
-            )
+            events.Failed(time=self._time(), id=shown_id, code=error.code, text=str(error), message=body.text)
         )
 
     # --- hearing something ---
@@ -426,7 +419,7 @@ class Member:
                     raise OutOfTurn(what="a message before its welcome, or a second one")
                 if isinstance(message, wire.Posted) and message.sender not in self.roster.keys:
                     # Clocks are set back, too; then the wait is over.
-                    patient = abs(self._now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
+                    patient = abs(self._report.now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
                     if patient and not give_up:
                         return
                     self.roster.keys[message.sender] = None
@@ -450,6 +443,16 @@ class Member:
                 self._take_renamed(message)
             case wire.LinkFacts():
                 self.roster.note_link(message)
+                if message.by_code:
+                    self.vouch(message.member, "code")
+            case wire.Lasting():
+                self.host_lasts = True
+            case wire.Challenge():
+                self.check.take_challenge(message)
+            case wire.Asked():
+                self.check.take_asked(message)
+            case wire.Proved():
+                self.check.take_proved(message)
             case wire.Welcome():
                 self._take_welcome(message)
             case wire.Present():
@@ -460,96 +463,46 @@ class Member:
                 self._take_refusal(message)
             case wire.Notice():
                 self._take_notice(message)
+            case wire.Passed():
+                self._private.take_passed(message)
+            case wire.Gathered():
+                self._private.take_gathered(message)
             case _:
                 raise OutOfTurn(what="a message for the host")
 
     def _take_post(self, posted: wire.Posted) -> None:
-        room = self._rooms.get(posted.conversation)
-        if room is None:
-            raise BadMessage(why="a post to a conversation that it did not open")
+        thread = self._rooms.get(posted.conversation) or self._private.talk(posted.conversation)
+        if thread is None or thread.key is None:
+            return  # a private conversation that we have left, or that somebody wants us in
         if posted.sender == self.id:
             raise BadMessage(why="a post of our own")
-        if not self._take_number(room, posted.number):
+        read = self._reader.read(thread, posted)
+        if read is None:
             return
-        author = self.roster.keys.get(posted.sender)
-        profile = self.roster.here.get(posted.sender)
-        try:
-            opened = room.key.open(posted)
-            body = opened.body()
-        except CryptoError:
-            name = profile.name if profile else posted.sender.hex()[:8]
-            self._notify("unreadable", room=room.name, name=name)
-            return
-        signature = self._judge(opened, author)
-        if (posted.sender, posted.id) in room.shown:
-            self._notify("repeated", room=room.name)
-            return
-        if signature == "good" and not self._take_count(room, posted.sender, body, profile):
-            return
-        room.shown[posted.sender, posted.id] = None
-        if profile is not None:
-            profile.new = False
-        self._note_content("open", "in", posted, body.text or body.kind, signature)
-        signed_name = text.visible(body.name, keep_newlines=False)
-        name = profile.name if profile else signed_name
+        body = read.body
+        self._note_content("open", "in", posted, body.text or body.kind, read.signature, private=thread.private)
         if body.kind == "offer":
-            self._take_offer(posted, body, name, signature)
-            return
-        if body.kind == "withdraw":
-            self._take_withdrawal(posted, body, signature)
-            return
-        sent_at, late = self._read_clock(body.sent_at)
-        self._emit(
-            events.Message(
-                time=self._time(),
-                id=posted.id.hex(),
-                room=room.name,
-                from_=name,
-                member=posted.sender.hex(),
-                text=body.text,
-                sent_at=sent_at,
-                mine=False,
-                signature=signature,
-                kind=body.kind,
-                late=late,
-                signed_as=signed_name if profile and body.name not in profile.names else None,
+            self._offering.take(thread, posted, read)
+        elif body.kind == "withdraw":
+            self._offering.take_withdrawal(posted, read)
+        else:
+            self._emit(
+                events.Message(
+                    time=self._time(),
+                    id=posted.id.hex(),
+                    room=thread.name,
+                    from_=read.name,
+                    member=posted.sender.hex(),
+                    text=body.text,
+                    sent_at=read.sent_at,
+                    mine=False,
+                    signature=read.signature,
+                    kind=body.kind,
+                    late=read.late,
+                    private=thread.private,
+                    signed_as=read.signed_as,
+                )
             )
-        )
-
-    def _judge(self, opened: Opened, author: PublicKey | None) -> events.Signature:
-        if author is None:
-            return "missing"
-        return "good" if opened.is_by(author) else "bad"
-
-    def _take_number(self, room: _Room, number: int) -> bool:
-        """Follow the hub's numbers, which have no holes; False where the post must not be shown."""
-        missing = number - room.number - 1
-        if missing < 0:
-            self._notify("repeated", room=room.name)
-            return False
-        if missing > 0:
-            self._notify("withheld", room=room.name, count=missing)
-        room.number = number
-        return True
-
-    def _take_count(self, room: _Room, author: bytes, body: Body, profile: Profile | None) -> bool:
-        """Follow an author's signed count, which the hub cannot forge; False where the post must not be shown."""
-        newest = room.heard.get((author, body.run))
-        if newest is None and profile is not None and profile.new:
-            newest = 0
-        if newest is not None and body.n <= newest:
-            self._notify("repeated", room=room.name)
-            return False
-        if newest is not None and body.n > newest + 1:
-            name = profile.name if profile else text.visible(body.name, keep_newlines=False)
-            self._notify("withheld-from", room=room.name, name=name, count=body.n - newest - 1)
-        room.heard[author, body.run] = body.n
-        return True
-
-    def _read_clock(self, sent_at: int) -> tuple[datetime, bool]:
-        if not EARLIEST <= sent_at <= LATEST:
-            return self._time(), True
-        return datetime.fromtimestamp(sent_at / 1000, UTC), abs(sent_at / 1000 - self._now) > LATE
 
     # --- who is here ---
 
@@ -563,7 +516,9 @@ class Member:
         self.roster.keys[host_key.id] = host_key
         for info in message.rooms:
             key = ConversationKey(info.conversation, host_key.id, info.key)
-            room = _Room(key, text.visible(info.name, keep_newlines=False), info.number)
+            name = text.visible(info.name, keep_newlines=False)
+            # "@" begins the names of private conversations: no room may look like one.
+            room = Thread(key, f"#{name}" if name.startswith(PRIVATE_MARK) else name, info.number)
             self._rooms[info.conversation] = room
             self._current = self._current or room
         if not text.is_numbered(message.me.name, self.name):
@@ -571,8 +526,7 @@ class Member:
         self._seat(message.host)
         self._seat(message.me)
         self.name = message.me.name
-        if self.roster.own_link is not None:  # the face shows it on joining
-            self._compared[text.skeleton(message.host.name)] = (host_key.id, self.roster.own_link)
+        self._comparing.note_shown(message.host.name, host_key.id)  # the face shows it on joining
 
     def _take_present(self, message: wire.Present) -> None:
         for info in message.members:
@@ -580,10 +534,12 @@ class Member:
         if message.last:
             self._present = True
             self._emit(self.users(asked=False))
+            self._comparing.tell_vouched(self.roster.host)
 
     def _take_joined(self, info: wire.MemberInfo) -> None:
         profile = self._seat(info)
-        profile.new = True
+        for room in self._rooms.values():
+            room.fresh.add(info.id)
         facts = profile.facts
         self._emit(
             events.MemberJoined(
@@ -596,15 +552,18 @@ class Member:
                 verified=info.id in self.roster.verified,
             )
         )
+        self._comparing.tell_vouched(info.id)
 
     def _take_left(self, message: wire.Left) -> None:
-        profile = self.roster.here.pop(message.member, None)
+        profile = self.roster.here.get(message.member)
         if profile is None:
             raise BadMessage(why="a member left who was not here")
-        for offer in self.offers.of_sender(message.member):
-            self._close_offer(offer, SenderGone())
-        for offer in self.offers.mine:
-            offer.audience.discard(message.member)
+        self.check.left(message.member)
+        self._offering.gone(message.member)
+        self._private.take_left(message.member)
+        del self.roster.here[message.member]
+        for room in self._rooms.values():
+            room.fresh.discard(message.member)
         facts = profile.facts
         self._emit(
             events.MemberLeft(
@@ -634,10 +593,11 @@ class Member:
                 time=self._time(), old=old, name=profile.name, member=message.member.hex(), mine=mine
             )
         )
+        self._private.note_change(message.member)
 
     def _seat(self, info: wire.MemberInfo) -> Profile:
         if not self.roster.seat(info):
-            self._notify("name-changed-hands", name=self.roster.here[info.id].name)
+            self._report.notify("name-changed-hands", name=self.roster.here[info.id].name)
         return self.roster.here[info.id]
 
     # --- telling ---
@@ -647,19 +607,32 @@ class Member:
             name = text.visible(message.about, keep_newlines=False)
             self._emit(events.Notice(time=self._time(), code=message.code, text=str(NameTaken(name=name))))
         else:
-            self._notify("unknown-notice")  # its words are the host's, and must not look like ours
+            self._report.notify("unknown-notice")  # its words are the host's, and must not look like ours
 
-    def _notify(self, code: str, **fields: object) -> None:
-        self._emit(events.Notice(time=self._time(), code=code, text=tr(NOTICES[code], **fields)))
+    def _send(self, message: wire.Message) -> None:
+        self._outgoing.append(message)
 
     def _emit(self, event: events.Event) -> None:
-        self._events.append(event)
+        self._report.tell(event)
+
+    def _pass_time(self, now: float) -> None:
+        self._report.now = now
 
     def _time(self) -> datetime:
-        return datetime.fromtimestamp(self._now, UTC)
+        return self._report.time
+
+    def _note_sealed(self, thread: Thread, post: wire.Post, body: Body) -> None:
+        self._note_content("seal", "out", post, body.text or body.kind, "good", private=thread.private)
 
     def _note_content(
-        self, step: str, direction: Direction, post: wire.Post | wire.Posted, said: str, signature: str
+        self,
+        step: str,
+        direction: Direction,
+        post: wire.Post | wire.Posted,
+        said: str,
+        signature: str,
+        *,
+        private: bool,
     ) -> None:
         if self._trace is not None:
             detail: dict[str, Value] = {
@@ -671,5 +644,6 @@ class Member:
                 "plaintext": said,
                 "ciphertext": post.sealed[: len(said.encode())],
                 "signature": signature,
+                "host_has_key": not private,
             }
             self._trace(Trace(step, direction, detail))

@@ -40,8 +40,6 @@ class Profile:
     """Known on the host only."""
     names: list[str] = field(default_factory=list)
     """The newest names of this key, so that a post signed before a renaming is not taken for a lie."""
-    new: bool = False
-    """It joined after us, so all that it said here must have reached us."""
 
 
 class Roster:
@@ -54,6 +52,10 @@ class Roster:
         self.host = b""
         self.own_link: Proof | None = None
         """What can be compared with the host; None on the host itself."""
+        self.own_exporter = b""
+        """The secret that proofs on the link with the host are bound to; empty on the host itself."""
+        self.pairs: dict[bytes, Proof] = {}
+        """What can be compared over the pair links that there are."""
         self.verified: set[bytes] = set()
         """Members whose key, with ours, was compared by people. It follows the key, never the name."""
         self.here: dict[bytes, Profile] = {}
@@ -113,7 +115,19 @@ class Roster:
         if member == self.host:
             return self.own_link
         facts = self.here[member].facts
-        return Proof(facts.fingerprint, facts.words) if facts is not None else None
+        return Proof(facts.fingerprint, facts.words) if facts is not None else self.pairs.get(member)
+
+    def name_of(self, member: bytes) -> str:
+        """The name of a member who is here; the first digits of the id of another."""
+        profile = self.here.get(member)
+        return profile.name if profile is not None else member.hex()[:8]
+
+    def exporter_of(self, member: bytes) -> bytes:
+        """The secret that proofs on the link with this member are bound to; empty where there is no link."""
+        if member == self.host:
+            return self.own_exporter
+        profile = self.here.get(member)
+        return profile.facts.exporter if profile is not None and profile.facts is not None else b""
 
     def rows(self) -> list[events.Member]:
         """Everybody, for a list."""

@@ -1,12 +1,12 @@
 """What `--dev` shows: one record for each step of a key exchange, each record and each message.
 
 The core calls an optional listener; without one nothing is made. A secret is wrapped in `Secret` where the record is
-made, so that no view can print it by accident.
+made, so that no view can print it by accident; who asks to see it gets it by name, from `Detail.secrets`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -29,7 +29,8 @@ class Secret:
         return f"<secret, {len(self._value)} bytes>"
 
 
-Value = str | int | float | bool | None | bytes | Secret
+Plain = str | int | float | bool | None
+Value = Plain | bytes | Secret
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -43,7 +44,18 @@ class Trace(msgspec.Struct, frozen=True):
 Tracer = Callable[[Trace], None]
 
 
-def plain_value(value: Value) -> str | int | float | bool | None:
+class Detail(dict[str, Plain]):
+    """The values of a record as they may be shown: as a dictionary, in JSON and in print, masks stand for secrets."""
+
+    __slots__ = ("secrets",)
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        super().__init__((name, plain_value(value)) for name, value in values.items())
+        self.secrets = {name: value for name, value in values.items() if isinstance(value, Secret)}
+        """What the masks stand for, by name; for a person in this process who asks to see one."""
+
+
+def plain_value(value: Value) -> Plain:
     """A value as it may be shown: bytes as hexadecimal, secrets masked."""
     if isinstance(value, bytes):
         return value.hex()
@@ -52,9 +64,9 @@ def plain_value(value: Value) -> str | int | float | bool | None:
     return value
 
 
-def plain_detail(trace: Trace) -> dict[str, str | int | float | bool | None]:
+def plain_detail(trace: Trace) -> Detail:
     """The detail of a record as JSON-ready values."""
-    return {name: plain_value(value) for name, value in trace.detail.items()}
+    return Detail(trace.detail)
 
 
 def one_line(trace: Trace, width: int = 64) -> str:

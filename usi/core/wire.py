@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from usi.core.crypto import ID_SIZE, KEY_SIZE, MODULUS_SIZE, NONCE_SIZE, SIGNATURE_SIZE, TAG_SIZE
+from usi.core.crypto import ID_SIZE, KEY_SIZE, MODULUS_SIZE, NONCE_SIZE, POINT_SIZE, SIGNATURE_SIZE, TAG_SIZE
 from usi.core.errors import BadMessage, TooLong
 from usi.core.language import tr
 
@@ -31,8 +31,12 @@ MAX_NAME = 24
 MAX_ROOMS = 64  # rooms in one Welcome
 MAX_PRESENT = 500  # members in one Present, so that it fits a record
 MAX_TOPIC = 200
+MAC_SIZE = 32
 
-CONVERSATION_SIZE = 16
+MAX_PIECE = 65_536  # bytes of a pair link in one message
+MAX_ROSTER = 32  # members of a private conversation: each change of them is a key for everybody
+
+CONVERSATION_SIZE = PAIR_SIZE = 16
 SESSION_SIZE = 16
 TRANSFER_SIZE = REQUEST_SIZE = 16
 TICKET_SIZE = 32
@@ -41,15 +45,21 @@ CODE_PATTERN = r"\A[a-z][a-z0-9-]{0,31}\Z"
 
 ConversationId = Annotated[bytes, Meta(min_length=CONVERSATION_SIZE, max_length=CONVERSATION_SIZE)]
 SessionId = Annotated[bytes, Meta(min_length=SESSION_SIZE, max_length=SESSION_SIZE)]
+PairId = Annotated[bytes, Meta(min_length=PAIR_SIZE, max_length=PAIR_SIZE)]
+Piece = Annotated[bytes, Meta(max_length=MAX_PIECE)]
 MemberId = Annotated[bytes, Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
 KeyId = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
 Key = Annotated[bytes, Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
 PostId = Annotated[bytes, Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
+Roster = Annotated[list[MemberId], Meta(min_length=2, max_length=MAX_ROSTER)]
 Modulus = Annotated[bytes, Meta(min_length=MODULUS_SIZE, max_length=MODULUS_SIZE)]
 Sealed = Annotated[bytes, Meta(min_length=PADDING + TAG_SIZE, max_length=MAX_SEALED)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Code = Annotated[str, Meta(pattern=CODE_PATTERN)]
+Locator = Annotated[str, Meta(pattern=r"\A[a-z]{3,7}\Z")]
+CurvePoint = Annotated[bytes, Meta(min_length=POINT_SIZE, max_length=POINT_SIZE)]
+Mac = Annotated[bytes, Meta(min_length=MAC_SIZE, max_length=MAC_SIZE)]
 TransferId = Annotated[bytes, Meta(min_length=TRANSFER_SIZE, max_length=TRANSFER_SIZE)]
 RequestId = Annotated[bytes, Meta(min_length=REQUEST_SIZE, max_length=REQUEST_SIZE)]
 TicketBytes = Annotated[bytes, Meta(min_length=TICKET_SIZE, max_length=TICKET_SIZE)]
@@ -110,6 +120,27 @@ class Join(Message, frozen=True, tag="join"):
     name: Name
 
 
+class Claim(Message, frozen=True, tag="claim"):
+    """Instead of Join at first: I have the code of this invitation. The host answers with Challenge, or ends the link.
+
+    Nothing else is said before the host has shown that it has the code too."""
+
+    locator: Locator
+    point: CurvePoint
+
+
+class Ask(Message, frozen=True, tag="ask"):
+    """From one who is in: does your person know the password that mine has set? Answered with Challenge, or not."""
+
+    point: CurvePoint
+
+
+class Prove(Message, frozen=True, tag="prove"):
+    """The answer to Challenge: this side's confirmation, or None where the host's did not fit."""
+
+    confirmation: Mac | None
+
+
 class Post(Message, frozen=True, tag="post"):
     """A sealed content for a conversation; the host answers with Ack, StaleKey or Refused."""
 
@@ -137,6 +168,28 @@ class Fetch(Message, frozen=True, tag="fetch"):
     first: Count
 
 
+class Pass(Message, frozen=True, tag="pass"):
+    """A piece of the pair link with another member, for the host to pass on as it is; empty: the end of it."""
+
+    member: MemberId
+    pair: PairId
+    data: Piece
+
+
+class Gather(Message, frozen=True, tag="gather"):
+    """By its opener: who is in a private conversation from now on, and the id of its key."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    members: Roster
+
+
+class Leave(Message, frozen=True, tag="leave"):
+    """Out of a private conversation; its opener ends it."""
+
+    conversation: ConversationId
+
+
 # --- host to member ------------------------------------------------------------------------------------------------
 
 
@@ -148,6 +201,17 @@ class Welcome(Message, frozen=True, tag="welcome"):
     session: SessionId
     history: bool
     rooms: Annotated[list[RoomInfo], Meta(max_length=MAX_ROOMS)]
+
+
+class Challenge(Message, frozen=True, tag="challenge"):
+    """The host's half of a proof (docs/PROTOCOL.md, "Proof of a shared secret"), answered with Prove."""
+
+    point: CurvePoint
+    confirmation: Mac
+
+
+class Lasting(Message, frozen=True, tag="lasting"):
+    """Behind the welcome of a host that keeps its key from run to run: another one there is worth a warning."""
 
 
 class Present(Message, frozen=True, tag="present"):
@@ -204,6 +268,22 @@ class Left(Message, frozen=True, tag="left"):
     code: Code
 
 
+class Passed(Message, frozen=True, tag="passed"):
+    """Another member's Pass: `member` sent it."""
+
+    member: MemberId
+    pair: PairId
+    data: Piece
+
+
+class Gathered(Message, frozen=True, tag="gathered"):
+    """You are in this private conversation; from here on its posts are under this key. `number`: of its newest post."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    number: Count
+
+
 class Renamed(Message, frozen=True, tag="renamed"):
     member: MemberId
     name: Name
@@ -247,12 +327,36 @@ class LinkFacts(msgspec.Struct, frozen=True):
     fingerprint: bytes
     words: tuple[str, ...]
     address: str
+    exporter: bytes = b""
+    """The secret that proofs on this link are bound to."""
+    by_code: bool = False
+    """The member came with the code of an invitation, and so did the host: the two are verified."""
 
 
-FromMember = Join | Post | GetKey | Nick | Fetch | FileWord | Alive | Bye
+class InMemory(Message, frozen=True):
+    """Base of what the hub and the host's own person say of a member's proof: in memory, never encoded."""
+
+
+class Asked(InMemory, frozen=True, tag="asked"):
+    member: MemberId
+    point: CurvePoint
+
+
+class Answer(InMemory, frozen=True, tag="answer"):
+    member: MemberId
+    point: CurvePoint
+    confirmation: Mac
+
+
+class Proved(InMemory, frozen=True, tag="proved"):
+    member: MemberId
+    confirmation: Mac | None
+
+
+FromMember = Join | Claim | Ask | Prove | Post | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord | Alive | Bye
 FromHost = (
-    Welcome | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice
-    | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+    Welcome | Challenge | Lasting | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed
+    | Notice | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
@@ -273,6 +377,11 @@ def is_join(encoded: bytes) -> bool:
     return encoded.startswith(b"\x92\xa4join")
 
 
+def is_claim(encoded: bytes) -> bool:
+    """Whether an encoded message is a Claim."""
+    return encoded.startswith(b"\x93\xa5claim")
+
+
 def tag_of(message: Message) -> str:
     """The word that stands first in the encoding of a message."""
     return str(type(message).__struct_config__.tag)
@@ -280,15 +389,16 @@ def tag_of(message: Message) -> str:
 
 def decode_from_member(plaintext: bytes) -> list[FromMember]:
     """The messages of a record that a member sent; `BadMessage` names the field that is wrong."""
-    return _decode(_from_member, plaintext)
+    return decode(_from_member, plaintext)
 
 
 def decode_from_host(plaintext: bytes) -> list[FromHost]:
     """The messages of a record that the host sent; `BadMessage` names the field that is wrong."""
-    return _decode(_from_host, plaintext)
+    return decode(_from_host, plaintext)
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> list[_T]:
+def decode(decoder: msgspec.msgpack.Decoder[list[_T]], plaintext: bytes) -> list[_T]:
+    """The messages of a record, of the types that `decoder` knows; `BadMessage` names the field that is wrong."""
     try:
         messages = decoder.decode(plaintext)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

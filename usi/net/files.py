@@ -35,7 +35,9 @@ from usi.core.errors import (
     OfferClosed,
     PeerError,
     ReceiverGone,
+    ReceiverLost,
     SenderGone,
+    TakenBack,
     TooManyTransfers,
     TransferCancelled,
     UnreadableThere,
@@ -57,6 +59,8 @@ _WORDS: dict[str, type[PeerError]] = {
     error.code: error
     for error in (Withdrawn, ChangedThere, UnreadableThere, TooManyTransfers, CancelledThere, Declined)
 }
+_WISHED = TransferCancelled | TakenBack | CancelledThere | Declined | Withdrawn
+"""Ends of a transfer that somebody wanted."""
 _ENDED_KEPT = 100  # transfers that /files still lists
 _LONGEST_PAUSE = 8.0  # seconds between attempts
 _PATIENCE = 60.0  # seconds that a receiver whose connection broke has to fetch the rest
@@ -97,6 +101,7 @@ class _Transfer:
     """`done` when progress was told last."""
     since: float = 0.0
     """When an own thread ended: from then on it is the receiver's turn."""
+    told_busy: bool = False
     broken: bool = False
     """It failed, and nobody wanted that."""
 
@@ -164,8 +169,8 @@ class Files:
     async def do(self, intent: commands.ForFiles) -> None:
         """Carry out an intent; raises `LocalError`."""
         match intent:
-            case commands.Send(line):
-                await self._offer(line)
+            case commands.Send(line, room):
+                await self._offer(line, room)
             case commands.Accept(number):
                 self._accept(self._meant(number, "accept"))
             case commands.Decline(number):
@@ -175,8 +180,8 @@ class Files:
             case commands.Files():
                 self._tell(self._listing())
 
-    async def _offer(self, line: str) -> None:
-        source = await self._on_thread(None, _open_first, line)
+    async def _offer(self, line: str, room: str | None) -> None:
+        source, to = await self._on_thread(None, _open_first, line)
         offered = Offered(
             transfer=random_bytes(wire.TRANSFER_SIZE),
             key=random_bytes(KEY_SIZE),
@@ -185,7 +190,7 @@ class Files:
             files=source.files,
             manifest=source.manifest_size,
         )
-        offer = self._member.offer(offered, source.name, time.time())
+        offer = self._member.offer(offered, source.name, time.time(), room=room, to=to)
         self._own[offered.transfer] = _Own(offer, source)
         self._pump()
         if source.skipped:
@@ -240,25 +245,23 @@ class Files:
         receiving = [t.offer for t in self._transfers.values() if t.direction == "in" and not t.ended]
         offer = offers.find(number) if number is not None else offers.only([*offers.mine, *receiving], "cancel")
         if offer.mine and not offer.closed:
-            self._withdraw(offer)
+            self._withdraw(offer, TakenBack(), Withdrawn)
         elif offer in receiving:
             transfer = self._transfers[offer.offered.transfer, offer.sender]
-            self._stop(transfer, TransferCancelled())
-            self._say(offer.sender, offer.offered.transfer, CancelledThere.code)
+            if self._stop(transfer, TransferCancelled()):
+                self._say(offer.sender, offer.offered.transfer, CancelledThere.code)
         else:
             raise OfferClosed(number=offer.number, name=offer.name)
 
-    def _withdraw(self, offer: Offer) -> None:
-        """Take an own offer back; whoever is fetching it is told."""
+    def _withdraw(self, offer: Offer, why: LocalError, word: type[PeerError]) -> None:
+        """Take an own offer back; whoever is fetching it is told by this word."""
         self._own.pop(offer.offered.transfer, None)
-        for transfer in self._of(offer):
-            self._say(transfer.member, offer.offered.transfer, Withdrawn.code)
-            self._stop(transfer, Withdrawn())
-        self._member.withdraw(offer, time.time())
+        for transfer in self._transfers.values():
+            if transfer.offer is offer and not transfer.ended:
+                self._say(transfer.member, offer.offered.transfer, word.code)
+                self._stop(transfer, why)
+        self._member.withdraw(offer, why, time.time())
         self._pump()
-
-    def _of(self, offer: Offer) -> list[_Transfer]:
-        return [t for t in self._transfers.values() if t.offer is offer and not t.ended]
 
     def _listing(self) -> events.Files:
         rows = []
@@ -382,7 +385,8 @@ class Files:
                 tries = 1 if landing.done > before or busy else tries + 1
                 if tries > self._limits.transfer_tries:
                     raise error if isinstance(error, PeerError) else FileCut from error
-                if busy and transfer.state != "waiting":
+                if busy and not transfer.told_busy:
+                    transfer.told_busy = True
                     self._notice(TooManyTransfers.code, f"{transfer.offer.name}: {TooManyTransfers()}")
                 elif not busy:
                     self._notice("file-reconnecting", _reconnecting(transfer.offer.name, error))
@@ -435,7 +439,7 @@ class Files:
     def _take_wanted(self, wanted: wire.Wanted) -> None:
         own = self._own.get(wanted.transfer)
         profile = self._member.roster.here.get(wanted.member)
-        if own is None or profile is None:
+        if own is None or profile is None or not self._member.may_fetch(own.offer, wanted.member):
             self._say(wanted.member, wanted.transfer, Withdrawn.code)
             return
         if wanted.first >= own.offer.offered.chunks:
@@ -478,11 +482,7 @@ class Files:
         except (OSError, PeerError):
             pass  # the receiver comes again, or its time runs out
         except LocalError as error:
-            changed = isinstance(error, FileChanged)
-            self._fail(transfer, error)
-            self._say(transfer.member, wanted.transfer, (ChangedThere if changed else UnreadableThere).code)
-            self._withdraw(own.offer)
-            raise
+            self._withdraw(own.offer, error, ChangedThere if isinstance(error, FileChanged) else UnreadableThere)
         finally:
             transfer.sock = None
             transfer.since = time.monotonic()
@@ -541,18 +541,19 @@ class Files:
             self._say(transfer.member, transfer.offer.offered.transfer, error.code)
         self._fail(transfer, error)
 
-    def _stop(self, transfer: _Transfer, error: UsiError) -> None:
-        """End a transfer that is under way, for this reason."""
+    def _stop(self, transfer: _Transfer, error: UsiError) -> bool:
+        """End a transfer that is under way, for this reason; False where it is too late for that."""
         if not transfer.all_here:
             self._fail(transfer, error)
             if transfer.task is not None:
                 transfer.task.cancel()
+        return not transfer.all_here
 
     def _fail(self, transfer: _Transfer, error: UsiError) -> None:
         if transfer.ended:
             return
         transfer.state = "failed"
-        transfer.broken = not isinstance(error, TransferCancelled | CancelledThere | Declined | Withdrawn)
+        transfer.broken = not isinstance(error, _WISHED)
         kept = transfer.progress.done if transfer.direction == "in" else 0
         self._tell(
             events.FileFailed(
@@ -605,7 +606,7 @@ class Files:
         for transfer in under_way:
             idle = transfer.direction == "out" and transfer.task is not None and transfer.task.done()
             if idle and now - transfer.since > _PATIENCE:
-                self._fail(transfer, FileCut())
+                self._fail(transfer, ReceiverLost())
             elif transfer.state == "running" and transfer.progress.done != transfer.told:
                 transfer.told = transfer.progress.done
                 self._tell(_progress(transfer))
@@ -642,13 +643,13 @@ class Files:
             raise
 
 
-def _open_first(line: str) -> Source:
-    """What a line means: the first reading of it that is there."""
-    for text in paths.readings(line):
-        path = Path(text).expanduser()
-        with suppress(OSError, ValueError, RuntimeError):
+def _open_first(line: str) -> tuple[Source, str | None]:
+    """What a line means, and for whom it is: the first reading of it that is there."""
+    for text, name in paths.with_name(line):
+        with suppress(OSError, ValueError, RuntimeError):  # the last where nobody has the home that ~NAME asks for
+            path = Path(text).expanduser()
             if path.lstat():
-                return Source.open(path)
+                return Source.open(path), name
     raise NoSuchFile(path=line)
 
 

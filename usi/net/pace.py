@@ -10,15 +10,18 @@ from usi.config import Limits
 from usi.core import wire
 
 _LONGEST_DEBT = 10.0  # seconds that a sender of nothing but signs of life is kept waiting at the most
-_UNIT = 2_048  # bytes of a post that count as one message
+_UNIT = 2_048  # bytes of a post, or of a piece of a pair link, that count as one message
 _FETCH = 10.0  # messages for which a Fetch counts: it makes another member open a connection
 
 
 def cost(message: wire.Message) -> float:
-    """What a message takes from its sender's allowance: 1, and more for a long post or a Fetch."""
-    if isinstance(message, wire.Post):
-        return max(1.0, len(message.sealed) / _UNIT)
-    return _FETCH if isinstance(message, wire.Fetch) else 1.0
+    """What a message takes from its sender's allowance: 1, and more for a long one that goes on to others."""
+    match message:
+        case wire.Post(sealed=carried) | wire.Pass(data=carried):
+            return max(1.0, len(carried) / _UNIT)
+        case wire.Fetch():
+            return _FETCH
+    return 1.0
 
 
 class PacedInbox:

@@ -30,7 +30,6 @@ _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _HAS_DIR_FD = bool(NOFOLLOW and _DIRECTORY) and {os.open, os.mkdir, os.stat, os.unlink, os.rename, os.link} <= (
     os.supports_dir_fd
 )
-_HAS_FCHMOD = hasattr(os, "fchmod")
 _LINK_TAGS = (0xA000000C, 0xA0000003)  # a symbolic link and a junction of Windows
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _LOCK_AT = 2**30  # locking is by range on Windows, where a locked range cannot be read: one beyond the end
@@ -115,7 +114,7 @@ class Folder:
         """A new file, 0600 whatever the umask is, open for reading and writing; FileExistsError where anything has its
         name."""
         fd = self._open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        if _HAS_FCHMOD:
+        if sys.platform != "win32":
             os.fchmod(fd, PRIVATE_FILE)
         return fd
 
@@ -160,7 +159,7 @@ class Folder:
         where, wanted = source._where(name), self._where(new)
         at = {"src_dir_fd": source._fd, "dst_dir_fd": self._fd}
         seen = source.stat(name)
-        if sys.platform == "win32":
+        if os.name == "nt":  # whose rename replaces nothing
             os.rename(where, wanted)
             return
         if seen is not None and stat.S_ISDIR(seen.st_mode):

@@ -76,7 +76,7 @@ def places(manifest: bytes, offered: Offered) -> list[Place]:
     """
     try:
         entries = _decoder.decode(manifest)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadManifest from error
     folders: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}  # as listed: as written
     names: dict[tuple[str, ...], Names] = {(): Names()}  # by folder, as listed

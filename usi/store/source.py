@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate, islice
@@ -217,7 +218,7 @@ def _open(file: _File) -> int:
     except FileChanged:
         os.close(fd)
         raise
-    if hasattr(os, "posix_fadvise"):
+    if sys.platform == "linux":
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
     return fd
 

@@ -18,7 +18,6 @@ from usi.core.crypto import PrivateKey
 from usi.core.language import tr
 from usi.net.peer import Memory, Peer
 from usi.ui.i18n import mark
-from usi.ui.plain import say_error
 
 ADA, BLAISE = "Ada", "Blaise"
 Role = Literal["host", "member", "person"]
@@ -42,11 +41,11 @@ def run(name: str | None = None) -> int:
 
 
 async def _run(company: Company) -> int:
-    from usi.ui.tui.app import UsiApp  # noqa: PLC0415 (the rest of this module needs no screen)
+    from usi.ui.tui.app import UsiApp, outcome  # noqa: PLC0415 (the rest of this module needs no screen)
 
     app = UsiApp(company.settings, make_peer=company.person, on_terminal=True)
     if _SHOWS_INSPECTOR <= shutil.get_terminal_size().lines < _HAS_ROOM_FOR_IT:
-        app.chat.add_class("-fold-tracing")  # what is said needs the room; the tour comes to F4
+        app.chat.add_class("-hide-tracing")  # what is said needs the room; the tour comes to F4
     playing = asyncio.create_task(company.play())
     try:
         await app.run_async()
@@ -54,10 +53,7 @@ async def _run(company: Company) -> int:
         playing.cancel()
         with suppress(asyncio.CancelledError):
             await playing
-    if app.failure is not None:
-        say_error(app.failure)
-        return app.failure.exit_status
-    return app.return_code or 0
+    return outcome(app)
 
 
 class Company:

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import RawIOBase
 from typing import TYPE_CHECKING, TextIO, cast
@@ -26,12 +26,13 @@ from usi.config import Settings
 from usi.core import commands, text
 from usi.core import events as ev
 from usi.core.crypto import grouped
-from usi.core.errors import UsiError
+from usi.core.errors import LocalError, UsiError
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
-from usi.ui import amounts
+from usi.ui import amounts, trust
 from usi.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class _Plain:
         async for event in peer.events():
             if self._notifier is not None:
                 self._notifier.consider(event, focused=False, now=time.monotonic())
-            if isinstance(event, ev.Message):
+            if isinstance(event, ev.Chosen):
                 self._room = event.room
             if isinstance(event, ev.FileProgress) and not self._is_time_for(event):
                 continue
@@ -147,17 +148,27 @@ class _Plain:
         """Do what each line asks for, until the input ends."""
         reader = _Reader(_raw(sys.stdin))
         while (line := await reader.line()) is not None:
-            if line.strip() and await peer.enter(line) and commands.parse(line) == commands.Mute():
+            if not line.strip():
+                continue
+            done, said = await peer.enter(line), _parsed(line)
+            if done and said == commands.Mute():
                 await writer.write(str(self._render(self._mute())))
+            elif isinstance(said, commands.Password) and (done or not sys.stdin.isatty()):
+                # Who pipes lines does not see a refusal, and the next one is a password all the same: never say it.
+                with unseen(sys.stdin):
+                    secret = await reader.line()
+                await peer.give((done and secret) or "")
+                if secret is None:
+                    return
 
     def _mute(self) -> ev.Notice:
         """Notifications of the room off, or on again."""
         if self._notifier is None:
             said = tr("There are no notifications to mute: -n turns them on.")
         elif self._notifier.mute(self._room):
-            said = tr("Notifications of #{room} are off; /mute turns them on again.", room=self._room)
+            said = tr("Notifications of {room} are off; /mute turns them on again.", room=title_of(self._room))
         else:
-            said = tr("Notifications of #{room} are on again.", room=self._room)
+            said = tr("Notifications of {room} are on again.", room=title_of(self._room))
         return ev.Notice(time=datetime.now(UTC), code="mute", text=said)
 
 
@@ -175,6 +186,9 @@ def to_json(event: ev.Event) -> str:
     return text.HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], line)
 
 
+_COMPARE = mark("Compare them with the host's /users by another way, such as a telephone call.")
+
+
 def to_plain(event: ev.Event) -> str | None:
     """An event as a line for a person, or None where there is nothing to say."""
     match event:
@@ -190,8 +204,8 @@ def to_plain(event: ev.Event) -> str | None:
                     tr("Connected to {host} port {port} as {name}", host=event.host, port=event.port, name=event.name),
                     f"{event.cipher}, {event.key_exchange}",
                     *_proof(event.fingerprint, event.words),
-                    tr("Compare them with the host's /users by another way, such as a telephone call."),
                 ]
+                + ([] if event.verified else [tr(_COMPARE)])
             )
         case ev.FileOffer():
             return _told([_offer(event)])
@@ -217,10 +231,21 @@ def to_plain(event: ev.Event) -> str | None:
             return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
         case ev.Users():
             return _told(_users(event))
+        case ev.Invitation():
+            return _told(trust.invitation(event))
+        case ev.Password():
+            return _told([trust.password(event)])
         case ev.Verification():
             return _told(_verification(event))
         case ev.Info():
             return _told(_info(event))
+        case ev.Conversation():
+            return _told([event.text])
+        case ev.Chosen():
+            if event.private:
+                back = tr("/private alone goes back to the host's room.")
+                return _told([tr("What you type goes to {room}.", room=title_of(event.room)), back])
+            return _told([tr("What you type goes to {room}.", room=title_of(event.room))])
         case ev.Failed():
             said = _inline(event.message)
             return "! " + tr("Not delivered: {reason} Your text was: {text}", reason=event.text, text=said)
@@ -288,13 +313,13 @@ def _message(event: ev.Message) -> str | None:
         alarms.append(tr("signs as {name}", name=_inline(event.signed_as)))
     said = text.visible(event.text).replace("\n", "\n        ")
     who = f"* {event.from_}" if event.kind == "me" else f"{event.from_}:"
+    if event.private:
+        who = f"[{tr('private')} {event.room}] {who}"  # no name has brackets, so nobody can imitate it
     return f"[{clock}] {who}{''.join(f' [{alarm}]' for alarm in alarms)} {said}"
 
 
 def _offer(event: ev.FileOffer) -> str:
-    number, name, size = event.transfer, _inline(event.name), amounts.size(event.size)
-    if event.files is not None:
-        size = tr("folder of {count} files, {size}", count=event.files, size=size)
+    number, name, size = event.transfer, _inline(event.name), amounts.content(event.size, event.files)
     if event.mine:
         return tr("You offer {name} ({size}) as number {number}; /cancel {number} takes it back.",
                   name=name, size=size, number=number)  # fmt: skip
@@ -374,7 +399,10 @@ def _users(event: ev.Users) -> list[str]:
 
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
-        return [tr("{name} is verified.", name=event.name)]
+        return [trust.verified(event)]
+    if event.state == "differs" and event.pair:
+        return [tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
+                   "could have been reading.", name=event.name)]  # fmt: skip
     if event.state == "differs":
         return [tr("{name} is not who you think: the connection is ended.", name=event.name)]
     return [
@@ -503,6 +531,35 @@ def split_lines(chunks: Iterable[bytes | None]) -> Iterator[str]:
                 line, skipping = b"", True
     if line and not skipping:
         yield line.decode("utf-8", "replace")
+
+
+def _parsed(line: str) -> commands.Intent | None:
+    """What a line asks for; None where that is nothing possible, which was told already."""
+    with suppress(LocalError):
+        return commands.parse(line)
+    return None
+
+
+@contextmanager
+def unseen(stream: TextIO) -> Iterator[None]:
+    """Let a terminal not show what is typed, for the time of this block; elsewhere it changes nothing."""
+    try:
+        import termios
+    except ImportError:  # Windows shows it: its console has no such switch for lines
+        yield
+        return
+    try:
+        number = stream.fileno()
+        before = termios.tcgetattr(number)
+    except (OSError, ValueError, termios.error):
+        yield
+        return
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, name: str, callback: Callable[[], None]) -> None:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from usi.core import events as ev
+from usi.core.trace import Detail, Secret
 from usi.ui.tui import inspection as model
-from usi.ui.tui.inspection import Inspection, label_of, sheet
+from usi.ui.tui.inspection import Inspection, Part, label_of, sheet
 
 NOW = datetime(2030, 5, 17, 9, 41, tzinfo=UTC)
 
 
 def trace(step: str = "record", direction: str = "out", link: str = "host:1", **detail: object) -> ev.TraceEvent:
-    return ev.TraceEvent(time=NOW, step=step, direction=direction, detail=detail, link=link)
+    return ev.TraceEvent(time=NOW, step=step, direction=direction, detail=Detail(detail), link=link)
 
 
 def exchange(link: str = "host:1", *, hosting: bool = False) -> list[ev.TraceEvent]:
@@ -21,7 +22,7 @@ def exchange(link: str = "host:1", *, hosting: bool = False) -> list[ev.TraceEve
     return [
         trace("hello", sent, link, preset=False, commitment="ab" * 32),
         trace("offer", got, link, mlkem_public="cd" * 1184),
-        trace("kem", "here", link, shared="<secret, 64 bytes>"),
+        trace("kem", "here", link, shared=Secret(b"\xa5" * 64)),
         trace("answer", sent, link),
         trace("keys", "here", link),
         trace("fingerprint", "here", link, words="a b c d"),
@@ -148,8 +149,8 @@ def test_a_sheet_tells_what_why_and_against_what() -> None:
         "Protects against",
         "Values",
     ]
-    assert ("value", "no", "") in parts
-    assert ("name", "commitment, 32 bytes", "") in parts
+    assert Part("value", "no") in parts
+    assert Part("name", "commitment, 32 bytes") in parts
     assert label_of(exchange()[0]) == "Hello · 38 bytes"
 
 
@@ -161,7 +162,7 @@ def test_a_record_shows_its_values_first() -> None:
         "Why",
         "Protects against",
     ]
-    assert ("pair", "Hello", "9f9f9f9f 9f") in parts
+    assert Part("pair", "Hello", "9f9f9f9f 9f") in parts
 
 
 def test_long_values_are_cut_until_asked_for() -> None:
@@ -219,6 +220,37 @@ def test_saved_as_text() -> None:
     ):
         assert wanted in text
     assert max(map(len, text.split("\n"))) <= 100
+
+
+def test_secrets_are_shown_and_saved_only_when_asked_for() -> None:
+    inspection = Inspection()
+    told: list[object] = []
+    inspection.watchers.append(told.append)
+    inspection.add([*exchange(), trace("keys", "here", key=Secret(b"\x3c" * 32))])
+    kem, keys = (inspection.exchanges[0].steps[step] for step in ("kem", "keys"))
+    digits, other = "a5" * 64, "3c" * 32
+
+    def seen() -> str:
+        parts = [part.text for step in (kem, keys) for part in sheet(step, revealed=inspection.revealed)]
+        return "".join([*parts, model.as_text(inspection, NOW), model.as_json(inspection, NOW)]).replace(" ", "")
+
+    assert digits not in seen()
+    assert "secret,64bytes,masked" in seen()
+    inspection.wants(text="a5a5")
+    assert not inspection.shown(), "nobody can search for a secret"
+    told.clear()
+    inspection.reveal(kem.secrets.values())
+    assert told == [[]]
+    assert seen().count(digits) == 2, "on the screen and in JSON; a page breaks its lines"
+    assert digits[:64] in seen()
+    assert other not in seen()
+    assert "except those" in model.as_json(inspection, NOW)
+    inspection.reveal(kem.secrets.values())
+    assert digits not in seen()
+    inspection.reveal(kem.secrets.values())
+    for number in range(model.MOST_EXCHANGES):
+        inspection.add([trace("hello", link=f"link {number}")])
+    assert not inspection.revealed, "what is forgotten is not kept here either"
 
 
 def test_saved_as_json() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from usi.config import Settings
 from usi.core import events as ev
-from usi.ui.tui.model import Situation
+from usi.ui.tui.model import Situation, Talk
 
 
 def situation(*happened: ev.Event, hosting: bool = False, **settings: object) -> Situation:
@@ -106,6 +106,46 @@ def test_rooms_and_what_was_not_seen_in_them(cast: SimpleNamespace) -> None:
     made.seen("general", 3)
     made.seen("unknown", 3)
     assert made.unread == {"general": 3, "staff": 0}
+
+
+def test_from_one_conversation_to_another(cast: SimpleNamespace) -> None:
+    made = situation(msgspec.structs.replace(cast.CONNECTED, rooms=["general", "staff", "attic"]), cast.THERE)
+    assert [made.neighbour(step) for step in (1, -1)] == ["staff", "attic"]
+    assert made.neighbour(1, unread=True) is None
+    made.apply(cast.talk("bob"))
+    made.apply(cast.said("psst", name="bob", room="bob", private=True))
+    assert (set(made.talks), made.unread["bob"]) == ({"bob"}, 1)
+    assert made.neighbour(-1) == made.neighbour(1, unread=True) == "bob"
+    made.open("bob")
+    assert (made.status.room, made.status.talk) == ("bob", Talk(("bob",), 0, "open", False))
+    made.apply(cast.said("psst", room="bob", private=True))
+    assert made.unread["bob"] == 1, "the screen says what of the open one was seen"
+    made.apply(cast.said("hello", room="staff"))
+    made.seen("bob")
+    assert made.neighbour(1, unread=True) == "staff"
+    made.open("staff")
+    assert (made.status.talk, made.neighbour(1)) == (None, "attic")
+
+
+def test_conversations_outlive_a_connection(cast: SimpleNamespace) -> None:
+    there = msgspec.structs.replace(cast.CONNECTED, rooms=["general", "staff"])
+    psst = cast.said("psst", name="bob", room="bob", private=True)
+    made = situation(there, cast.THERE, cast.talk("bob", verified=True), psst)
+    assert made.talk("bob") == Talk(("bob",), 1, "verified", False)
+    made.muted.add("staff")
+    made.open("staff")
+    again = made.again(Settings(hosting=False, name="x", address="example.net"))
+    assert (again.status.phase, again.status.room, again.members) == ("connecting", "staff", {})
+    again.apply(msgspec.structs.replace(there, rooms=["general", "attic"]))
+    assert [*again.unread] == ["general", "attic", "staff", "bob"]
+    assert (again.unread["bob"], again.muted) == (1, {"staff"})
+    assert again.talk("bob") == Talk(("bob",), 1, "closed", False), "its keys are gone with the connection"
+    assert again.status.room == "staff"
+
+
+def test_a_single_conversation_has_no_neighbour(cast: SimpleNamespace) -> None:
+    assert situation(cast.CONNECTED).neighbour(1) is None
+    assert situation().neighbour(-1) is None
 
 
 def test_who_was_verified_before_still_is(cast: SimpleNamespace) -> None:

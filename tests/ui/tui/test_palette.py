@@ -9,8 +9,10 @@ import pytest
 from textual.command import CommandPalette
 from textual.widgets import Input, OptionList
 
-from usi.core import commands
+from usi.core import commands, language
+from usi.ui import i18n
 from usi.ui.tui.screens.chat import ChatScreen
+from usi.ui.tui.screens.send import SendDialog
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +81,27 @@ async def test_members_with_hostile_names(open_stage: Open, cast: SimpleNamespac
         await stage.until(lambda: stage.peer.wanted == [commands.Verify(host.name)])
 
 
+async def test_another_conversation(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        await stage.tell(cast.talk("[/oops] bob"), cast.said("psst", room="[/oops] bob", private=True))
+        await search(stage, "go to", "Go to [/oops] bob")
+        await choose(stage)
+        await stage.until(lambda: stage.chat.situation.status.room == "[/oops] bob")
+
+
+async def test_what_can_be_done_about_files(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        hostile = [cast.Told(number, text).offer() for number, text in enumerate(cast.HOSTILE.values(), 2)]
+        await stage.tell(cast.Told(name="report.pdf").offer(), *hostile)
+        await search(stage, "Accept: report", "Accept: report.pdf")
+        await choose(stage)
+        await stage.until(lambda: stage.peer.wanted == [commands.Accept(1)])
+        assert "\x1b" not in stage.app.export_screenshot()
+        await search(stage, "Send a file", "Send a file or folder")
+        await choose(stage)
+        await stage.until(lambda: isinstance(stage.app.screen, SendDialog))
+
+
 async def test_themes(open_stage: Open) -> None:
     async with open_stage() as stage:
         await search(stage, "Theme", "Theme")
@@ -88,6 +111,21 @@ async def test_themes(open_stage: Open) -> None:
         await stage.until(lambda: listed(stage)[:1] == ["nord"])
         await choose(stage)
         await stage.until(lambda: stage.app.theme == "nord")
+
+
+async def test_a_search_that_finds_nothing_is_answered_in_ones_language(open_stage: Open) -> None:
+    i18n.speak("fr")
+    try:
+        async with open_stage() as stage:
+            for opening in (stage.app.action_command_palette, stage.app.choose_theme):
+                stage.app.call_later(opening)
+                await stage.until(lambda: isinstance(stage.app.screen, CommandPalette) and listed(stage))
+                stage.app.screen.query_one(Input).value = "zzzzzz"
+                await stage.until(lambda: listed(stage) == [language.tr("Nothing found")])
+                await stage.pilot.press("escape")
+                await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
+    finally:
+        i18n.speak("en")
 
 
 async def test_only_over_the_conversation(open_stage: Open) -> None:

@@ -20,17 +20,18 @@ if sys.platform == "win32":
     pytest.skip("POSIX terminals only", allow_module_level=True)
 
 import fcntl
+import inspect
 import pty
 import termios
 
 from textual._xterm_parser import XTermParser
-from textual.events import Key
+from textual.events import Key, Paste
 
 from usi.config import Settings
 from usi.core.crypto import PrivateKey
 from usi.core.events import Message
 from usi.net.peer import Peer
-from usi.ui.tui.terminal import Writer
+from usi.ui.tui.terminal import CarefulParser, Writer
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +135,25 @@ def test_alt_enter_is_a_new_line_however_fast_one_types() -> None:
     assert keys == ["a", "ctrl+j", "b", "enter"]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 1_000])
+def test_a_paste_is_one_text_whatever_is_in_it(size: int) -> None:
+    parser = CarefulParser()
+    text = "one \x1b[31mred\r/quit\r\x1b[200~\x1b\x1b[20x \x1b"
+    typed = f"a\x1b[200~{text}\x1b[201~b\x1b[A\x1b[200~two\x1b[201~\r"
+    pieces = [typed[at : at + size] for at in range(0, len(typed), size)]
+    said = [event for piece in pieces for event in parser.feed(piece)]
+    assert [event.text if isinstance(event, Paste) else event.key for event in said] == [
+        "a", text.replace("\x1b", "^["), "b", "up", "two", "enter",
+    ]  # fmt: skip
+
+
+def test_the_program_reads_with_it() -> None:
+    from textual.drivers import linux_driver
+
+    assert linux_driver.XTermParser is CarefulParser
+    assert "parser = XTermParser(" in inspect.getsource(linux_driver.LinuxDriver.run_input_thread)
+
+
 # --- the program on a terminal ----------------------------------------------------------------------------------------
 
 ROOT = Path(__file__).parents[3]
@@ -149,16 +169,29 @@ sys.exit(app.run(Settings(hosting=True, name="host", address="127.0.0.1", port=i
 """
 
 
-class Terminal:
-    """A host on the screen of a terminal of its own."""
+CRASH = """
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from usi import cli
+from usi.ui.tui.{module} import {kind}
+def fail(*args, **more):
+    raise ZeroDivisionError("secret detail")
+{kind}.{method} = fail
+sys.exit(cli.main(["-s", "-b", "127.0.0.1", "-p", "0", *sys.argv[1:]]))
+"""
+"""A program whose screen has a fault."""
 
-    def __init__(self, port: int = 0) -> None:
+
+class Terminal:
+    """A host on the screen of a terminal of its own, or another program."""
+
+    def __init__(self, *arguments: str, program: str = HOST) -> None:
         self.here, there = pty.openpty()
         fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self._there = there
         self.before = termios.tcgetattr(there)
         self.program = subprocess.Popen(
-            [sys.executable, "-c", HOST, str(port)],
+            [sys.executable, "-c", program, *(arguments or ("0",))],
             stdin=there,
             stdout=there,
             stderr=there,
@@ -218,6 +251,30 @@ def test_a_terminal_that_is_closed_ends_the_program(terminal: Terminal) -> None:
     terminal.read(b"hosting on")
     terminal.hang_up()
     assert terminal.program.wait(30) == 0
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("fault", ["widgets.header.HeaderBar.render", "screens.chat.ChatScreen.action_fold"])
+def test_a_mishap_gives_the_terminal_back_and_is_one_sentence(debug: bool, fault: str) -> None:
+    module, kind, method = fault.rsplit(".", 2)
+    program = CRASH.format(module=module, kind=kind, method=method)
+    terminal = Terminal("--lang=en", *(["--debug"] if debug else []), program=program)
+    try:
+        if method == "action_fold":  # while it runs, rather than at the start
+            terminal.read(b"joined yet")
+            os.write(terminal.here, b"\x1bOR")  # F3
+        terminal.read()
+        while select.select([terminal.here], [], [], 0)[0]:
+            terminal.drawn += os.read(terminal.here, 65_536)
+        assert terminal.program.returncode == 1
+        assert terminal.modes() == terminal.before
+        said = terminal.drawn[terminal.drawn.rindex(b"\x1b[?1049l") :].decode()
+        assert ("Traceback" in said) == ("secret detail" in said) == debug
+        if not debug:
+            assert "usi: this should not have happened (ZeroDivisionError); --debug shows more." in said
+            assert said.count("\n") <= 2
+    finally:
+        terminal.close()
 
 
 async def test_a_terminal_that_stalls_holds_nobody_up(terminal: Terminal, keys: dict[str, PrivateKey]) -> None:

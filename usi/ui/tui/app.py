@@ -8,20 +8,23 @@ import sys
 import time
 import webbrowser
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual import events, on, work
 from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.notifications import SeverityLevel
-from textual.worker import Worker
+from textual.worker import Worker, WorkerFailed
 
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import Distrusted, UsiError
+from usi.core.errors import ChangedKey, Distrusted, UsiError
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.net.peer import Peer
+from usi.ui import trust
 from usi.ui.i18n import mark
 from usi.ui.notify import Attention, Notifier
 from usi.ui.plain import say_error
@@ -31,24 +34,36 @@ from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.screens.help import HelpDialog, keys_of
 from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
+from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog, toast_of
 from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
+from usi.ui.tui.sweeping import Sweeper
+from usi.ui.tui.transfers import Deal
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.members import Members
 
 _FRAME = 1 / 60  # seconds for which events are gathered, so that a burst is shown at once
 _MOST = 500  # events in one go; the peer holds back what is more, and keys are heard in between
 _RIPENING = 2.0  # seconds between two looks at notifications that had to wait
+_QUIET = 3.0  # seconds without a key after which a stop of a fifth of a second bothers nobody
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def run(settings: Settings) -> int:
-    """Host or join on a screen; returns the exit status."""
+    """Host or join on a screen; returns the exit status. Raises what should not have happened."""
     app = UsiApp(settings, on_terminal=True)
-    status = app.run()
+    app.run()
+    return outcome(app)
+
+
+def outcome(app: UsiApp) -> int:
+    """The exit status of an application that has ended, once the terminal is as it was before. Says why it could not
+    host or join; raises what should not have happened."""
+    if app.mishap is not None:
+        raise app.mishap
     if app.failure is not None:
         say_error(app.failure)
         return app.failure.exit_status
-    return app.return_code or 0 if status is None else status
+    return app.return_code or 0 if app.return_value is None else app.return_value
 
 
 def _driver() -> type[Driver] | None:
@@ -104,8 +119,10 @@ class UsiApp(App[int]):
         self._on_terminal = on_terminal
         self.failure: UsiError | None = None
         """Why the last attempt to host or join failed."""
+        self.mishap: BaseException | None = None
+        """What ended the program and should not have happened."""
         self._settings = settings
-        self._make_peer = make_peer or (lambda: Peer(settings))
+        self._make_peer = make_peer or (lambda: Peer(self._settings))
         self._peer = peer or self._make_peer()
         self.chat = ChatScreen(settings, self._peer)
         self._waiting: list[ev.Event] = []
@@ -120,6 +137,9 @@ class UsiApp(App[int]):
         self._connecting: ConnectDialog | None = None
         self._verified: set[str] = set()
         """Members whose fingerprint was compared, by id."""
+        self._sweeper = Sweeper()
+        self._typed = 0.0
+        """When the person last did something, on the monotonic clock."""
         self._attention = Attention(time.monotonic())
         self._notifier: Notifier | None = None
         if settings.notifications:
@@ -136,6 +156,9 @@ class UsiApp(App[int]):
         if self._notifier is not None:
             self.set_interval(_RIPENING, self._ripen)
         self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        self._sweeper.stop()
 
     # --- one peer after another ---
 
@@ -177,6 +200,7 @@ class UsiApp(App[int]):
             if self._notifier is not None:
                 self._notifier.consider(event, focused=focused, now=now)
             self._take_note(event)
+        self._sweeper.passed(len(happened), quiet=now - self._typed > _QUIET)
 
     def _take_note(self, event: ev.Event) -> None:
         match event:
@@ -190,6 +214,13 @@ class UsiApp(App[int]):
                 self._close_verify(event.member, tr("{name} left.", name=inline(event.name)))
             case ev.Verification():
                 self._show_verification(event)
+            case ev.Invitation(state="open"):
+                _ = self.push_screen(InvitationDialog(event))
+            case ev.Password(state="wanted"):
+                dialog = PasswordDialog(event.name, answering=self._settings.hosting)
+                _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
+            case ev.Invitation() | ev.Password(state="asked" | "differs"):
+                self.say(*toast_of(event))
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
             case _:
@@ -199,6 +230,20 @@ class UsiApp(App[int]):
         """Hosting or joining did not work."""
         self.failure = error
         self._show_connecting().fail(str(error))
+        if isinstance(error, ChangedKey):
+            place = str(error.fields.get("place", ""))
+            _ = self.push_screen(ChangedKeyDialog(place, error.key), lambda answer: self._decide(error, answer))
+
+    def _decide(self, error: ChangedKey, answer: str | None) -> None:
+        """Join the host that has another key, if the person accepts it."""
+        if answer == "accept":
+            self._settings = replace(self._settings, accepted=error.key)
+            self.action_rejoin()
+
+    @on(InvitationDialog.Copied)
+    def _copy(self, message: InvitationDialog.Copied) -> None:
+        self.copy_to_clipboard(message.text)
+        self.say(tr("Copied. Not every terminal passes it on; the text can also be marked with the mouse."))
 
     def _end(self, event: ev.Disconnected) -> None:
         """The conversation is over without the person's doing; it stays to be read."""
@@ -261,13 +306,20 @@ class UsiApp(App[int]):
 
     def action_verify(self) -> None:
         """Compare with a member: with the only one there is, or with one to be chosen."""
-        others = self.others()
+        others = self._partners() or self.others()
         if not others:
             self.say(tr("Nobody has joined yet, so there is nobody to compare with."), "warning")
         elif len(others) == 1:
             self.verify(others[0].member)
         else:
             _ = self.push_screen(Chooser(others), self._chosen_to_verify)
+
+    def _partners(self) -> list[ev.Member]:
+        """The others in the private conversation on the screen."""
+        situation = self.chat.situation
+        talk = situation.talks.get(situation.status.room)
+        ids = {partner.member for partner in talk.members if not partner.me} if talk is not None else set()
+        return [member for member in situation.seated() if member.member in ids]
 
     def _chosen_to_verify(self, member: str | None) -> None:
         if member is not None:
@@ -285,10 +337,13 @@ class UsiApp(App[int]):
         before = event.member in self._verified
         if event.state == "differs":
             self._verified.discard(event.member)
-            self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
-        elif event.state == "verified" and not before:
+            if event.pair:
+                self.say(tr("{name} is not who you think: the private connection is ended.", name=name), "error")
+            else:
+                self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
+        elif event.state == "verified" and (not before or event.by != "comparison"):
             self._verified.add(event.member)
-            self.say(tr("{name} is verified.", name=name))
+            self.say(trust.verified(event))
         elif not any(isinstance(screen, VerifyDialog) for screen in self.screen_stack):
             dialog = VerifyDialog(event, self._settings.hosting)
             _ = self.push_screen(dialog, lambda answer: self._answered(event, answer))
@@ -321,6 +376,10 @@ class UsiApp(App[int]):
 
     def _do(self, deed: Deed | None, member: ev.Member) -> None:
         match deed:
+            case "talk":
+                self.chat.ask(commands.Private((member.name,)))
+            case "block":
+                self.chat.ask(commands.Block(member.name))
             case "verify":
                 self.verify(member.member)
             case "mention":
@@ -340,6 +399,28 @@ class UsiApp(App[int]):
     def action_command_palette(self) -> None:
         if self.screen is self.chat:
             _ = self.push_screen(palette.palette())
+
+    def conversations(self) -> list[str]:
+        """Those that are not on the screen."""
+        situation = self.chat.situation
+        return [room for room in situation.unread if room != situation.status.room]
+
+    def go_to(self, room: str) -> None:
+        """Show another conversation."""
+        self.chat.go_to(room)
+
+    def choose_file(self) -> None:
+        """Choose a file and offer it to the conversation on the screen."""
+        if self.chat.situation.status.phase == "open":
+            self.chat.action_file()
+
+    def deals(self) -> list[Deal]:
+        """The offers that something can be done about."""
+        return self.chat.deals.open
+
+    def deal_with(self, number: int, deed: str) -> None:
+        """Do this about an offer."""
+        self.chat.do(number, deed)
 
     def choose_theme(self) -> None:
         _ = self.push_screen(palette.themes())
@@ -384,7 +465,8 @@ class UsiApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
-            self._attention.typed(time.monotonic())
+            self._typed = time.monotonic()
+            self._attention.typed(self._typed)
         await super().on_event(event)
 
     def on_app_focus(self) -> None:
@@ -403,13 +485,16 @@ class UsiApp(App[int]):
 
     @on(ChatScreen.Muted)
     def _mute(self, message: ChatScreen.Muted) -> None:
-        room = inline(message.room)
+        room = inline(title_of(message.room))
         if self._notifier is None:
             self.say(tr("There are no notifications to turn off: start with -n to have them."), "warning")
-        elif self._notifier.mute(message.room):
-            self.say(tr("No more notifications of #{room}.", room=room))
+            return
+        muted = self._notifier.mute(message.room)
+        self.chat.mute(message.room, muted)
+        if muted:
+            self.say(tr("No more notifications of {room}.", room=room))
         else:
-            self.say(tr("Notifications of #{room} again.", room=room))
+            self.say(tr("Notifications of {room} again.", room=room))
 
     # --- leaving ---
 
@@ -428,6 +513,15 @@ class UsiApp(App[int]):
     async def _leave(self) -> None:
         await self._peer.close()
         self.exit(self._peer.exit_status)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """On a terminal, end without the long report that Textual prints: whoever called `run` gets the exception."""
+        if not self._on_terminal:
+            super()._handle_exception(error)
+            return
+        self._return_code = 1
+        self.mishap = self.mishap or (error.error if isinstance(error, WorkerFailed) else error)
+        self._close_messages_no_wait()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """What the inspector knows: key exchanges by link, and the newest records; what of it is shown, and how it is saved.
 
-Pure: trace events go in; rows to show and texts to save come out. Secrets are masked where a trace is made, so neither
-the screen nor a saved file can hold one.
+Pure: trace events go in; rows to show and texts to save come out. Secrets are masked where a trace is made; the screen
+and a saved file hold those alone that the person asked to see.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from textwrap import wrap as broken
@@ -19,8 +19,9 @@ import msgspec
 
 from usi.core import events as ev
 from usi.core import explain
-from usi.core.language import tr
+from usi.core.language import counted, tr
 from usi.core.session import ANSWER_SIZE, HELLO_SIZE, OFFER_SIZE
+from usi.core.trace import Plain, Secret
 from usi.ui.tui.entries import inline, shown
 
 Kind = Literal["all", "records", "content"]
@@ -44,8 +45,6 @@ _WORDED = frozenset({"plaintext", "words", "messages"})  # values that are texts
 _FEW = 96  # hexadecimal digits of a value that are shown until its whole is asked for
 _PAGE = 100  # columns of a saved text
 
-Value = str | int | float | bool | None
-
 
 class Part(NamedTuple):
     """A paragraph about a step: what it is, its text, and what stands beside it."""
@@ -53,6 +52,8 @@ class Part(NamedTuple):
     role: Literal["text", "label", "name", "value", "cipher", "quiet", "pair"]
     text: str
     beside: str = ""
+    secret: str = ""
+    """The name of the secret that this is, masked or not, where it can be shown and masked."""
 
 
 @dataclass
@@ -123,6 +124,8 @@ class Inspection:
         self.mode: Mode = "exchange"
         self.unseen = 0
         """Records that came while it was paused."""
+        self.revealed: set[Secret] = set()
+        """The secrets that the person asked to see."""
         self.watchers: list[Watcher] = []
         self._characters = 0
         self._held: tuple[ev.TraceEvent, ...] | None = None
@@ -174,11 +177,21 @@ class Inspection:
         self._held = () if self.paused else None
         self._tell(None)
 
+    def reveal(self, secrets: Collection[Secret]) -> None:
+        """Show these secrets, or mask them again if all are shown."""
+        if self.revealed.issuperset(secrets):
+            self.revealed.difference_update(secrets)
+        else:
+            self.revealed.update(secrets)
+        self._tell([])
+
     def _exchange(self, event: ev.TraceEvent) -> None:
         exchange = next((each for each in reversed(self.exchanges) if each.link == event.link), None)
         if exchange is None or event.step == "hello":  # the same address again
             exchange = Exchange(event.link)
             self.exchanges.append(exchange)
+            for old in self.exchanges[:-MOST_EXCHANGES]:
+                self.revealed.difference_update(*(step.secrets.values() for step in old.steps.values()))
             del self.exchanges[:-MOST_EXCHANGES]
         exchange.steps[event.step] = event
 
@@ -194,7 +207,7 @@ def label_of(event: ev.TraceEvent) -> str:
     """A step of a key exchange on one line."""
     title = inline(explain.step(event.step).title)
     size = _SIZES.get(event.step)
-    return title if size is None else tr("{title} · {size:,} bytes", title=title, size=size)
+    return title if size is None else tr("{title} · {size} bytes", title=title, size=counted(size))
 
 
 def short(digits: str) -> str:
@@ -208,9 +221,10 @@ def value_of(event: ev.TraceEvent, name: str) -> str:
     return "" if value is None else inline(str(value))
 
 
-def sheet(event: ev.TraceEvent, *, whole: bool = False) -> list[Part]:
-    """All that there is to say about a step, its values included; long ones in full only if wanted `whole`."""
-    values = _values(event, whole)
+def sheet(event: ev.TraceEvent, *, whole: bool = False, revealed: Collection[Secret] = ()) -> list[Part]:
+    """All that there is to say about a step, its values included; long ones in full only if wanted `whole`, secrets
+    only if `revealed`."""
+    values = _values(event, whole, revealed)
     words = _words(explain.step(event.step))
     return (
         words + values if event.step in STEPS else values + words
@@ -227,7 +241,7 @@ def _words(explained: explain.Explanation) -> list[Part]:
     return [part for label, text in said if text for part in (Part("label", label), Part("text", text))]
 
 
-def _values(event: ev.TraceEvent, whole: bool) -> list[Part]:
+def _values(event: ev.TraceEvent, whole: bool, revealed: Collection[Secret]) -> list[Part]:
     """The values of a step, each with its meaning."""
     parts: list[Part] = [Part("label", tr("Values"))] if event.detail else []
     if "plaintext" in event.detail and "ciphertext" in event.detail:
@@ -237,24 +251,25 @@ def _values(event: ev.TraceEvent, whole: bool) -> list[Part]:
         parts += (Part("quiet", explain.value(event.step, name)) for name in ("plaintext", "ciphertext"))
     for name, value in event.detail.items():
         if "ciphertext" not in event.detail or name not in ("plaintext", "ciphertext"):
-            parts += _about(event, name, value, whole)
+            parts += _about(event, name, value, whole, revealed)
     return parts
 
 
-def _about(event: ev.TraceEvent, name: str, value: Value, whole: bool) -> list[Part]:
+def _about(event: ev.TraceEvent, name: str, value: Plain, whole: bool, revealed: Collection[Secret]) -> list[Part]:
     """A value with its name and meaning."""
     text = shown(str(value))
     parts = [Part("name", inline(name))]
     if name in _WORDED:
         parts.append(Part("value", _cut(text, whole)))
-    elif secret := _SECRET.match(text):
-        said = tr(
-            "secret, {count} bytes. Secrets are masked where they arise; the inspector never gets them.",
-            count=secret[1],
-        )
-        parts.append(Part("value", f"••••  {said}"))
+    elif (secret := event.secrets.get(name)) is not None and secret in revealed:
+        digits = secret.reveal().hex()
+        parts[0] = Part("name", tr("{name}, secret, {size} bytes", name=inline(name), size=counted(len(digits) // 2)))
+        parts.append(Part("cipher", _grouped(digits, whole=True), secret=name))
+    elif masked := _SECRET.match(text):
+        said = tr("secret, {count} bytes, masked", count=masked[1])
+        parts.append(Part("value", f"••••  {said}", secret=name if secret is not None else ""))
     elif _HEX.match(text):
-        parts[0] = Part("name", tr("{name}, {size:,} bytes", name=inline(name), size=len(text) // 2))
+        parts[0] = Part("name", tr("{name}, {size} bytes", name=inline(name), size=counted(len(text) // 2)))
         parts.append(Part("value", _grouped(text, whole)))
     else:
         parts.append(Part("value", _plain(value) if isinstance(value, bool) else _cut(text, whole)))
@@ -284,8 +299,13 @@ def _grouped(digits: str, whole: bool) -> str:
 # --- saving ----------------------------------------------------------------------------------------------------------
 
 
-def masks_said() -> str:
+def masks_said(inspection: Inspection) -> str:
     """What a saved file says about secrets and texts."""
+    if inspection.revealed:
+        return tr(
+            "Keys and secrets are masked, except those that you had shown when you saved this. What members wrote "
+            "stands here in plain text: keep this file to yourself."
+        )
     return tr("Keys and secrets are masked. What members wrote stands here in plain text: keep this file to yourself.")
 
 
@@ -296,12 +316,13 @@ def as_text(inspection: Inspection, now: datetime) -> str:
         tr("What the cryptography of USI did"),
         f"{now:%Y-%m-%d %H:%M:%S %Z}".rstrip(),
     ]
-    lines += [*broken(masks_said(), _PAGE), ""]
+    lines += [*broken(masks_said(inspection), _PAGE), ""]
     for exchange in inspection.exchanges:
         title = tr("Key exchange of {link}", link=inline(exchange.link))
         lines += [title, "=" * len(title), ""]
         for number, event in enumerate(exchange.in_order(), 1):
-            lines += [f"{number}. {ARROWS.get(event.direction, '?')} {label_of(event)}", *_paragraphs(event), ""]
+            lines += [f"{number}. {ARROWS.get(event.direction, '?')} {label_of(event)}"]
+            lines += [*_paragraphs(event, inspection.revealed), ""]
     title = tr("Records and messages: {count}", count=len(records))
     lines += [title, "=" * len(title), ""]
     if inspection.forgotten:
@@ -315,9 +336,9 @@ def as_text(inspection: Inspection, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _paragraphs(event: ev.TraceEvent) -> list[str]:
+def _paragraphs(event: ev.TraceEvent, revealed: Collection[Secret]) -> list[str]:
     lines: list[str] = []
-    for part in sheet(event, whole=True):
+    for part in sheet(event, whole=True, revealed=revealed):
         indent = " " * (4 if part.role in ("label", "name") else 6)
         for line in (*part.text.split("\n"), *part.beside.split("\n")):
             lines += (indent + piece for piece in broken(line, _PAGE - len(indent)))
@@ -331,10 +352,10 @@ def as_json(inspection: Inspection, now: datetime) -> str:
         {
             "format": "usi inspector 1",
             "saved_at": now.isoformat(),
-            "note": masks_said(),
+            "note": masks_said(inspection),
             "explanations": explained,
             "key_exchanges": [
-                {"link": each.link, "role": each.role, "steps": [msgspec.to_builtins(step) for step in each.in_order()]}
+                {"link": each.link, "role": each.role, "steps": [_saved(step, inspection) for step in each.in_order()]}
                 for each in inspection.exchanges
             ],
             "records": [msgspec.to_builtins(event) for event in inspection.shown()],
@@ -342,3 +363,9 @@ def as_json(inspection: Inspection, now: datetime) -> str:
         },
         indent=1,
     )
+
+
+def _saved(step: ev.TraceEvent, inspection: Inspection) -> object:
+    """A step for JSON, with the secrets that the person asked to see."""
+    shown = {name: secret.reveal().hex() for name, secret in step.secrets.items() if secret in inspection.revealed}
+    return msgspec.to_builtins(msgspec.structs.replace(step, detail={**step.detail, **shown}))

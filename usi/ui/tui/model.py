@@ -16,6 +16,21 @@ Phase = Literal["connecting", "open", "leaving", "ended"]
 FIRST_ROOM = "general"
 
 
+TalkState = Literal["opening", "verified", "open", "closed"]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A private conversation: who else is in, by name, and how many of them were compared."""
+
+    names: tuple[str, ...]
+    verified: int
+    state: TalkState
+    """`verified`: it can be used, and all others were compared. Only then is it certain that nobody else can read."""
+    with_host: bool
+    """The host's own person is in it."""
+
+
 @dataclass(frozen=True)
 class Status:
     """What the header says."""
@@ -25,6 +40,7 @@ class Status:
     place: str
     """Where the host is, or where this host listens."""
     room: str
+    """The conversation on the screen."""
     here: int
     guests: int
     """Members that this side has a link of its own to: all guests for a host, the host for a guest."""
@@ -34,10 +50,12 @@ class Status:
     key_exchange: str
     preset: bool
     """A preset key is mixed into every link."""
+    talk: Talk | None = None
+    """The conversation on the screen, where it is a private one."""
 
 
 class Situation:
-    """The state of the conversation, kept up to date by `apply`."""
+    """The state of the conversations, kept up to date by `apply`."""
 
     def __init__(self, settings: Settings) -> None:
         self.members: dict[str, ev.Member] = {}
@@ -47,7 +65,11 @@ class Situation:
         self.listening: ev.Listening | None = None
         """Where this host listens."""
         self.unread: dict[str, int] = {}
-        """Messages that were not seen, by room, in the order in which the rooms were entered."""
+        """Messages that were not seen, by conversation, in the order in which these were entered."""
+        self.talks: dict[str, ev.Conversation] = {}
+        """The private conversations, as they were told last."""
+        self.muted: set[str] = set()
+        """Which conversations the desktop is not told about."""
         self._status = Status(
             phase="connecting",
             hosting=settings.hosting,
@@ -66,10 +88,48 @@ class Situation:
         others = [m for m in self.members.values() if not m.me and (self._status.hosting or m.host)]
         return replace(
             self._status,
+            talk=self.talk(self._status.room),
             here=len(self.members),
             guests=len(others),
             verified=sum(member.verified for member in others),
         )
+
+    def again(self, settings: Settings) -> Situation:
+        """The beginning of another attempt: the conversations stay, the people and the link do not."""
+        made = Situation(settings)
+        made.unread, made.muted = self.unread, self.muted
+        made.talks = {room: msgspec.structs.replace(talk, state="closed") for room, talk in self.talks.items()}
+        made.open(self._status.room)
+        return made
+
+    def open(self, room: str) -> None:
+        """This conversation is on the screen now."""
+        self._status = replace(self._status, room=room)
+
+    def talk(self, room: str) -> Talk | None:
+        """What there is to know of a private conversation."""
+        told = self.talks.get(room)
+        if told is None:
+            return None
+        others = [partner for partner in told.members if not partner.me]
+        state: TalkState = "verified" if told.verified else "open"
+        if told.state in ("opening", "closed"):
+            state = "opening" if told.state == "opening" else "closed"
+        return Talk(
+            names=tuple(partner.name for partner in others),
+            verified=sum(partner.verified for partner in others),
+            state=state,
+            with_host=any(member.host and member.member == partner.member for partner in others
+                          for member in self.members.values()),
+        )  # fmt: skip
+
+    def neighbour(self, direction: int, *, unread: bool = False) -> str | None:
+        """The next conversation in this direction, from the last on to the first; with `unread`, the next in which
+        something was not seen."""
+        rooms, here = [*self.unread], self._status.room
+        place = rooms.index(here) if here in rooms else 0
+        others = [rooms[(place + direction * step) % len(rooms)] for step in range(1, len(rooms))]
+        return next((room for room in others if self.unread[room] or not unread), None)
 
     def enter(self, phase: Phase) -> None:
         """Go on to a later phase; there is no way back from the end."""
@@ -94,8 +154,13 @@ class Situation:
                     cipher=event.cipher,
                     key_exchange=event.key_exchange,
                 )
-            case ev.Message() if event.room != self._status.room and not (event.mine or event.history):
-                self.unread[event.room] = self.unread.get(event.room, 0) + 1
+            case ev.Message() | ev.FileOffer():
+                old = isinstance(event, ev.Message) and event.history
+                new = event.room != self._status.room and not (event.mine or old)
+                self.unread[event.room] = self.unread.get(event.room, 0) + new
+            case ev.Conversation() if event.state != "asked":
+                self.talks[event.room] = event
+                self.unread.setdefault(event.room, 0)
             case ev.Users():
                 self.members = {member.member: member for member in event.members}
             case ev.MemberJoined():
@@ -115,9 +180,14 @@ class Situation:
                     self.members[event.member] = msgspec.structs.replace(member, name=event.name)
             case ev.Verification():
                 if (member := self.members.get(event.member)) is not None:
-                    verified = event.state == "verified"
-                    self.members[event.member] = msgspec.structs.replace(member, verified=verified)
+                    self.members[event.member] = msgspec.structs.replace(
+                        member,
+                        verified=event.state == "verified",
+                        fingerprint=event.fingerprint,
+                        words=event.words,
+                    )
             case ev.Disconnected():
+                self.talks = {room: msgspec.structs.replace(talk, state="closed") for room, talk in self.talks.items()}
                 self.members.clear()
                 self._status = replace(self._status, phase="ended")
             case _:
@@ -129,9 +199,10 @@ class Situation:
             self.unread[room] = unread
 
     def _enter_rooms(self, rooms: list[str]) -> None:
-        self.unread = {room: self.unread.get(room, 0) for room in rooms or [FIRST_ROOM]}
+        """These come first; conversations from before stay, since what was said in them can still be read."""
+        self.unread = {room: self.unread.get(room, 0) for room in rooms or [FIRST_ROOM]} | self.unread
         if self._status.room not in self.unread:
-            self._status = replace(self._status, room=next(iter(self.unread)))
+            self.open(next(iter(self.unread)))
 
     def seated(self) -> list[ev.Member]:
         """Who is here: the host, oneself, then the others by name."""

@@ -10,11 +10,18 @@ from typing import Protocol, cast
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.theme import ThemeProvider
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 from usi.core import commands
 from usi.core import events as ev
 from usi.core.language import tr
+from usi.ui import amounts
 from usi.ui.tui.entries import inline
+from usi.ui.tui.offers import label_of
+from usi.ui.tui.transfers import Deal, short
+
+_NAME = 40  # cells of a file's name
 
 
 class Performer(Protocol):
@@ -23,6 +30,11 @@ class Performer(Protocol):
     def perform(self, intent: commands.Intent) -> None: ...
     def prefill(self, text: str) -> None: ...
     def verify(self, member: str) -> None: ...
+    def go_to(self, room: str) -> None: ...
+    def conversations(self) -> list[str]: ...
+    def choose_file(self) -> None: ...
+    def deals(self) -> list[Deal]: ...
+    def deal_with(self, number: int, deed: str) -> None: ...
     def choose_theme(self) -> None: ...
     def others(self) -> list[ev.Member]: ...
 
@@ -59,14 +71,29 @@ class Offers(Provider):
                 yield Hit(max(in_text, in_help / 2), shown, found.run, found.text, _plain(found.help))
 
     def offers(self) -> Iterable[_Found]:
-        """The commands of the registry (what takes a text goes to the input to be completed), themes, and the members
-        that there is something to compare with."""
+        """The commands of the registry (what takes a text goes to the input to be completed), themes, the other
+        conversations, and the members that there is something to compare with."""
         performer = self.performer
         yield from map(self._offer, commands.COMMANDS)
+        yield _Found(tr("Send a file or folder"), tr("choose it, and offer it to this conversation"),
+                     performer.choose_file)  # fmt: skip
+        for deal in performer.deals():
+            yield from self._about(deal)
         yield _Found(tr("Theme"), tr("choose other colours, for this run"), performer.choose_theme)
+        for room in performer.conversations():
+            said = tr("Go to {room}", room=inline(room))
+            yield _Found(said, tr("another conversation"), partial(performer.go_to, room))
         for member in performer.others():
             state = tr("verified") if member.verified else tr("not verified")
             yield _Found(tr("Verify {name}", name=inline(member.name)), state, partial(performer.verify, member.member))
+
+    def _about(self, deal: Deal) -> Iterable[_Found]:
+        """What can be done about an offer of a file."""
+        name, whose = short(deal.offer.name, _NAME), tr("you") if deal.offer.mine else inline(deal.offer.from_)
+        for deed in deal.deeds:
+            text = f"{label_of(deed)[:1].upper()}{label_of(deed)[1:]}: {name}"
+            told = f"#{deal.number}, {whose}, {amounts.size(deal.offer.size)}"
+            yield _Found(text, told, partial(self.performer.deal_with, deal.number, deed))
 
     def _offer(self, command: commands.Command) -> _Found:
         performer, spelling = self.performer, command.spelling
@@ -82,12 +109,34 @@ class Offers(Provider):
         return _Found(command.listed, tr(command.summary), run)
 
 
-def palette() -> CommandPalette:
-    return CommandPalette(placeholder=tr("Search for commands and members …"), id="--command-palette")
+class Palette(CommandPalette):
+    """Textual's palette, with its answer to a search that finds nothing in the person's language."""
+
+    DEFAULT_CSS = """
+    Palette.-low #--container { margin-top: 0; }
+    Palette.-low #--input, Palette.-low #--input.--list-visible { border: none; }
+    Palette.-low #--input Label, Palette.-low #--input CommandInput { margin: 0; border: none; height: 1; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
+
+    def _start_no_matches_countdown(self, search_value: str) -> None:
+        self._stop_no_matches_countdown()
+
+        def tell() -> None:
+            if search_value:  # nothing was found, rather than nothing looked for
+                said = Content(tr("Nothing found"))
+                self.query_one(OptionList).add_option(Option(said, disabled=True, id=self._NO_MATCHES))
+            self._list_visible = bool(search_value)
+
+        self._no_matches_timer = self.set_timer(self._NO_MATCHES_COUNTDOWN, tell)
 
 
-def themes() -> CommandPalette:
-    return CommandPalette(providers=[ThemeProvider], placeholder=tr("Search for themes …"))
+def palette() -> Palette:
+    return Palette(placeholder=tr("Search for commands and members …"), id="--command-palette")
+
+
+def themes() -> Palette:
+    return Palette(providers=[ThemeProvider], placeholder=tr("Search for themes …"))
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import SimpleNamespace
 
 import msgspec
@@ -23,6 +24,7 @@ from usi.ui.tui.widgets.readers import Readers
 from usi.ui.tui.widgets.suggestions import Suggestions
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
+from usi.ui.tui.widgets.transcripts import Transcripts
 
 pytestmark = pytest.mark.slow
 
@@ -156,7 +158,7 @@ async def test_what_is_written_goes_to_the_peer(open_stage: Open) -> None:
         await stage.type("/me waves")
         await stage.type("!users")
         await stage.until(lambda: len(stage.peer.wanted) == 4)
-        say, act = commands.Say, commands.Act
+        say, act = (partial(make, room="general") for make in (commands.Say, commands.Act))
         assert stage.peer.wanted == [say("Bonjour !"), say("/etc"), act("waves"), commands.Users()]
         assert stage.composer.text == ""
 
@@ -166,7 +168,7 @@ async def test_a_paste_is_said_and_not_done(open_stage: Open) -> None:
         stage.app.post_message(keys.Paste("/quit\n/clear"))
         await stage.pilot.press("enter")
         await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Say("/quit\n/clear")]
+        assert stage.peer.wanted == [commands.Say("/quit\n/clear", "general")]
 
 
 @pytest.mark.parametrize(
@@ -296,26 +298,34 @@ async def test_the_input_grows_with_what_is_written(open_stage: Open) -> None:
         assert stage.transcript.size.height >= 3
 
 
-@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord", "solarized-light"])
-async def test_all_can_be_read_in_every_theme(open_stage: Open, cast: SimpleNamespace, theme: str) -> None:
+async def test_all_can_be_read_in_every_theme(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage((120, 35), dev=True) as stage:
-        stage.app.theme = theme
         own = cast.said("me too", name="alice", id=cast.ALICE, mine=True)
         await stage.tell(
             cast.said("Bonjour", signature="bad"),
+            cast.said("say `AES` to him"),
             own,
             ev.Failed(time=cast.NOW, id=own.id, code="cut", text="cut", message=""),
             ev.TraceEvent(time=cast.NOW, step="seal", direction="out", detail={"number": 7}, link="content"),
         )
-        for widget in (HeaderBar, Transcript, Tracing, Members, Card, KeyBar):
-            shown = stage.get(widget)
-            for strip in (shown.render_line(y) for y in range(shown.size.height)):
-                for segment in strip:
-                    if segment.text.strip():
-                        colour, ground = (
-                            Color.from_rich_color(c) for c in (segment.style.color, segment.style.bgcolor)
-                        )
-                        assert abs(colour.brightness - ground.brightness) > 0.2, segment
+        for theme in ("textual-dark", "textual-light", "nord", "dracula", "solarized-light"):
+            stage.app.theme = theme
+            await stage.pilot.pause()
+            for widget in (HeaderBar, Transcript, Tracing, Members, Card, KeyBar):
+                shown = stage.get(widget)
+                for strip in (shown.render_line(y) for y in range(shown.size.height)):
+                    for segment in strip:
+                        if segment.text.strip():
+                            colour, ground = (
+                                Color.from_rich_color(c) for c in (segment.style.color, segment.style.bgcolor)
+                            )
+                            assert abs(colour.brightness - ground.brightness) > 0.2, (theme, segment)
+            line = next(y for y, text in enumerate(stage.lines()) if "`AES`" in text)
+            pieces = {segment.text.strip(): segment.style for segment in stage.transcript.render_line(line)}
+            code, plain = pieces["`AES`"], pieces["to him"]
+            assert code.bold
+            assert code.bgcolor != plain.bgcolor
+            assert code.color != plain.color
 
 
 async def test_every_binding_says_what_it_does(open_stage: Open) -> None:
@@ -355,6 +365,208 @@ async def test_who_can_read_follows_what_is_so(open_stage: Open, cast: SimpleNam
         assert reading(stage, cast).startswith("✔ Readable by you and the host, nobody else")
         await stage.tell(ev.Disconnected(time=cast.NOW, code="cut", text="cut"))
         assert "no connection" in reading(stage, cast)
+
+
+# --- several conversations ---
+
+
+def talks(stage: SimpleNamespace, cast: SimpleNamespace) -> list[list[str]]:
+    return [line.split() for line in cast.look(stage.get(Conversations)) if line]
+
+
+@pytest.fixture
+def many(cast: SimpleNamespace) -> tuple[ev.Event, ...]:
+    """Two rooms, and somebody who writes in private."""
+    return (
+        msgspec.structs.replace(cast.CONNECTED, rooms=["general", "staff"]),
+        cast.said("hello all"),
+        cast.said("hello staff", room="staff"),
+        cast.said("and again", room="staff"),
+        cast.talk("bob", verified=True),
+        cast.said("psst", room="bob", private=True),
+        cast.said("from before", room="staff", history=True),
+    )
+
+
+async def test_each_conversation_has_its_own_transcript(
+    open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(*many)
+        assert talks(stage, cast) == [["▸#", "general"], ["#", "staff", "2"], ["⚿", "bob", "1"]]
+        assert "hello all" in stage.all()
+        assert "hello staff" not in stage.all()
+        assert "Alt+A Unread 3" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("alt+a")
+        await stage.pilot.pause()
+        assert "#staff" in cast.look(stage.get(HeaderBar))[0]
+        assert stage.all().split("\n") == ["new", "hello staff", "and again", "from before"]
+        assert talks(stage, cast) == [["#", "general"], ["▸#", "staff"], ["⚿", "bob", "1"]]
+        assert "Alt+A Unread 1" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("alt+down")
+        await stage.pilot.pause()
+        assert "⚿ bob" in cast.look(stage.get(HeaderBar))[0]
+        assert "Alt+A" not in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("ctrl+pagedown")
+        await stage.pilot.pause()
+        assert "hello all" in stage.all()
+        await stage.pilot.press("alt+up", "alt+up")
+        await stage.pilot.pause()
+        assert "#staff" in cast.look(stage.get(HeaderBar))[0]
+        await stage.pilot.click(Conversations, (4, 0))
+        await stage.pilot.pause()
+        assert "hello all" in stage.all()
+        assert stage.app.focused is stage.composer
+
+
+async def test_what_is_said_goes_where_one_was(
+    open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(*many)
+        await stage.type("to all")
+        await stage.pilot.press("alt+down")
+        await stage.type("to staff")
+        await stage.type("again")
+        await stage.pilot.press("alt+up")
+        await stage.type("to all again")
+        await stage.until(lambda: len(stage.peer.wanted) == 4)
+        assert stage.peer.wanted == [
+            commands.Say("to all", "general"),
+            commands.Say("to staff", "staff"),
+            commands.Say("again", "staff"),
+            commands.Say("to all again", "general"),
+        ]
+
+
+async def test_own_messages_are_settled_where_they_stand(
+    open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        one = cast.said("mine", name="alice", id=cast.ALICE, mine=True, number=7, room="staff")
+        other = cast.said("mine too", name="alice", id=cast.ALICE, mine=True, number=8, room="staff")
+        failed = ev.Failed(time=cast.NOW, id=other.id, code="cut", text="Cut.", message="mine too")
+        await stage.tell(*many, one, other)
+        await stage.tell(ev.Delivered(time=cast.NOW, id=one.id, number=1), failed)
+        assert "Retry" not in cast.look(stage.get(KeyBar))[0], "nothing failed in this one"
+        await stage.pilot.press("alt+down")
+        await stage.pilot.pause()
+        assert any("mine" in line and line.endswith("✓") for line in stage.lines())
+        assert "Retry" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("ctrl+r", "alt+up")
+        await stage.until(lambda: stage.peer.wanted == [commands.Say("mine too", "staff")])
+        await stage.pilot.press("alt+down")
+        await stage.until(lambda: "mine too" not in stage.all())
+
+
+async def test_a_private_conversation_from_its_opening_to_its_end(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE)
+        await stage.type("/private bob")
+        await stage.until(lambda: stage.peer.wanted == [commands.Private(("bob",))])
+        await stage.tell(cast.talk(state="opening"), ev.Chosen(time=cast.NOW, room="@bob", private=True))
+        assert "exchanging keys" in cast.look(stage.get(HeaderBar))[0]
+        assert talks(stage, cast) == [["#", "general"], ["▸⚠", "@bob"]]
+        await stage.type("only for bob")
+        await stage.until(lambda: stage.peer.wanted[1:] == [commands.Say("only for bob", "@bob")])
+        await stage.tell(cast.talk())
+        assert "the host could be reading" in cast.look(stage.get(Readers))[0]
+        await stage.tell(cast.talk(state="changed", verified=True))
+        assert talks(stage, cast) == [["#", "general"], ["▸⚿", "@bob"]]
+        assert "nobody else: the host cannot" in cast.look(stage.get(Readers))[0]
+        assert "⚿ @bob" in cast.look(stage.get(HeaderBar))[0]
+        await stage.tell(cast.talk(state="closed"))
+        assert talks(stage, cast) == [["#", "general"], ["▸✗", "@bob"]]
+        assert "it can only be read" in cast.look(stage.get(Readers))[0]
+        assert "@bob is closed." in stage.all()
+        await stage.tell(ev.Chosen(time=cast.NOW, room="general", private=False))
+        assert "#general" in cast.look(stage.get(HeaderBar))[0]
+        assert "@bob is closed." not in stage.all()
+
+
+async def test_who_is_asked_for_a_private_conversation_is_told_where_one_is(
+    open_stage: Open, cast: SimpleNamespace
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("[/oops]", state="asked"))
+        assert "⚠ [/oops] is asked." in stage.all()
+        assert talks(stage, cast) == [["▸#", "general"]]
+
+
+async def test_drafts_wait_in_their_conversations(
+    open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(*many)
+        stage.composer.insert("for all")
+        await stage.pilot.press("alt+down")
+        assert stage.composer.text == ""
+        stage.composer.insert("for staff")
+        await stage.pilot.press("alt+up")
+        assert stage.composer.text == "for all"
+        await stage.pilot.press("alt+down")
+        assert stage.composer.text == "for staff"
+
+
+async def test_what_is_refused_later_waits_where_it_was_written(
+    open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(*many)
+        stage.peer.refusal = NameTaken(name="bob")
+        stage.composer.insert("/nick bob")
+        stage.composer.action_submit()  # it has not reached the screen yet when one goes on
+        stage.chat.go_to("staff")
+        await stage.until(lambda: "is taken" in str([e.rows for e in stage.get(Transcripts).of("general").blocks]))
+        assert stage.composer.text == ""
+        assert not hint(stage)
+        await stage.pilot.press("alt+up")
+        assert stage.composer.text == "/nick bob"
+
+
+async def test_the_end_is_told_in_every_conversation_and_all_of_them_stay(
+    open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(*many)
+        await stage.tell(ev.Disconnected(time=cast.NOW, code="host-stopped", text="The host has stopped. Goodbye."))
+        stage.peer.end()
+        for _ in range(3):
+            await stage.pilot.press("alt+down")
+            await stage.pilot.pause()
+            assert "The host has stopped. Goodbye." in stage.all()
+        again = stage.next_peer()
+        again.may_start.set()
+        await stage.pilot.press("alt+up", "f5")
+        stage.peer = again
+        await stage.tell(cast.CONNECTED, cast.THERE)
+        assert talks(stage, cast) == [["#", "general"], ["#", "staff"], ["▸✗", "bob"]]
+        assert "psst" in stage.all()
+
+
+async def test_a_host_that_calls_its_rooms_otherwise(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage(joined=False) as stage:
+        stage.peer.may_start.set()
+        await stage.tell(msgspec.structs.replace(cast.CONNECTED, rooms=["lobby", "staff"]), cast.THERE)
+        await stage.tell(cast.said("hello", room="lobby"))
+        assert "hello" in stage.all()
+        assert "You are connected" in stage.all()
+
+
+async def test_notifications_are_off_in_one_conversation(
+    open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
+) -> None:
+    async with open_stage((120, 35), notifications=True) as stage:
+        await stage.tell(*many)
+        await stage.pilot.press("alt+down")
+        await stage.type("/mute")
+        await stage.pilot.press("alt+up")
+        await stage.tell(cast.said("quiet", room="staff"))
+        assert talks(stage, cast)[1] == ["#", "staff", "⊘", "1"]
+        await stage.pilot.press("alt+down")
+        await stage.type("/mute")
+        await stage.pilot.pause()
+        assert talks(stage, cast)[1] == ["▸#", "staff"]
 
 
 async def test_what_came_while_one_was_away(open_stage: Open, cast: SimpleNamespace) -> None:
@@ -404,7 +616,7 @@ async def test_a_failed_message_is_sent_again(open_stage: Open, cast: SimpleName
         await stage.pilot.click(Transcript, (20, line))
         await stage.until(lambda: len(stage.peer.wanted) == 3)
         await stage.until(lambda: "mine" not in stage.all())
-        say, act = commands.Say, commands.Act
+        say, act = (partial(make, room="general") for make in (commands.Say, commands.Act))
         assert stage.peer.wanted == [say("mine 2"), act("mine 1"), say("mine 0")]
         stage.transcript.focus()
         await stage.pilot.press("r")
@@ -481,6 +693,43 @@ async def test_panels_unfold_and_take_the_focus(
             assert bool(stage.get(panel).region) == shown
             assert stage.app.focused is (stage.get(panel) if shown else stage.composer)
             assert inside(stage)
+
+
+@pytest.mark.parametrize("hosting", [True, False])
+async def test_what_was_folded_stays_so_when_the_size_changes(open_stage: Open, hosting: bool) -> None:
+    panels = {"f3": Members, "f8": Conversations, "f4": Tracing} | ({"f5": Activity} if hosting else {})
+    async with open_stage((120, 35), dev=True, hosting=hosting) as stage:
+
+        async def shown(width: int, height: int) -> set[str]:
+            await stage.pilot.resize_terminal(width, height)
+            await stage.pilot.pause()
+            assert stage.transcript.region, "what is said is never folded away by itself"
+            assert inside(stage)
+            return {key for key, panel in panels.items() if stage.get(panel).region}
+
+        assert await shown(120, 35) == {*panels}
+        for key in panels:
+            await stage.pilot.press(key)
+            await stage.pilot.pause()
+        for size in ((120, 35), (120, 17), (120, 18), (40, 12), (80, 24), (63, 20), (64, 20), (200, 60)):
+            assert not await shown(*size)
+        for key in panels:
+            await stage.pilot.press(key)
+            await stage.pilot.pause()
+        assert await shown(200, 60) == {*panels}
+        assert not await shown(40, 12)
+        await shown(80, 24)
+        await stage.pilot.press("f8")
+        assert await shown(80, 24) >= {"f8", "f4"}
+        assert "f3" not in await shown(80, 24)
+        assert not await shown(40, 12)
+        assert {"f8", "f3"} <= await shown(120, 24)
+        await shown(40, 12)
+        await stage.pilot.press("f4")
+        await stage.pilot.pause()
+        assert stage.get(Tracing).region
+        assert not stage.transcript.region, "in its place, because it was asked for"
+        await shown(120, 35)
 
 
 async def test_a_name_and_a_command_are_completed(open_stage: Open) -> None:

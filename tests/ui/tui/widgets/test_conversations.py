@@ -14,10 +14,12 @@ Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
 async def test_rooms_with_what_was_not_seen(show: Show, cast: SimpleNamespace) -> None:
     async with show(conversations := Conversations(), (19, 5)) as pilot:
-        conversations.show_talks([Talk("general", open=True), Talk("staff", 3), Talk("alice", 5_000, sign="⚿")])
+        private, muted = Talk("alice", 5_000, sign="⚿"), Talk("cat", 2, muted=True)
+        conversations.show_talks([Talk("general", open=True), Talk("staff", 3), private, muted])
         await pilot.pause()
         shown = [line.split() for line in cast.look(conversations)]
         assert shown[:3] == [["▸#", "general"], ["#", "staff", "3"], ["⚿", "alice", "999+"]]
+        assert shown[3] == ["#", "cat", "⊘", "2"]
 
 
 async def test_choosing_by_key_and_by_mouse(show: Show, cast: SimpleNamespace) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from usi.core import events as ev
+from usi.core.trace import Detail, Secret
 from usi.ui.tui.inspection import Exchange, Part
 from usi.ui.tui.widgets.diagram import Diagram, written
 
@@ -24,7 +26,7 @@ def exchanged(cast: SimpleNamespace) -> Callable[..., Exchange]:
         out, got = ("in", "out") if hosting else ("out", "in")
         ways = {"hello": out, "offer": got, "kem": "here", "answer": out, "keys": "here", "fingerprint": "here"}
         for step, way in ways.items():
-            values = {"commitment": "ab" * 32, **detail}
+            values = Detail({"commitment": "ab" * 32, **detail})
             exchange.steps[step] = ev.TraceEvent(time=cast.NOW, step=step, direction=way, detail=values, link="host:1")
         return exchange
 
@@ -131,6 +133,48 @@ async def test_what_is_open_stays_open_while_steps_come(show: Show, exchanged: C
         assert not any(block.open for block in diagram.blocks)
 
 
+async def test_a_secret_is_shown_by_key_and_by_mouse_and_masked_again(
+    show: Show, exchanged: Callable[..., Exchange], cast: SimpleNamespace
+) -> None:
+    class Panel(Diagram):
+        revealed: ClassVar[set[Secret]] = set()
+
+        def on_unfolding_revealing(self, message: Diagram.Revealing) -> None:
+            self.revealed ^= {*message.secrets}
+            self.show_exchange(exchange, self.revealed)
+
+    exchange = exchanged(shared=Secret(b"\xa5" * 4), other=Secret(b"\x3c" * 4))
+    async with show(diagram := Panel(), (80, 40)) as pilot:
+        diagram.show_exchange(exchange)
+        diagram.focus()
+        await pilot.press("home", "enter")
+        await pilot.pause()
+        masked = cast.look(diagram)
+        assert sum("••••  secret, 4 bytes, masked" in line for line in masked) == 2
+        await pilot.press("v")
+        await pilot.pause()
+        seen = "\n".join(cast.look(diagram))
+        assert "a5a5a5a5" in seen
+        assert "3c3c3c3c" in seen
+        await pilot.press("v")
+        await pilot.pause()
+        assert cast.look(diagram) == masked
+        row = next(y for y, line in enumerate(masked) if "masked" in line)
+        for shown in (True, False):
+            await pilot.click(diagram, offset=(20, row))
+            await pilot.pause()
+            seen = "\n".join(cast.look(diagram))
+            assert ("a5a5a5a5" in seen) is shown
+            assert "3c3c3c3c" not in seen
+        await pilot.press("down", "v")
+        await pilot.pause()
+        assert "a5a5a5a5" in "\n".join(cast.look(diagram)), "a closed step opens"
+        await pilot.resize_terminal(80, 8)
+        await pilot.press("end", "v", "v")
+        await pilot.pause()
+        assert "a5a5a5a5" in "\n".join(cast.look(diagram)), "what is shown is in sight"
+
+
 async def test_copying_leaves_out_the_lanes(opened: tuple[Diagram, Pilot[None]]) -> None:
     diagram, pilot = opened
     await pilot.press("enter")
@@ -158,8 +202,8 @@ async def test_hostile_values(
 
 
 def test_texts_beside_each_other() -> None:
-    assert [text for _, text, _ in written([Part("pair", "one\ntwo", "aa bb cc")], 60)] == [
+    assert [line.text for line in written([Part("pair", "one\ntwo", "aa bb cc")], 60)] == [
         f"  {'one':27} │ aa bb cc",
         f"  {'two':27} │ ",
     ]
-    assert [text.strip() for _, text, _ in written([Part("pair", "one", "aa")], 30)] == ["one", "aa"]
+    assert [line.text.strip() for line in written([Part("pair", "one", "aa")], 30)] == ["one", "aa"]

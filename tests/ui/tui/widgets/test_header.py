@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.pilot import Pilot
 
-from usi.ui.tui.model import Status
+from usi.ui.tui.model import Status, Talk
 from usi.ui.tui.widgets.header import HeaderBar, fit
 
 Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
@@ -55,6 +55,15 @@ async def test_everything_where_there_is_room(show: Show, cast: SimpleNamespace)
         await pilot.pause()
         shown = cast.look(header)[0]
         assert shown.startswith("USI   #general   3 here")
+        header.status = replace(GUEST, room="bob", talk=Talk(("bob",), 1, "verified", False))
+        await pilot.pause()
+        assert cast.look(header)[0].startswith("USI   ⚿ bob   2 here")
+        assert cast.look(header)[0].endswith("✔ verified"), "of the conversation, not of the connection"
+        for state, said in (("open", "⚠ unverified"), ("opening", "exchanging keys …"), ("closed", "✗ closed")):
+            header.status = replace(GUEST, room="@bob", talk=Talk(("bob",), 0, state, False))
+            await pilot.pause()
+            assert cast.look(header)[0].startswith("USI   @bob")
+            assert cast.look(header)[0].endswith(said)
         header.status = replace(GUEST, preset=True)
         await pilot.pause()
         assert cast.look(header)[0].endswith("preset key   ⚠ unverified")

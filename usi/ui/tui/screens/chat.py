@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -26,6 +26,8 @@ from usi.ui.i18n import mark
 from usi.ui.tui import entries
 from usi.ui.tui.entries import Entry
 from usi.ui.tui.model import Phase, Situation
+from usi.ui.tui.model import Talk as PrivateTalk
+from usi.ui.tui.screens.dealing import DealingScreen
 from usi.ui.tui.screens.inspector import InspectorScreen
 from usi.ui.tui.spans import may_open
 from usi.ui.tui.widgets.activity import Activity
@@ -39,24 +41,45 @@ from usi.ui.tui.widgets.readers import Readers
 from usi.ui.tui.widgets.suggestions import Suggestions
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
+from usi.ui.tui.widgets.transcripts import Transcripts
+from usi.ui.tui.widgets.transfers import Passing, Transfers
 
 _KEYS = (
-    "help", "verify", "rejoin", "members", "inspector", "inspect", "activity", "rooms", "retry", "latest", "palette",
-    "send", "newline", "quit",
+    "help", "verify", "file", "rejoin", "offer", "unread", "members", "inspector", "inspect", "activity", "rooms",
+    "retry", "latest", "palette",
+    "spot-down", "use", "drop", "send", "newline", "quit",
 )  # fmt: skip
 _IMPORTANT_KEYS = (
-    "quit", "help", "retry", "latest", "rejoin", "verify", "members", "activity", "inspector", "palette", "rooms",
-    "inspect", "newline", "send",
+    "quit", "help", "offer", "use", "drop", "retry", "latest", "unread", "rejoin", "verify", "members", "file",
+    "activity", "inspector", "palette", "rooms", "spot-down", "inspect", "newline", "send",
 )  # fmt: skip
 _PANELS: dict[str, type[Widget]] = {"side": Members, "rooms": Conversations, "activity": Activity, "tracing": Tracing}
 """What can be folded away, and what of it takes the focus."""
+_FOLDED = {"rooms": ("-medium",), "activity": ("-high",)}
+"""Where a panel that there is room for is folded away until it is wanted."""
+
+_SMALL = ev.Message | ev.Delivered | ev.TraceEvent | ev.FileProgress | ev.Files
+"""Events that change nothing but the transcript."""
+
+
+class Wanted(NamedTuple):
+    """Something to be done, what it came from, and the conversation on the screen at that time."""
+
+    intent: commands.Intent
+    entered: Composer.Submitted | Entry | None
+    room: str
+
+
+def _sign(talk: PrivateTalk | None) -> str:
+    """What kind of conversation it is. The lock stands only where certainly nobody else can read."""
+    return "#" if talk is None else {"verified": "⚿", "closed": "✗"}.get(talk.state, "⚠")
 
 
 class Panels(Vertical):
     """Panels side by side or one above the other, as the style sheet says."""
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(DealingScreen):
     """Shows what the peer tells, and tells the peer what its person wants."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-medium"), (100, "-wide"), (160, "-vast")]
@@ -96,6 +119,18 @@ class ChatScreen(Screen[None]):
             tooltip=mark("Show or hide the conversations"),
         ),
         Binding(
+            "alt+down,ctrl+pagedown", "talk(1)", mark("Next talk"), key_display="Alt+↓", show=False, id="next-talk",
+            tooltip=mark("The next conversation"), priority=True,
+        ),
+        Binding(
+            "alt+up,ctrl+pageup", "talk(-1)", mark("Talk before"), key_display="Alt+↑", show=False, id="talk-before",
+            tooltip=mark("The conversation before"), priority=True,
+        ),
+        Binding(
+            "alt+a", "unread", mark("Unread"), key_display="Alt+A", id="unread",
+            tooltip=mark("The next conversation in which something is new"), priority=True,
+        ),
+        Binding(
             "ctrl+r", "retry", mark("Retry"), key_display="^R", id="retry",
             tooltip=mark("Send the message again that was not delivered"), priority=True,
         ),
@@ -107,6 +142,7 @@ class ChatScreen(Screen[None]):
 
         entered: Composer.Submitted | None
         reason: str
+        room: str
 
     @dataclass
     class Muted(Message):
@@ -119,23 +155,35 @@ class ChatScreen(Screen[None]):
         self._settings = settings
         self._peer = peer
         self._situation = Situation(settings)
-        self._own: dict[str, Entry] = {}
-        """Own messages that the host has not answered, by id."""
+        self._own: dict[str, tuple[Entry, Transcript]] = {}
+        """Own messages that the host has not answered, by id, and where they stand."""
         self._refused = ""
-        self._wanted: asyncio.Queue[tuple[commands.Intent, Composer.Submitted | Entry | None]] = asyncio.Queue()
+        self._drafts: dict[str, Composer.Draft] = {}
+        """What is being written in conversations that are not on the screen."""
+        self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
         self._refusals = 0
         """Refused connections since one looked into the log."""
 
     @property
     def situation(self) -> Situation:
-        """What the screen knows of the conversation."""
+        """What the screen knows of the conversations."""
         return self._situation
+
+    @property
+    def transcript(self) -> Transcript:
+        """That of the conversation on the screen."""
+        return self.query_one(Transcripts).current
+
+    @property
+    def peer(self) -> Peer:
+        return self._peer
 
     def restart(self, peer: Peer) -> None:
         """Begin another attempt on the same screen; what was said stays."""
         self._peer = peer
-        self._situation = Situation(self._settings)
+        self._situation = self._situation.again(self._settings)
         self._own.clear()
+        self.begin_dealing()
         while not self._wanted.empty():
             self._wanted.get_nowait()
         self._update()
@@ -146,11 +194,13 @@ class ChatScreen(Screen[None]):
             with Vertical(id="rooms"):
                 yield Static(tr("Conversations"), classes="heading", markup=False)
                 yield Conversations(id="conversations")
+                yield Transfers(id="transfers")
             with Panels(id="main"):
                 with Vertical(id="talk"):
-                    yield Transcript(id="transcript")
+                    yield Transcripts(self._situation.status.room, id="transcripts")
                     if self._settings.hosting:
                         yield Activity(id="activity")
+                        yield Passing(id="passing")
                 if self._settings.dev:
                     yield Tracing(id="tracing")
             with Vertical(id="side"):
@@ -168,41 +218,61 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         self.query_one(Composer).suggestions = self.query_one(Suggestions)
         if self._settings.hosting:
-            self._tell(tr("Making a fresh key for this conversation … Opening the port …"))
+            fresh = tr("Making a fresh key for this conversation … Opening the port …")
+            self._tell(fresh if self._settings.key is None else tr("Opening the port …"))
+            self.watch_passing()
         self.watch(self.app, "app_focus", self._watched)
         self._update()
         self._carry_out()
 
     def _watched(self, focused: bool) -> None:
         """The terminal has come to the front, or gone from there."""
-        self.query_one(Transcript).watched = focused
+        self.query_one(Transcripts).watched = focused
 
     # --- what the peer tells ---
 
     def hear(self, happened: Sequence[ev.Event]) -> None:
         """Show what happened."""
-        if not self.query(Transcript):
+        if not self.query(Transcripts):
             return  # the screen is being taken down
-        said: list[Entry] = []
+        transcripts = self.query_one(Transcripts)
+        said: dict[Transcript, list[Entry]] = {}
         for event in happened:
             self._situation.apply(event)
+            if isinstance(event, ev.Connected | ev.Listening):
+                self._begin_in(self._situation.status.room)
             if isinstance(event, ev.TraceEvent):
                 continue
             if isinstance(event, ev.Delivered | ev.Failed):
                 self._settle(event)
-            elif self._settings.hosting and entries.is_refusal(event):
+                continue
+            if self._settings.hosting and entries.is_refusal(event):
                 continue  # it stands in the log
-            elif (entry := entries.entry_of(event)) is not None:
-                said.append(entry)
-                if isinstance(event, ev.Message) and event.mine:
-                    self._own[event.id] = entry
-        self.query_one(Transcript).append(said)
+            if isinstance(event, ev.Chosen):
+                self.go_to(event.room)
+                continue
+            places = [transcripts.of(room) if (room := entries.place_of(event)) else transcripts.current]
+            made = self.deal(event, places[0])
+            for place in transcripts if isinstance(event, ev.Disconnected) else places:
+                if (entry := made or entries.entry_of(event)) is not None:
+                    said.setdefault(place, []).append(entry)
+                    if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
+                        self._own[event.id] = entry, place
+        for place, added in said.items():
+            place.append(added)
+        self.show_happened(happened)
         if self._settings.hosting:
             self._log(happened)
         if self._settings.dev:
             self.query_one(Tracing).note(event for event in happened if isinstance(event, ev.TraceEvent))
-        if any(not isinstance(event, ev.Message | ev.Delivered | ev.TraceEvent) for event in happened):
+        if any(not isinstance(event, _SMALL) for event in happened):
             self._update()
+
+    def _begin_in(self, room: str) -> None:
+        """A connection begins, in this conversation; what was told before it stands there, too."""
+        transcripts = self.query_one(Transcripts)
+        if transcripts.room_of(transcripts.current) != room:
+            transcripts.rename(room)
 
     def enter(self, phase: Phase) -> None:
         """The connection has come to this phase."""
@@ -220,18 +290,26 @@ class ChatScreen(Screen[None]):
 
     def _count(self) -> None:
         """Show on the keys how much waits behind them."""
-        unseen = self.query_one(Transcript).unseen
-        self.query_one(KeyBar).badges = {"activity": self._refusals, "latest": unseen}
+        situation = self._situation
+        elsewhere = sum(situation.unread.values()) - situation.unread.get(situation.status.room, 0)
+        badges = {"activity": self._refusals, "latest": self.transcript.unseen, "unread": elsewhere}
+        badges["offer"] = len(self.deals.unanswered)
+        self.query_one(KeyBar).badges = badges
+
+    def show_deals(self) -> None:
+        super().show_deals()
+        self._count()
 
     def _settle(self, event: ev.Delivered | ev.Failed) -> None:
-        entry = self._own.pop(event.id, None)
-        if entry is None:
+        entry, place = self._own.pop(event.id, (None, None))
+        if entry is None or place is None:
             return
         if isinstance(event, ev.Failed):
             entries.fail(entry, event)
+            _ = self.deal(event, place)
         else:
             entries.deliver(entry)
-        self.query_one(Transcript).changed(entry)
+        place.changed(entry)
         if isinstance(event, ev.Failed):
             self.refresh_bindings()
 
@@ -243,8 +321,11 @@ class ChatScreen(Screen[None]):
         self.query_one(Readers).status = status
         seated = situation.seated()
         self.query_one(Members).seat(seated)
-        self.query_one(Composer).names = [member.name for member in seated if not member.me]
+        composer = self.query_one(Composer)
+        composer.room = status.room
+        composer.names = [member.name for member in seated if not member.me]
         self._list_rooms()
+        self.refresh_bindings()
         if situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:
@@ -252,25 +333,65 @@ class ChatScreen(Screen[None]):
 
     def _list_rooms(self) -> None:
         situation = self._situation
-        here = situation.status.room
-        talks = (Talk(room, unread, open=room == here) for room, unread in situation.unread.items())
-        self.query_one(Conversations).show_talks(talks)
+        self.query_one(Conversations).show_talks(
+            Talk(
+                room,
+                unread,
+                open=room == situation.status.room,
+                sign=_sign(situation.talk(room)),
+                muted=room in situation.muted,
+            )
+            for room, unread in situation.unread.items()
+        )
 
     @on(Transcript.Unseen)
     def _unseen(self, message: Transcript.Unseen) -> None:
-        """The number of messages of this conversation that were not seen has changed."""
-        self._situation.seen(self._situation.status.room, message.count)
+        """The number of messages of a conversation that were not seen has changed."""
+        self._situation.seen(self.query_one(Transcripts).room_of(message.transcript), message.count)
         self._list_rooms()
         self._count()
         self.refresh_bindings()
 
     @on(Conversations.Opened)
     def _opened(self, message: Conversations.Opened) -> None:
-        """Go to a conversation; there is only the one on the screen as yet, so to its end."""
-        if self.has_class("-narrow") and self.has_class("-fold-rooms"):
+        """Go to a conversation; to the end of it, if it is on the screen already."""
+        if self.has_class("-narrow") and self.has_class("-instead-rooms"):
             self.action_fold("rooms")
-        self.action_latest()
+        if message.room == self._situation.status.room:
+            self.action_latest()
+        self.go_to(message.room)
         self.query_one(Composer).focus()
+
+    def go_to(self, room: str) -> None:
+        """Show a conversation. What is being written in the one before waits there."""
+        before = self._situation.status.room
+        if room == before or room not in self._situation.unread:
+            return
+        if isinstance(self.focused, Transcript):
+            self.query_one(Composer).focus()
+        self.clear_selection()
+        self._drafts[before] = self.query_one(Composer).exchange(self._drafts.pop(room, None))
+        self._hint("")
+        self._situation.open(room)
+        self.query_one(Transcripts).show(room)
+        self._update()
+        self._count()
+        self.refresh_bindings()
+
+    def action_talk(self, direction: int) -> None:
+        """Go to the next conversation in this direction."""
+        if (room := self._situation.neighbour(direction)) is not None:
+            self.go_to(room)
+
+    def action_unread(self) -> None:
+        """Go to the next conversation in which something is new."""
+        if (room := self._situation.neighbour(1, unread=True)) is not None:
+            self.go_to(room)
+
+    def mute(self, room: str, muted: bool) -> None:
+        """Show that the desktop is not told about a conversation, or is told again."""
+        (self._situation.muted.add if muted else self._situation.muted.discard)(room)
+        self._list_rooms()
 
     @on(Transcript.LinkChosen)
     def _link(self, message: Transcript.LinkChosen) -> None:
@@ -294,7 +415,7 @@ class ChatScreen(Screen[None]):
         self.query_one(Composer).focus().take(message.candidate)
 
     def _tell(self, said: str) -> None:
-        self.query_one(Transcript).append([Entry("notice", datetime.now(UTC), [("quiet", said)])])
+        self.transcript.append([Entry("notice", datetime.now(UTC), [("quiet", said)])])
 
     # --- what the person wants ---
 
@@ -305,7 +426,7 @@ class ChatScreen(Screen[None]):
             self.action_latest()
             self._want(commands.Say(commands.checked(text)) if message.literal else commands.parse(text), message)
         except LocalError as error:
-            self._refuse(message, str(error))
+            self._refuse(message.room, message, str(error))
 
     def ask(self, intent: commands.Intent) -> None:
         """Do this as if it had been typed; what cannot be done is said above the input."""
@@ -320,7 +441,7 @@ class ChatScreen(Screen[None]):
             case commands.Quit():
                 self.run_worker(self.app.run_action("quit"), name="quit")
             case commands.Clear():
-                self.query_one(Transcript).clear()
+                self.transcript.clear()
             case commands.Help(name):
                 self._tell(commands.help_text(name))
             case commands.Mute():
@@ -330,33 +451,46 @@ class ChatScreen(Screen[None]):
             case _ if self._situation.status.phase != "open":
                 raise NotConnected
             case _:
-                self._wanted.put_nowait((intent, entered))
+                # Who writes and goes on at once meant the conversation where it was written.
+                room = entered.room if isinstance(entered, Composer.Submitted) else self._situation.status.room
+                self._wanted.put_nowait(Wanted(intent, entered, room))
 
     @work(name="carry out")
     async def _carry_out(self) -> None:
         """Hand intents to the peer, one after the other; it waits while too much is under way."""
         while True:
-            intent, entered = await self._wanted.get()
+            wanted = await self._wanted.get()
+            entered, room = wanted.entered, wanted.room
             try:
+                intent = wanted.intent
+                if isinstance(intent, commands.ForRoom):
+                    intent = replace(intent, room=room)
                 await self._peer.do(intent)
             except LocalError as error:
                 again = None if isinstance(entered, Entry) else entered
-                self.post_message(self.Refused(again, str(error)))
+                if again is not None and commands.is_secretive(again.text):
+                    again = None  # what stands behind the command may be the password
+                self.post_message(self.Refused(again, str(error), room))
             else:
+                self.taken(wanted.intent)
                 if isinstance(entered, Entry):
-                    self.query_one(Transcript).take_away(entered)
+                    self.query_one(Transcripts).of(room).take_away(entered)
                     self.refresh_bindings()
 
     @on(Refused)
     def _refused_by_peer(self, message: Refused) -> None:
-        if message.entered is not None:
-            self._refuse(message.entered, message.reason)
-        else:
-            self._hint(message.reason)
+        self._refuse(message.room, message.entered, message.reason)
 
-    def _refuse(self, entered: Composer.Submitted, reason: str) -> None:
-        """Give a text back to its author, with the reason."""
-        self._refused = self.query_one(Composer).give_back(entered)
+    def _refuse(self, room: str, entered: Composer.Submitted | None, reason: str) -> None:
+        """Give a text back to its author, with the reason; in the conversation where it was written."""
+        if room != self._situation.status.room:  # meanwhile one is elsewhere
+            if entered is not None:
+                self._drafts[room] = entered.before(self._drafts.get(room))
+            failure = Entry("failure", datetime.now(UTC), [("alarm", f"! {reason}")])
+            self.query_one(Transcripts).of(room).append([failure])
+            return
+        if entered is not None:
+            self._refused = self.query_one(Composer).give_back(entered)
         self._hint(reason)
 
     @on(Composer.Changed)
@@ -373,18 +507,18 @@ class ChatScreen(Screen[None]):
     def action_page(self, direction: int) -> None:
         """Scroll what is focused, or else the transcript, by a page."""
         focused = self.focused
-        lines = focused if isinstance(focused, Lines) else self.query_one(Transcript)
+        lines = focused if isinstance(focused, Lines) else self.transcript
         lines.scroll_relative(y=direction * max(1, lines.size.height - 1), animate=False)
 
     def action_latest(self) -> None:
-        self.query_one(Transcript).scroll_end(animate=False, force=True, immediate=True, x_axis=False)
+        self.transcript.scroll_end(animate=False, force=True, immediate=True, x_axis=False)
 
     def action_retry(self) -> None:
-        self.query_one(Transcript).action_retry()
+        self.transcript.action_retry()
 
     def action_write(self) -> None:
         self.clear_selection()
-        self.query_one(Transcript).forget_new()
+        self.transcript.forget_new()
         self.query_one(Composer).focus()
 
     def on_key(self, event: events.Key) -> None:
@@ -399,15 +533,19 @@ class ChatScreen(Screen[None]):
         self.query_one(Composer).focus().paste(event.text)
 
     def action_fold(self, panel: str) -> None:
-        """Show a panel and go into it, or fold it away."""
-        self.toggle_class(f"-fold-{panel}")
-        folded, rooms = self.has_class("-fold-side"), self.has_class("-fold-rooms")
-        if self.has_class("-narrow") and panel in ("side", "rooms"):  # one at a time, in place of the transcript
-            self.remove_class("-fold-rooms" if panel == "side" else "-fold-side")
-        elif self.has_class("-medium") and panel == "rooms":  # one of them beside the transcript
-            self.set_class(rooms, "-fold-side")
-        elif self.has_class("-medium") and panel == "side" and not folded:
-            self.remove_class("-fold-rooms")
+        """Show a panel and go into it, or fold it away. What is wanted holds for terminals of other sizes, too."""
+        if self.has_class("-narrow" if panel in ("side", "rooms") else "-low"):  # one at a time, in place of the rest
+            instead = self.has_class(f"-instead-{panel}")
+            self.remove_class(*(f"-instead-{each}" for each in _PANELS))
+            self.set_class(not instead, f"-instead-{panel}")
+        elif panel == "side" and self.has_class("-medium") and self.has_class("-show-rooms"):  # one of these two
+            self.remove_class("-show-rooms", "-hide-side")
+        else:
+            by_itself = not any(self.has_class(shape) for shape in _FOLDED.get(panel, ()))
+            shown = self.has_class(f"-show-{panel}") or (by_itself and not self.has_class(f"-hide-{panel}"))
+            self.remove_class(f"-instead-{panel}")
+            self.set_class(shown and by_itself, f"-hide-{panel}")
+            self.set_class(not (shown or by_itself), f"-show-{panel}")
         self.call_after_refresh(self._go_into, panel)
 
     def _go_into(self, panel: str) -> None:
@@ -432,9 +570,17 @@ class ChatScreen(Screen[None]):
                 return self._settings.dev
             case "fold", ("activity",):
                 return self._settings.hosting
+            case "offer", ():
+                return bool(self.deals.open)
+            case "file", ():
+                return self._situation.status.phase == "open"
             case "retry", ():
-                return bool(self.query(Transcript)) and self.query_one(Transcript).failed is not None
+                return bool(self.query(Transcripts)) and self.transcript.failed is not None
             case "latest", ():
-                return bool(self.query(Transcript)) and self.query_one(Transcript).unseen > 0
+                return bool(self.query(Transcripts)) and self.transcript.unseen > 0
+            case "talk", _:
+                return len(self._situation.unread) > 1
+            case "unread", ():
+                return self._situation.neighbour(1, unread=True) is not None
             case _:
                 return True

@@ -68,6 +68,8 @@ class ConnectDialog(Dialog[None]):
         yield button(tr("Quit"), "quit")
 
     def on_mount(self) -> None:
+        if not self.query("#doing"):
+            return  # one was in before it was shown
         self._ready = True
         self._show()
         self.set_interval(_TICK, self._count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from textual import on
 from textual.content import Content
@@ -16,7 +16,7 @@ from usi.core.language import tr
 from usi.ui.tui.entries import fingerprint_lines, inline
 from usi.ui.tui.screens.dialog import Dialog, close_button
 
-Deed = Literal["verify", "mention", "info"]
+Deed = Literal["talk", "verify", "mention", "block", "info"]
 
 
 class MemberMenu(Dialog[Deed]):
@@ -33,10 +33,11 @@ class MemberMenu(Dialog[Deed]):
 
     def says(self) -> Iterable[Widget]:
         options = []
-        if self.member.fingerprint is not None and not self.member.me:
-            options.append(Option(Content(tr("Verify: compare the fingerprint")), id="verify"))
         if not self.member.me:
+            options.append(Option(Content(tr("Talk privately")), id="talk"))
+            options.append(Option(Content(tr("Verify: compare the fingerprint")), id="verify"))
             options.append(Option(Content(tr("Mention in the message")), id="mention"))
+            options.append(Option(Content(tr("Block private conversations, or lift it")), id="block"))
         options.append(Option(Content(tr("Info: key and state")), id="info"))
         yield OptionList(*options, markup=False, compact=True)
 
@@ -51,8 +52,8 @@ class MemberMenu(Dialog[Deed]):
 
     @on(OptionList.OptionSelected)
     def _chosen(self, message: OptionList.OptionSelected) -> None:
-        deeds: dict[str | None, Deed] = {"verify": "verify", "mention": "mention", "info": "info"}
-        _ = self.dismiss(deeds.get(message.option.id))
+        deed = message.option.id
+        _ = self.dismiss(next((each for each in get_args(Deed) if each == deed), None))
 
     @on(Button.Pressed)
     def _pressed(self) -> None:
@@ -81,8 +82,8 @@ class MemberInfo(Dialog[None]):
         elif not member.me:
             yield Content(
                 tr(
-                    "You have no connection of your own to this member: what you say to each other passes through the "
-                    "host, and each message is signed with this key. Verify the host; it can verify the others."
+                    "You have no private connection to this member: what you say in the room passes through the host, "
+                    "and each message is signed with this key. Talking privately or verifying makes one."
                 )
             )
         if member.words is not None:

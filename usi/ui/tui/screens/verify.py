@@ -58,6 +58,8 @@ class VerifyDialog(Dialog[Answer]):
 
     def offers(self) -> Iterable[Button]:
         leave = tr("They differ (send away)") if self._hosting else tr("They differ (leave at once)")
+        if self.shown.pair:
+            leave = tr("They differ (end it)")
         yield button(tr("They match"), "match", "success")
         yield button(leave, "differ", "error")
         yield button(tr("Later"), "later")
@@ -101,7 +103,7 @@ class Chooser(Dialog[str]):
 
     def says(self) -> Iterable[Widget]:
         options = [Option(_row(member), id=member.member) for member in self._members]
-        yield Static(tr("You have a connection of your own to each of these. Compare with:"), markup=False)
+        yield Static(tr("Compare with:"), markup=False)
         yield OptionList(*options, markup=False, compact=True)
 
     def offers(self) -> Iterable[Button]:

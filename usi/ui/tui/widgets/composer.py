@@ -11,9 +11,11 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import TextArea
 
+from usi.core import commands
 from usi.core.text import visible
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate, Completion, complete
+from usi.ui.tui.looking import dropped
 from usi.ui.tui.widgets.suggestions import Suggestions
 
 _NEWLINE = ("ctrl+j", "shift+enter", "alt+enter")
@@ -59,9 +61,18 @@ Enter sends. Ctrl+J begins a new line; Shift+Enter and Alt+Enter do too where th
 at the edges bring back what was sent before. `/` or `!` begins a command; `//` says a text that begins with `/`. A
 paste of several lines is one text and never a command.
 
-Tab completes commands and the names of members. Where there are several ways to go on, a list shows them: Tab, Up and
-Down choose, Enter takes one, Escape closes the list.
+Tab completes commands, the names of members, and paths behind `/send`. Dropping a file here, or pasting its path, asks
+whether to send it. Where there are several ways to go on, a list shows them: Tab, Up and Down choose, Enter takes one,
+Escape closes the list.
 """)
+
+    @dataclass
+    class Dropped(Message):
+        """Files were dropped here, or their paths pasted, and nothing else stands here."""
+
+        paths: list[str]
+        text: str
+        """What came, to be inserted if that is what was meant."""
 
     @dataclass
     class Submitted(Message):
@@ -70,6 +81,15 @@ Down choose, Enter takes one, Escape closes the list.
         text: str
         literal: bool
         """It was pasted: not a command, whatever it begins with."""
+        room: str = ""
+        """The conversation that was on the screen when it was sent."""
+
+        def before(self, draft: Composer.Draft | None) -> Composer.Draft:
+            """A draft that begins with this text and goes on with what has been written since."""
+            since = f"\n{draft.written.text}" if draft is not None and draft.written.text else ""
+            whole = Composer.Submitted(self.text + since, self.literal, self.room)
+            lines = whole.text.split("\n")
+            return Composer.Draft(whole, (len(lines) - 1, len(lines[-1])))
 
     def __init__(self, *, id: str | None = None, placeholder: str = "") -> None:
         super().__init__(
@@ -87,10 +107,22 @@ Down choose, Enter takes one, Escape closes the list.
         self._draft = self.Submitted("", literal=False)
         self._pasted = ""
         """The first line of a paste of several lines with which the text begins, or began."""
+        self.room = ""
+        """The conversation on the screen."""
         self.names: Sequence[str] = ()
         """Members whose names can be completed."""
+        self.numbers: Sequence[Candidate] = ()
+        """Of files that something can be done about."""
         self.suggestions: Suggestions | None = None
         """Where the ways to go on are listed."""
+
+    @dataclass(frozen=True)
+    class Draft:
+        """What is being written in one conversation while another one is on the screen."""
+
+        written: Composer.Submitted
+        cursor: tuple[int, int]
+        """Row and column."""
 
     @property
     def written(self) -> Submitted:
@@ -102,15 +134,26 @@ Down choose, Enter takes one, Escape closes the list.
         if self._history and self._history[-1].text == refused.text:
             self._history.pop()
         self._place = len(self._history)
-        since = f"\n{self.text}" if self.text else ""
-        self._write(self.Submitted(refused.text + since, refused.literal))
+        self._write(refused.before(self.Draft(self.written, self.cursor_location)).written)
         return self.text
 
+    def exchange(self, draft: Draft | None) -> Draft:
+        """Put what is written aside, and go on with this. Returns what was put aside."""
+        aside = self.Draft(self.written, self.cursor_location)
+        self._place = len(self._history)
+        self._write(draft.written if draft is not None else self.Submitted("", literal=False))
+        if draft is not None:
+            self.move_cursor(draft.cursor)
+        self._offer(None)
+        return aside
+
     def action_submit(self) -> None:
-        written = self.Submitted(self.text.strip("\n"), self.written.literal)
+        written = self.Submitted(self.text.strip("\n"), self.written.literal, self.room)
         if not written.text.strip():
             return
-        if not self._history or self._history[-1].text != written.text:
+        if commands.is_secretive(written.text) and not written.literal:
+            pass  # somebody may have typed the password behind the command
+        elif not self._history or self._history[-1].text != written.text:
             self._history = [*self._history[-_REMEMBERED + 1 :], written]
         self._place, self._draft = len(self._history), self.Submitted("", literal=False)
         self._write(self._draft)
@@ -166,7 +209,7 @@ Down choose, Enter takes one, Escape closes the list.
         return self.get_text_range((0, 0), self.cursor_location)
 
     def _ways(self) -> Completion | None:
-        return complete(self._before(), self.names) if self.selection.is_empty else None
+        return complete(self._before(), self.names, self.numbers) if self.selection.is_empty else None
 
     def _offer(self, completion: Completion | None) -> None:
         if self.suggestions is not None:
@@ -251,10 +294,21 @@ Down choose, Enter takes one, Escape closes the list.
         self.paste(event.text)
 
     def paste(self, pasted: str) -> None:
-        """Insert a pasted text. One of several lines at the very beginning makes the whole a text, never a command."""
+        """Insert a pasted text, unless it is the path of a file, and nothing else: then ask what is meant."""
+        paths = dropped(pasted) if not self.text else []
+        if paths:
+            self.post_message(self.Dropped(paths, pasted))
+        else:
+            self.insert_pasted(pasted)
+
+    def insert_pasted(self, pasted: str, *, literal: bool = False) -> None:
+        """Insert a pasted text. One of several lines, or a `literal` one, at the very beginning makes the whole a text,
+        never a command."""
         text = _CONTROL.sub(lambda found: visible(found.group()), pasted.replace("\r\n", "\n").replace("\r", "\n"))
         if "\n" not in text.rstrip("\n"):
             text = text.rstrip("\n")
-        elif min(self.selection) == (0, 0):
+        else:
+            literal = True
+        if literal and min(self.selection) == (0, 0):
             self._pasted = text.partition("\n")[0]
         self.insert(text)

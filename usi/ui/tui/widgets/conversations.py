@@ -26,6 +26,8 @@ class Talk:
     """It is the one on the screen."""
     sign: str = "#"
     """What kind of conversation it is."""
+    muted: bool = False
+    """The desktop is not told about it."""
 
     @property
     def size(self) -> int:
@@ -42,8 +44,9 @@ class Conversations(Choices[Talk]):
     HELP = mark("""\
 ## Conversations
 
-The number behind a conversation says how many messages came since you looked. Up and Down choose one; Enter or a click
-opens it.
+The number behind a conversation says how many messages came since you looked; ⊘ means that you muted it. Up and Down
+choose one; Enter or a click opens it. From anywhere, Alt+Up and Alt+Down go from one to the next, and Alt+A goes to the
+next in which something is new.
 """)
 
     @dataclass
@@ -54,7 +57,8 @@ opens it.
 
     def lay_out(self, block: Talk, width: int) -> list[Line]:
         count = "" if not block.unread else f" {min(block.unread, _MOST)}{'+' if block.unread > _MOST else ''}"
-        role = "unread" if block.unread else "open" if block.open else "quiet"
+        count = f" ⊘{count}" if block.muted else count
+        role = "unread" if block.unread and not block.muted else "open" if block.open else "quiet"
         look = self.get_visual_style(f"conversations--{role}", partial=True)
         sign = f"{'▸' if block.open else ' '}{inline(block.sign)} "
         name = Content(inline(block.room)).truncate(max(1, width - cell_len(sign) - cell_len(count)), ellipsis=True)

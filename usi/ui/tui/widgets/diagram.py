@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple, TypeVar
 
@@ -14,9 +15,12 @@ from rich.cells import cell_len, set_cell_size
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
+from textual.message import Message
+from textual.style import Style
 
 from usi.core import events as ev
 from usi.core.language import tr
+from usi.core.trace import Secret
 from usi.ui.i18n import mark
 from usi.ui.tui.inspection import Exchange, Part, label_of, sheet
 from usi.ui.tui.widgets.lines import Line, Lines
@@ -34,12 +38,27 @@ class Row(NamedTuple):
     start: int = 0
     end: int | None = None
     glue: str | None = None
+    secret: str = ""
+    """The name of the secret that stands here, masked or not."""
+
+
+class Written(NamedTuple):
+    """A line of a sheet."""
+
+    role: str
+    text: str
+    glue: str | None = None
+    secret: str = ""
 
 
 class Fold:
     """An entry that can be opened. Its first row is what one points at."""
 
     can_open = True
+    secrets: Mapping[str, Secret] = {}
+    """What can be shown and masked in it, by name."""
+    revealed: Collection[Secret] = ()
+    """What the person asked to see, here and elsewhere."""
 
     def __init__(self, weight: int = 0) -> None:
         self.open = False
@@ -50,7 +69,7 @@ class Fold:
         self.spaced = False
         """Whether there is room for space behind it."""
         self._weight = weight
-        self._rows: tuple[tuple[int, bool, bool, bool], list[Row]] | None = None
+        self._rows: tuple[tuple[object, ...], list[Row]] | None = None
 
     @property
     def size(self) -> int:
@@ -61,7 +80,8 @@ class Fold:
 
     def rows(self, width: int) -> list[Row]:
         """The lines at this width, as open as it is now."""
-        state = (width, self.open, self.whole, self.spaced)
+        shown = (secret in self.revealed for secret in self.secrets.values())
+        state = (width, self.open, self.whole, self.spaced, *shown)
         if self._rows is None or self._rows[0] != state:
             rows = [*self.head(width), *(self.body(width) if self.open else ())]
             if not self.open:
@@ -81,24 +101,25 @@ class Fold:
 F = TypeVar("F", bound=Fold)
 
 
-def written(parts: list[Part], width: int) -> Iterator[tuple[str, str, str | None]]:
-    """Role, text and glue of each line of a sheet in this many cells."""
+def written(parts: list[Part], width: int) -> Iterator[Written]:
+    """A sheet in lines of this many cells."""
     for part in parts:
         indent = "" if part.role in ("label", "text") else "  "
         room = max(1, width - len(indent))
         if part.role == "label":
-            yield "quiet", "", None
+            yield Written("quiet", "")
         if part.role == "pair":
-            yield from ((role, indent + text, glue) for role, text, glue in _paired(part, room))
+            yield from (line._replace(text=indent + line.text) for line in _paired(part, room))
             continue
         for line in part.text.split("\n"):
             ended = 0
             for index, (start, end) in enumerate(wrap(line, room, room)):
-                yield part.role, indent + line[start:end], line[ended:start] if index else None
+                glue = line[ended:start] if index else None
+                yield Written(part.role, indent + line[start:end], glue, part.secret)
                 ended = end
 
 
-def _paired(part: Part, width: int) -> Iterator[tuple[str, str, str | None]]:
+def _paired(part: Part, width: int) -> Iterator[Written]:
     """Two texts beside each other, or one below the other where there is no room."""
     if width < _BESIDE:
         yield from written([Part("value", part.text), Part("cipher", part.beside)], width)
@@ -107,11 +128,17 @@ def _paired(part: Part, width: int) -> Iterator[tuple[str, str, str | None]]:
     left = [line[start:end] for line in part.text.split("\n") for start, end in wrap(line, half, half)]
     right = [part.beside[start:end] for start, end in wrap(part.beside, half, half)]
     for one, other in zip_longest(left, right, fillvalue=""):
-        yield "pair", f"{set_cell_size(one, half)} │ {other}", None
+        yield Written("pair", f"{set_cell_size(one, half)} │ {other}")
 
 
 class Unfolding(Lines[F]):
     """A list of entries with a cursor; Enter or a click opens one."""
+
+    @dataclass
+    class Revealing(Message):
+        """Somebody wants to see these secrets, or to have them masked again."""
+
+        secrets: Collection[Secret]
 
     COMPONENT_CLASSES = {
         "unfolding--lane",
@@ -152,11 +179,16 @@ class Unfolding(Lines[F]):
         Binding(
             "x", "whole", "Hex", key_display="X", id="inspect-whole", tooltip="Long values in full, or their beginning"
         ),
+        Binding(
+            "v", "reveal", "Secrets", key_display="V", id="inspect-secrets",
+            tooltip=mark("Show the secrets of this step, or mask them again"),
+        ),
     ]
     HELP = mark("""\
 ## Inspector
 
-The arrows move, Enter or a click opens an explanation with its values, X shows long values in full.
+The arrows move, Enter or a click opens an explanation with its values, X shows long values in full, V or a click shows
+secrets and masks them again.
 """)
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -169,7 +201,8 @@ The arrows move, Enter or a click opens an explanation with its values, X shows 
         for number, row in enumerate(block.rows(width)):
             content = Content("")
             for role, text in row.pieces:
-                content += self._styled(role, text)
+                piece = self._styled(role, text)
+                content += piece.stylize(Style(underline=True)) if row.secret and role != "lane" else piece
             if block.pointed and number == 0:
                 content = content.pad_right(max(0, width - content.cell_length)).stylize(cursor)
             lines.append(Line(content, start=row.start, end=row.end, glue=row.glue))
@@ -201,6 +234,7 @@ The arrows move, Enter or a click opens an explanation with its values, X shows 
             if each is not None:
                 each.pointed = each is block
                 self.changed(each)
+        self.refresh_bindings()
 
     def action_point(self, direction: int) -> None:
         place = self._index(self._cursor) if self._cursor is not None else None
@@ -259,6 +293,27 @@ The arrows move, Enter or a click opens an explanation with its values, X shows 
             block.open = True
             self._shown_anew(block)
 
+    def action_reveal(self) -> None:
+        """Show what is masked in the entry under the cursor, or mask it again."""
+        block = self._cursor
+        if block is not None and block.secrets:
+            if not block.open:
+                self._toggle(block)
+            self.post_message(self.Revealing([*block.secrets.values()]))
+            self.call_after_refresh(self._bring_secret, block)
+
+    def _bring_secret(self, block: F) -> None:
+        """Scroll so that the first secret of an entry is in view."""
+        place = self._index(block)
+        line = next((number for number, row in enumerate(block.rows(self._width)) if row.secret), None)
+        if place is not None and line is not None:
+            y = self._tops[place] - self._first_line + line
+            if not self.scroll_offset.y <= y < self.scroll_offset.y + self.size.height - 1:
+                self.scroll_to(y=max(0, y - self.size.height // 2), animate=False, force=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "reveal" or (self._cursor is not None and bool(self._cursor.secrets))
+
     def _toggle(self, block: F) -> None:
         block.open = not block.open
         self._shown_anew(block)
@@ -271,7 +326,8 @@ The arrows move, Enter or a click opens an explanation with its values, X shows 
             self._bring(place)
 
     def on_click(self, event: events.Click) -> None:
-        """A click on the first line of an entry opens it; what is marked with the mouse is not a click."""
+        """A click on the first line of an entry opens it, one on a secret shows or masks it; what is marked with the
+        mouse is not a click."""
         found = self._at(self._first_line + self.scroll_offset.y + event.y)
         if found is None:
             return
@@ -279,6 +335,8 @@ The arrows move, Enter or a click opens an explanation with its values, X shows 
         if block.can_open and found[1] == 0 and event.chain == 1:
             self.point_at(block)
             self._toggle(block)
+        elif name := block.rows(self._width)[found[1]].secret:
+            self.post_message(self.Revealing([block.secrets[name]]))
 
 
 class Sides(Fold):
@@ -308,7 +366,7 @@ class Foot(Fold):
 
     def head(self, width: int) -> list[Row]:
         lines = written([Part("quiet", self._text)], width - 1)
-        return [Row((("quiet", text[1:]),), start=1, glue=glue) for _, text, glue in lines]
+        return [Row((("quiet", line.text[1:]),), start=1, glue=line.glue) for line in lines]
 
 
 class Step(Fold):
@@ -318,6 +376,7 @@ class Step(Fold):
         super().__init__()
         self.event = event
         self.number = number
+        self.secrets = event.secrets
         self._right = (event.direction == "out") == (role == "client")
 
     def head(self, width: int) -> list[Row]:
@@ -350,13 +409,14 @@ class Step(Fold):
     def body(self, width: int) -> list[Row]:
         room = width - 2 * _EDGE - 6
         rows = []
-        for role, text, glue in written(sheet(self.event, whole=self.whole), room):
+        for line in written(sheet(self.event, whole=self.whole, revealed=self.revealed), room):
+            text = line.text.rstrip() if line.secret else line.text
             pieces = (
-                ("lane", " " * _EDGE + "│"),
-                (role, f"  {set_cell_size(text, room)}"),
-                ("lane", "  │"),
+                ("lane", f"{' ' * _EDGE}│  "),
+                (line.role, text),
+                ("lane", f"{' ' * (room - cell_len(text))}  │"),
             )
-            rows.append(Row(pieces, start=_EDGE + 3, end=_EDGE + 3 + len(text), glue=glue))
+            rows.append(Row(pieces, _EDGE + 3, _EDGE + 3 + len(text), line.glue, line.secret))
         return [*rows, _lanes(width)]
 
 
@@ -379,8 +439,8 @@ class Diagram(Unfolding[Fold]):
         self._exchange: Exchange | None = None
         self._known: dict[str, Step] = {}
         self._spaced = False
-        self.drawn = 0
-        """How many steps are shown."""
+        self.drawn = (0, 0)
+        """How many steps are shown, and how many secrets were revealed."""
 
     def on_resize(self, event: events.Resize) -> None:
         spaced = event.size.height >= _ROOMY
@@ -390,13 +450,13 @@ class Diagram(Unfolding[Fold]):
                 step.spaced = spaced
             self.show_only(self.blocks)
 
-    def show_exchange(self, exchange: Exchange | None) -> None:
-        """Draw this one; steps that were open stay open as long as it is the same."""
+    def show_exchange(self, exchange: Exchange | None, revealed: Collection[Secret] = ()) -> None:
+        """Draw this one, with these secrets shown; steps that were open stay open as long as it is the same."""
         if exchange is not self._exchange:
             self._known = {}
             self._cursor = None
         self._exchange = exchange
-        self.drawn = len(exchange.steps) if exchange is not None else 0
+        self.drawn = (len(exchange.steps) if exchange is not None else 0, len(revealed))
         if exchange is None:
             said = tr("No key exchange yet. It appears here when somebody connects; Enter or a click opens its steps.")
             self.show_only([Foot(said)])
@@ -407,6 +467,7 @@ class Diagram(Unfolding[Fold]):
             if known is None or known.event is not event or known.number != number:
                 known = self._known[event.step] = Step(event, number, exchange.role)
                 known.spaced = self._spaced
+            known.revealed = revealed
             steps.append(known)
         feet = [Foot(tr("◆ computed by each side for itself, never sent. Enter or a click opens a step."))]
         if exchange.complete:

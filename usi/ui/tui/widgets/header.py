@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from usi.core.language import tr
 from usi.ui.tui.entries import inline
-from usi.ui.tui.model import Status
+from usi.ui.tui.model import Status, Talk
 
 _GAP = "   "
 
@@ -20,6 +20,8 @@ class HeaderBar(Widget):
     COMPONENT_CLASSES = {"header--title", "header--room", "header--quiet", "header--good", "header--alarm"}
 
     status: reactive[Status | None] = reactive(None)
+    moving: reactive[str] = reactive("")
+    """How far files are that are under way, where no list says it."""
 
     def render(self) -> Content:
         if self.status is None:
@@ -41,18 +43,21 @@ class HeaderBar(Widget):
             )
             left.append((0, self._styled(doing, "room")))
             return left, right
-        left.append((0, self._styled(f"#{status.room}", "room")))
+        left.append((0, self._styled(_place(status), "room")))
         if status.phase == "ended":
             right.append((0, self._styled(f"✗ {tr('disconnected')}", "alarm")))
             right.insert(0, (2, self._styled(status.place, "quiet")))
             return left, right
-        left.append((1, Content(tr("{count} here", count=status.here))))
+        here = len(status.talk.names) + 1 if status.talk is not None else status.here
+        left.append((1, Content(tr("{count} here", count=here))))
         place = tr("hosting on {place}", place=status.place) if status.hosting else status.place
         right.append((3, self._styled(place, "quiet")))
         right.append((4, self._styled(status.cipher, "quiet")))
         right.append((6, self._styled(_exchange(status.key_exchange), "quiet")))
         if status.preset:
             right.append((2, self._styled(tr("preset key"), "good")))
+        if self.moving:
+            right.append((0, self._styled(self.moving, "room")))
         if status.phase == "leaving":
             right.append((0, self._styled(tr("leaving …"), "room")))
         else:
@@ -60,7 +65,10 @@ class HeaderBar(Widget):
         return left, right
 
     def _trust(self, status: Status) -> Content:
-        """Whether this connection is verified; for a host, how many of its guests are."""
+        """Whether this connection is verified; for a host, how many of its guests are; in a private conversation,
+        whether all others in it are."""
+        if status.talk is not None:
+            return self._trust_in(status.talk)
         if status.hosting:
             if status.guests == 0:
                 return self._styled(tr("nobody joined yet"), "quiet")
@@ -71,9 +79,25 @@ class HeaderBar(Widget):
             return self._styled(f"✔ {tr('verified')}", "good")
         return self._styled(f"⚠ {tr('unverified')}", "alarm")
 
+    def _trust_in(self, talk: Talk) -> Content:
+        if talk.state == "closed":
+            return self._styled(f"✗ {tr('closed')}", "quiet")
+        if talk.state == "opening":
+            return self._styled(tr("exchanging keys …"), "quiet")
+        if talk.state == "verified":
+            return self._styled(f"✔ {tr('verified')}", "good")
+        return self._styled(f"⚠ {tr('unverified')}", "alarm")
+
     def _styled(self, text: str, role: str) -> Content:
         style: Style = self.get_visual_style(f"header--{role}", partial=True)
         return Content.styled(inline(text), style)
+
+
+def _place(status: Status) -> str:
+    """The conversation. The lock stands only where certainly nobody else can read."""
+    if status.talk is None:
+        return f"#{status.room}"
+    return f"⚿ {status.room}" if status.talk.state == "verified" else status.room
 
 
 def _exchange(key_exchange: str) -> str:

@@ -36,6 +36,7 @@ _KEYS = (
     "inspect-exchange",
     "inspect-records",
     "inspect-open",
+    "inspect-secrets",
     "inspect-filter",
     "inspect-pause",
     "inspect-save",
@@ -46,9 +47,8 @@ _KEYS = (
 _IMPORTANT_KEYS = (
     "inspect-accept",
     "inspect-close",
-    "inspect-accept",
-    "inspect-close",
     "inspect-open",
+    "inspect-secrets",
     "inspect-screen",
     "inspect-records",
     "inspect-exchange",
@@ -134,7 +134,7 @@ class RecordLine(Fold):
     def body(self, width: int) -> list[Row]:
         room = width - _INDENT
         lines = written(model.sheet(self.event, whole=self.whole), room)
-        rows = [Row(((("text", " " * _INDENT)), (role, text)), start=_INDENT, glue=glue) for role, text, glue in lines]
+        rows = [Row((("text", " " * _INDENT), (line.role, line.text)), start=_INDENT, glue=line.glue) for line in lines]
         return [*rows[1:], Row((("text", ""),))]
 
 
@@ -272,7 +272,8 @@ class Inspector(Vertical):
 ## Inspector
 
 1 shows the key exchange, 2 the records. Enter or a click opens an entry with its explanation, X shows long values in
-full. / filters, D and K choose direction and kind, P pauses, S saves, C clears, F6 takes the whole screen.
+full, V shows secrets and masks them again. / filters, D and K choose direction and kind, P pauses, S saves, C clears,
+F6 takes the whole screen.
 """)
 
     class Wanted(Message):
@@ -323,8 +324,10 @@ full. / filters, D and K choose direction and kind, P pauses, S saves, C clears,
             records.append(RecordLine(event) for event in came)
         diagram = self.query_one(Diagram)
         exchange = self.exchange
-        if exchange is None or exchange is not diagram.exchange or len(exchange.steps) != diagram.drawn:
-            diagram.show_exchange(exchange)
+        revealed = self.inspection.revealed
+        drawn = (len(exchange.steps) if exchange is not None else 0, len(revealed))
+        if exchange is None or exchange is not diagram.exchange or drawn != diagram.drawn:
+            diagram.show_exchange(exchange, revealed)
         self._tell()
 
     def set_mode(self, mode: Mode) -> None:
@@ -389,6 +392,11 @@ full. / filters, D and K choose direction and kind, P pauses, S saves, C clears,
         place = max(0, min(len(exchanges) - 1, place))
         self._chosen = exchanges[place] if place < len(exchanges) - 1 else None
         self._told([])
+
+    @on(Diagram.Revealing)
+    def _reveal(self, message: Diagram.Revealing) -> None:
+        message.stop()
+        self.inspection.reveal(message.secrets)
 
     def action_way(self) -> None:
         self.set_mode("records")

@@ -10,7 +10,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from usi.core.language import tr
-from usi.ui.tui.model import Status
+from usi.ui.tui.entries import inline
+from usi.ui.tui.model import Status, Talk
 
 
 class Wording(NamedTuple):
@@ -23,10 +24,42 @@ def wordings(status: Status) -> Iterator[Wording]:
     if status.phase != "open":
         yield Wording(tr("Nobody can read this: there is no connection"), "quiet")
         yield Wording(tr("No connection"), "quiet")
+    elif status.talk is not None:
+        yield from _of_a_talk(status.talk)
     elif status.hosting:
         yield from _of_a_host(status)
     else:
         yield from _of_a_guest(status)
+
+
+def _of_a_talk(talk: Talk) -> Iterator[Wording]:
+    count, open_ones = len(talk.names) + 1, len(talk.names) - talk.verified
+    name = inline(talk.names[0]) if talk.names else ""
+    if talk.state == "closed":
+        yield Wording(tr("This conversation is over: it can only be read"), "quiet")
+        yield Wording(tr("It can only be read"), "quiet")
+    elif talk.state == "opening":
+        yield Wording(tr("Keys are being exchanged; what you write waits for them"), "quiet")
+        yield Wording(tr("Exchanging keys …"), "quiet")
+    elif talk.state == "verified":
+        if count == 2 and not talk.with_host:
+            yield Wording(tr("Readable by you and {name}, nobody else: the host cannot", name=name), "good")
+        elif not talk.with_host:
+            yield Wording(tr("Readable by the {count} in here, all verified: the host cannot", count=count), "good")
+        yield Wording(tr("Readable by the {count} in here, all verified", count=count), "good")
+        yield Wording(tr("{count} can read, all verified", count=count), "good")
+    elif talk.with_host:
+        yield Wording(tr("Not verified: somebody in between could be reading this"), "alarm")
+        yield Wording(tr("{count} can read, {unverified} not verified", count=count, unverified=open_ones), "alarm")
+    else:
+        if count == 2:
+            yield Wording(tr("Readable by you and {name}. Not verified: the host could be reading this", name=name),
+                          "alarm")  # fmt: skip
+        else:
+            yield Wording(tr("Readable by the {count} in here, {unverified} not verified: the host could read",
+                             count=count, unverified=open_ones), "alarm")  # fmt: skip
+        yield Wording(tr("Not verified: the host could be reading this"), "alarm")
+        yield Wording(tr("Not verified: host could read"), "alarm")
 
 
 def _of_a_host(status: Status) -> Iterator[Wording]:

@@ -1,0 +1,546 @@
+"""A member's private conversations: opening them, handing out their keys, and following who is in.
+
+The member who opens a conversation makes its keys and hands them out over pair links, which the host cannot open. Every
+change of the roster is a new key, and a key is in use from the hub's `gathered` on (PROTOCOL.md, "Private
+conversations"). The time is that of the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from usi.core import events, wire
+from usi.core import pair as pairing
+from usi.core.allowance import Allowance
+from usi.core.content import Body, ConversationKey
+from usi.core.crypto import KEY_SIZE, PrivateKey, derive, random_bytes, sha256
+from usi.core.errors import (
+    Alone,
+    BadMessage,
+    BlockedIt,
+    Left,
+    LeftIt,
+    NotAnswered,
+    NotWithYourself,
+    OpenerGone,
+    OpenerOnly,
+    PeerError,
+    ReadOnly,
+    TalkEnded,
+    TooManyInTalk,
+    TooManyTalks,
+    Unwelcome,
+    Withheld,
+    YouBlocked,
+)
+from usi.core.language import tr
+from usi.core.outbox import Outbox
+from usi.core.pair import Pair
+from usi.core.pairs import PATIENCE, Pairs
+from usi.core.recent import Recent
+from usi.core.relay import OPEN_TALKS, PAIR_SECONDS
+from usi.core.report import Report
+from usi.core.roster import Roster
+from usi.core.thread import PRIVATE_MARK, Thread
+from usi.core.trace import Tracer
+
+MOST_TALKS = 256  # conversations that others can put us into, in all
+WAITING_POSTS = 8  # texts that wait for a person who is asked first
+_NAMES_KEPT = 1_000
+_CLOSED_KEPT = 100
+
+Roll = tuple[bytes, ...]
+"""The ids of the members of a conversation, sorted."""
+
+
+def roster_key(conversation: bytes, opener: bytes, members: Roll, secret: bytes) -> ConversationKey:
+    """The key of a conversation (16 bytes) of exactly these members, from its opener's secret (32 bytes)."""
+    (key,) = derive(secret, conversation, "usi3 roster", context=sha256(b"".join(members)))
+    return ConversationKey(conversation, opener, key)
+
+
+@dataclass(eq=False)
+class Talk(Thread):
+    """A private conversation. `members` are those of the key in use; who is `invited` comes in with the next one."""
+
+    direct: bool = False
+    """That of two, which belongs to their pair link."""
+    conversation: bytes = b""
+    opener: bytes = b""
+    members: Roll = ()
+    invited: set[bytes] = field(default_factory=set)
+    out: set[bytes] = field(default_factory=set)
+    """Members who said that they are out of it."""
+    next: tuple[ConversationKey, Roll] | None = None
+    """Handed out, and not in use yet."""
+    held: bool = False
+    """Somebody who has the key in use is gone: nothing is sealed under it any more."""
+    since: float | None = None
+    """When it began to wait for somebody who has to answer at once."""
+    closed: PeerError | None = None
+
+    @property
+    def private(self) -> bool:
+        return True
+
+    @property
+    def everybody(self) -> set[bytes]:
+        """Who is in, or is to be."""
+        return {self.opener, *self.members, *self.invited, *(self.next[1] if self.next else ())}
+
+    def admits(self, author: bytes) -> bool:
+        return author in self.members
+
+    @property
+    def sealable(self) -> bool:
+        return self.key is not None and self.next is None and not self.held and self.closed is None
+
+
+class Private:
+    """`send` takes messages for the hub. `fail` is given what cannot be delivered, `show` a member whose fingerprint
+    was asked for and is there now. `ask`: the person is asked first."""
+
+    def __init__(
+        self,
+        key: PrivateKey,
+        roster: Roster,
+        outbox: Outbox,
+        report: Report,
+        *,
+        send: Callable[[wire.Message], None],
+        fail: Callable[[str, Body, PeerError], None],
+        show: Callable[[bytes], None],
+        ask: bool = False,
+        tracer: Callable[[str], Tracer | None] = lambda name: None,
+    ) -> None:
+        self._own = key.public.id
+        self._roster = roster
+        self._outbox = outbox
+        self._send = send
+        self._report = report
+        self._fail = fail
+        self._show = show
+        self._pairs = Pairs(key, self, send, ask=ask, tracer=lambda other: tracer(roster.name_of(other)))
+        self._talks: dict[str, Talk] = {}
+        """Those that are not closed, by name."""
+        self._direct: dict[bytes, Talk] = {}
+        """The newest of two, by the other member."""
+        self._names: Recent[str, bytes] = Recent(_NAMES_KEPT)
+        """Names of conversations that were used → the other member of one of two, else nothing."""
+        self._closed: Recent[str, Talk] = Recent(_CLOSED_KEPT)
+        """Those that can only be read, by name."""
+        self._to_show: set[bytes] = set()
+        self._paces: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
+        """How many conversations each member may still put us into now."""
+
+    # --- looking ---
+
+    @property
+    def talks(self) -> list[Talk]:
+        """Those that are not closed."""
+        return list(self._talks.values())
+
+    @property
+    def known(self) -> list[Talk]:
+        """Also those that are closed."""
+        return [*self._talks.values(), *self._closed.values()]
+
+    def talk(self, conversation: bytes) -> Talk | None:
+        """The open conversation of this id."""
+        return next((talk for talk in self._talks.values() if talk.conversation == conversation), None)
+
+    # --- what the person wants ---
+
+    def with_members(self, members: Iterable[bytes]) -> Talk:
+        """The conversation with these, opened where there is none. Raises `LocalError`."""
+        others = set(members)
+        self._check(others)
+        if len(others) == 1:
+            (other,) = others
+            return self._with(other)
+        roll = tuple(sorted(others | {self._own}))
+        for talk in self._talks.values():
+            if not talk.direct and (talk.members == roll or (talk.opener == self._own and talk.invited == others)):
+                return talk
+        talk = self._new(self._group_name(others), direct=False, opener=self._own)
+        talk.invited = others
+        self._call(talk, others)
+        return talk
+
+    def add(self, talk: Talk, members: Iterable[bytes]) -> None:
+        """Bring more members into a conversation of several that this member has opened. Raises `LocalError`."""
+        others = set(members) - set(talk.members)
+        self.check_says(talk)
+        if talk.opener != self._own or talk.direct:
+            raise OpenerOnly
+        self._check(others, len(talk.members) + len(talk.invited))
+        talk.invited |= others
+        talk.out -= others
+        self._call(talk, others)
+
+    def leave(self, talk: Talk) -> None:
+        """Be out of a conversation; its opener ends it for all."""
+        if talk.closed is not None:
+            return
+        for other in talk.members if talk.opener == self._own else (talk.opener,):
+            if other != self._own and talk.conversation:
+                self._pairs.say(other, pairing.Out(talk.conversation))
+        self._close(talk, LeftIt())
+
+    def block(self, member: bytes) -> None:
+        """Take no private conversations from this member any more, or again."""
+        if member == self._own:
+            raise NotWithYourself
+        blocked = self._pairs.blocked
+        blocked ^= {member}
+        self._report.notify("blocked" if member in blocked else "unblocked", name=self._roster.name_of(member))
+        if member in blocked:
+            self._pairs.end(member, Unwelcome(), BlockedIt())
+
+    def compare(self, member: bytes) -> None:
+        """See to it that there is something to compare with this member, and have it shown then."""
+        self._check({member})
+        self._to_show.add(member)
+        self._pairs.reach(member, self._report.now)
+
+    def distrust(self, member: bytes, error: PeerError) -> None:
+        """People compared, and it differed."""
+        self._pairs.end(member, error)
+
+    def note_change(self, member: bytes) -> None:
+        """What is known of this member has changed: its name, or whether it was compared."""
+        for talk in self._talks.values():
+            if member in talk.members and talk.key is not None:
+                self._tell(talk, "changed")
+
+    def check_says(self, talk: Talk) -> None:
+        """Raises `LocalError` where nothing can be said in it."""
+        if talk.closed is not None:
+            raise ReadOnly(room=talk.title, why=str(talk.closed))
+        asked = [pair for other in talk.invited if (pair := self._pairs.get(other)) and pair.asking]
+        if talk.key is None and asked and len(talk.waiting) >= WAITING_POSTS:
+            raise NotAnswered(name=self._roster.name_of(asked[0].other))
+
+    # --- what the hub says ---
+
+    def take_passed(self, message: wire.Passed) -> None:
+        if message.member in self._roster.here:  # what comes late of one who left is of no use
+            self._pairs.take(message, self._report.now)
+
+    def take_gathered(self, message: wire.Gathered) -> None:
+        """The hub uses another key from here on. What it says of conversations that we are not in is passed over: any
+        member can name us."""
+        talk = self.talk(message.conversation)
+        if talk is None:
+            return
+        if talk.next is None or talk.next[0].key_id != message.key_id:
+            self._close(talk, Withheld())
+            return
+        before = set(talk.members)
+        if talk.key is None:
+            talk.number = message.number
+            talk.fresh = set(talk.next[1]) if message.number == 0 else set()
+        else:
+            talk.fresh |= set(talk.next[1]) - before
+            if missing := message.number - talk.number:
+                self._report.notify("withheld" if missing > 0 else "repeated", room=talk.title, count=missing)
+                talk.number = max(talk.number, message.number)
+        first = talk.key is None
+        talk.key, talk.members = talk.next
+        talk.next = talk.since = None
+        talk.held = any(member not in self._roster.here for member in talk.members)
+        if first or set(talk.members) != before:
+            self._tell(talk, "open" if first else "changed")
+        self._outbox.flush(talk)
+        if talk.opener == self._own:
+            self._settle(talk)
+
+    def take_left(self, member: bytes) -> None:
+        """Somebody left the host."""
+        for talk in self.talks:
+            if member in talk.members and talk.key is not None:
+                talk.held, talk.since = True, self._report.now
+        self._pairs.gone(member, Left())
+
+    def tick(self) -> None:
+        self._pairs.tick(self._report.now)
+        for talk in self.talks:
+            if talk.since is not None and abs(self._report.now - talk.since) > PATIENCE:
+                self._close(talk, Withheld())
+
+    def disconnected(self) -> None:
+        """The way to the hub is gone: so are all keys."""
+        self._pairs.forget_all()
+        self._roster.pairs.clear()
+        self._talks.clear()
+
+    # --- what pair links say ---
+
+    def pair_ready(self, pair: Pair) -> None:
+        other = pair.other
+        self._roster.pairs[other] = pair.proof
+        self._roster.keys[other] = pair.peer
+        if other in self._to_show:
+            self._to_show.discard(other)
+            self._show(other)
+        for talk in self.talks:
+            if other in talk.invited:
+                self._settle(talk)
+
+    def pair_asks(self, pair: Pair) -> None:
+        name = self._roster.name_of(pair.other)
+        if pair.mine:
+            self._report.notify("pair-asking", name=name)
+            for talk in self.talks:
+                if pair.other in talk.invited:
+                    talk.since = None
+                    self._settle(talk)
+            return
+        text = tr("{name} asks for a private conversation. /private {name} takes it, /block {name} refuses.", name=name)
+        room = self._direct_name(pair.other)
+        self._report.tell(
+            events.Conversation(
+                time=self._report.time,
+                room=room,
+                state="asked",
+                members=self._partners((self._own, pair.other), pair.other),
+                verified=pair.other in self._roster.verified,
+                text=text,
+            )
+        )
+
+    def pair_says(self, pair: Pair, message: pairing.Message) -> None:
+        match message:
+            case pairing.Handed():
+                self._take_key(pair, message)
+            case pairing.Want():
+                talk = self._direct.get(pair.other)
+                if talk is None or talk.closed is not None:
+                    talk = self._new_direct(pair.other)
+                self._settle(talk)
+            case pairing.Out():
+                gone = self.talk(message.conversation)
+                if gone is None:
+                    pass  # it has crossed our own leaving
+                elif gone.direct:
+                    self._close(gone, Left())
+                elif gone.opener == pair.other:
+                    self._close(gone, TalkEnded())
+                else:
+                    gone.out.add(pair.other)
+                    gone.invited.discard(pair.other)
+                    self._settle(gone)
+            case _:
+                raise BadMessage(why="a message that is none of these two")
+
+    def pair_ended(self, pair: Pair, error: PeerError) -> None:
+        other, left = pair.other, isinstance(error, Left)
+        self._roster.pairs.pop(other, None)
+        name = self._roster.name_of(other)
+        concerned = [talk for talk in self.talks if other in talk.everybody]
+        if other in self._to_show or not (left or any(talk.direct for talk in concerned)):
+            self._report.notify("pair-ended", name=name, why=str(error))
+        self._to_show.discard(other)
+        for talk in concerned:
+            if talk.direct:
+                self._close(talk, error)
+            elif talk.opener == other:
+                self._close(talk, OpenerGone() if left else error)
+            elif talk.opener == self._own:
+                if other in talk.invited:
+                    self._report.notify("not-in", name=name, room=talk.title, why=str(error))
+                talk.invited.discard(other)
+                self._settle(talk)
+
+    def _take_key(self, pair: Pair, message: pairing.Handed) -> None:
+        """Somebody's conversation, or a newer key of it."""
+        other, members = pair.other, tuple(message.members)
+        direct = not message.group
+        if tuple(sorted(set(members))) != members or not {self._own, other} <= set(members):
+            raise BadMessage(why="a roster that cannot be")
+        if direct and (pair.mine or len(members) != 2):
+            raise BadMessage(why="a conversation of two that is not theirs to open")
+        talk = self.talk(message.conversation)
+        if talk is None:
+            known = self._direct.get(other) if direct else None
+            if known is not None and known.closed is None:
+                if known.conversation:
+                    raise BadMessage(why="a second conversation of two")
+                talk = known
+            else:
+                opened = sum(talk.opener == other for talk in self._talks.values())
+                pace = self._paces[other] = self._paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
+                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not pace.take(self._report.now):
+                    self._pairs.say(other, pairing.Out(message.conversation))
+                    return
+                others = set(members) - {self._own}
+                talk = self._new_direct(other) if direct else self._new(self._group_name(others), direct=False)
+            talk.conversation, talk.opener = message.conversation, other
+            talk.invited = set()
+        elif talk.opener != other or talk.direct != direct:
+            raise BadMessage(why="a key of somebody else's conversation")
+        talk.next = roster_key(talk.conversation, other, members, message.secret), members
+        talk.since = self._report.now
+
+    # --- inside ---
+
+    def _check(self, others: set[bytes], already: int = 1) -> None:
+        if self._own in others or not others:
+            raise NotWithYourself
+        for other in others & self._pairs.blocked:
+            raise YouBlocked(name=self._roster.name_of(other))
+        if already + len(others) > wire.MAX_ROSTER:
+            raise TooManyInTalk(count=wire.MAX_ROSTER)
+        if sum(talk.opener == self._own for talk in self._talks.values()) >= OPEN_TALKS:
+            raise TooManyTalks(count=OPEN_TALKS)
+        self._pairs.check(others, self._report.now)
+
+    def _with(self, other: bytes) -> Talk:
+        talk = self._direct.get(other)
+        if talk is None or talk.closed is not None:
+            talk = self._new_direct(other)
+            self._call(talk, {other})
+        else:
+            self._pairs.reach(other, self._report.now)
+        return talk
+
+    def _call(self, talk: Talk, others: set[bytes]) -> None:
+        """Reach these for a conversation; it goes on when they have answered."""
+        talk.since = self._report.now if talk.key is None else talk.since
+        for other in others:
+            self._pairs.reach(other, self._report.now)
+        if talk.key is None and talk.closed is None:
+            self._tell(talk, "opening")
+        self._settle(talk)
+
+    def _new_direct(self, other: bytes) -> Talk:
+        talk = self._new(self._direct_name(other), direct=True)
+        talk.invited = {other}
+        self._direct[other] = talk
+        return talk
+
+    def _new(self, name: str, *, direct: bool, opener: bytes = b"") -> Talk:
+        talk = self._talks[name] = Talk(None, name, direct=direct, opener=opener, since=self._report.now)
+        return talk
+
+    def _direct_name(self, other: bytes) -> str:
+        """The name of the conversation with this member: the same for all of this run."""
+        known = next((name for name, member in self._names.items() if member == other), None)
+        return known or self._free_name(self._roster.name_of(other), other)
+
+    def _group_name(self, others: set[bytes]) -> str:
+        names = ",".join(sorted(map(self._roster.name_of, others)))
+        return self._free_name(f"{names}+" if len(others) == 1 else names, b"")  # no name of one of two
+
+    def _free_name(self, wanted: str, other: bytes) -> str:
+        name, number = f"{PRIVATE_MARK}{wanted}", 1
+        while name in self._names:
+            number += 1
+            name = f"{PRIVATE_MARK}{wanted}-{number}"
+        self._names[name] = other
+        return name
+
+    def _settle(self, talk: Talk) -> None:
+        """What its opener has to do now: hand out a key to those who are to be in, if that is not how it is."""
+        if talk.closed is not None or talk.next is not None:
+            return
+        if talk.direct and talk.key is None:
+            (other,) = talk.invited
+            pair = self._pairs.get(other)
+            if pair is None or not pair.ready:
+                return
+            talk.since = self._report.now
+            if not pair.mine:
+                self._pairs.say(other, pairing.Want())  # the opener of the pair link opens it, so that there is one
+                return
+            talk.opener = self._own
+        elif talk.key is None and any(map(self._pairs.is_coming, talk.invited)):
+            return  # all who can come at once come with the first key
+        ready = {other for other in talk.invited if self._pairs.is_ready(other)}
+        stay = {other for other in talk.members if self._pairs.is_ready(other)} - talk.out
+        members = tuple(sorted(ready | stay | {self._own}))
+        if members == talk.members:
+            return
+        if len(members) > 1:
+            self._hand_out(talk, members)
+        elif talk.key is not None or not talk.invited:
+            self._close(talk, Alone())
+
+    def _hand_out(self, talk: Talk, members: Roll) -> None:
+        """A new key, for exactly these."""
+        talk.conversation = talk.conversation or random_bytes(wire.CONVERSATION_SIZE)
+        secret = random_bytes(KEY_SIZE)
+        key = roster_key(talk.conversation, self._own, members, secret)
+        handed = pairing.Handed(talk.conversation, not talk.direct, list(members), secret)
+        talk.next, talk.since = (key, members), self._report.now
+        talk.invited -= set(members)
+        talk.out &= set(members)
+        for other in members:
+            if other != self._own:
+                self._pairs.say(other, handed)
+        self._send(wire.Gather(talk.conversation, key.key_id, list(members)))
+
+    def _close(self, talk: Talk, error: PeerError) -> None:
+        """It can only be read from now on."""
+        if talk.closed is not None:
+            return
+        talk.closed = error
+        talk.key = talk.next = talk.since = None
+        del self._talks[talk.name]
+        self._closed[talk.name] = talk
+        if talk.conversation:
+            self._send(wire.Leave(talk.conversation))
+        self._tell(talk, "closed")
+        for shown_id, body in self._outbox.drop_waiting(talk):
+            self._fail(shown_id, body, error)
+
+    # --- telling ---
+
+    def _partners(self, members: Iterable[bytes], opener: bytes) -> list[events.Partner]:
+        return [
+            events.Partner(
+                name=self._roster.name_of(member),
+                member=member.hex(),
+                verified=member in self._roster.verified,
+                me=member == self._own,
+                opener=member == opener,
+            )
+            for member in members
+        ]
+
+    def _tell(self, talk: Talk, state: Literal["opening", "open", "changed", "closed"]) -> None:
+        members = talk.members or tuple(sorted({self._own} | talk.invited))
+        others = [member for member in members if member != self._own]
+        verified = all(member in self._roster.verified for member in others)
+        host_is_in = self._roster.host in members
+        names = ", ".join(sorted(map(self._roster.name_of, others)))
+        self._report.tell(
+            events.Conversation(
+                time=self._report.time,
+                room=talk.name,
+                state=state,
+                members=self._partners(members, talk.opener),
+                verified=verified,
+                text=_sentence(talk, state, names, verified=verified, host_is_in=host_is_in),
+                code=talk.closed.code if talk.closed else None,
+            )
+        )
+
+
+def _sentence(talk: Talk, state: str, names: str, *, verified: bool, host_is_in: bool) -> str:
+    if talk.closed is not None:
+        return tr("{room} is closed. {why}", room=talk.title, why=str(talk.closed))
+    if state == "opening":
+        return tr("Opening a private conversation with {names} …", names=names)
+    if host_is_in and verified:
+        return tr("In {room}: you and {names}, verified. Nobody else can read it.", room=talk.title, names=names)
+    if host_is_in:
+        return tr("In {room}: you and {names}. Not verified: somebody in between could be reading this. /verify NAME "
+                  "shows what to compare.", room=talk.title, names=names)  # fmt: skip
+    if verified:
+        return tr("In {room}: you and {names}, verified. Nobody else can read it, the host included.",
+                  room=talk.title, names=names)  # fmt: skip
+    return tr("In {room}: you and {names}. Not verified: the host could be reading this. /verify NAME shows what to "
+              "compare.", room=talk.title, names=names)  # fmt: skip

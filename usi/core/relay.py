@@ -1,0 +1,131 @@
+"""The hub's part in private conversations: it carries what it cannot open.
+
+Of a pair link it knows who the two are; of a conversation it knows who opened it, who is in, and the id of the key.
+Keys, names and texts pass sealed. Times are seconds of any clock that does not go back (PROTOCOL.md, "Private
+conversations").
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from usi.core import wire
+from usi.core.allowance import Allowance
+from usi.core.errors import BadMessage
+from usi.core.numbering import Numbering
+from usi.core.recent import Recent
+from usi.core.session import HELLO_SIZE, TAG_PAIR
+
+NEW_PAIRS, PAIR_SECONDS = 6, 60.0  # pair links that a member may open in so many seconds: each costs two others work
+OPEN_PAIRS = 64  # and have open at once
+OPEN_TALKS = 32  # private conversations that a member may have open
+_PACES_KEPT = 10_000
+LOG_BYTES = 64 * 1024 * 1024  # what is kept of all private conversations together
+
+_FIRST = wire.MAGIC + TAG_PAIR
+
+Letter = tuple[Collection[int], wire.Message]
+"""A message, and the links that it goes to."""
+Where = Callable[[bytes], int | None]
+"""The link of a member who is here."""
+
+
+@dataclass(eq=False)
+class _Way:
+    """A pair link: the link of the member who opened it, and of the other."""
+
+    opener: int
+    other: int
+    answered: bool = False
+
+    def far(self, link: int) -> int:
+        return self.other if link == self.opener else self.opener
+
+
+@dataclass(eq=False)
+class Talk(Numbering):
+    """A private conversation: `links` of those whom its opener named."""
+
+    conversation: bytes = b""
+    opener: int = 0
+
+
+class Relay:
+    """Pair links and private conversations. A sender's breach raises `BadMessage`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.talks: OrderedDict[bytes, Talk] = OrderedDict()
+        """By conversation; the one that was used last stands last."""
+        self._ways: dict[bytes, _Way] = {}
+        self._pace: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
+        self._weight = 0
+
+    def carry(self, link: int, member: bytes, message: wire.Pass, where: Where) -> list[Letter]:
+        """Pass on a piece of a pair link."""
+        way = self._ways.get(message.pair)
+        far = where(message.member)
+        if way is None:
+            if len(message.data) != HELLO_SIZE or not message.data.startswith(_FIRST):
+                return []  # the rest of one that has ended
+            pace = self._pace[member] = self._pace.get(member) or Allowance(NEW_PAIRS, PAIR_SECONDS)
+            opened = sum(way.opener == link for way in self._ways.values())
+            if far is None or far == link or opened >= OPEN_PAIRS or not pace.take(self.now):
+                return [((link,), wire.Passed(message.member, message.pair, b""))]
+            way = self._ways[message.pair] = _Way(link, far)
+        elif link not in (way.opener, way.other) or far != way.far(link):
+            raise BadMessage(why="a piece of somebody else's pair link")
+        way.answered = way.answered or link == way.other
+        if not message.data:
+            del self._ways[message.pair]
+        return [((way.far(link),), wire.Passed(member, message.pair, message.data))]
+
+    def gather(self, link: int, member: bytes, message: wire.Gather, where: Where) -> list[Letter]:
+        """Set who is in a conversation, and under which key. Only who has answered its opener can be put in."""
+        talk = self.talks.get(message.conversation)
+        if member not in message.members or len(set(message.members)) != len(message.members):
+            raise BadMessage(why="a roster that cannot be")
+        if talk is None:
+            if sum(talk.opener == link for talk in self.talks.values()) >= OPEN_TALKS:
+                raise BadMessage(why="too many private conversations")
+            talk = self.talks[message.conversation] = Talk(
+                message.key_id, conversation=message.conversation, opener=link
+            )
+        elif talk.opener != link:
+            raise BadMessage(why="a roster of somebody else's conversation")
+        talk.key_id = message.key_id
+        answering = {way.far(link) for way in self._ways.values() if way.answered and link in (way.opener, way.other)}
+        named = {seat for other in message.members if (seat := where(other)) is not None}
+        talk.links = {link: None, **dict.fromkeys(sorted(named & answering))}
+        return [(list(talk.links), wire.Gathered(message.conversation, message.key_id, talk.number))]
+
+    def leave(self, link: int, conversation: bytes) -> None:
+        """A member is out of a conversation; with its opener it ends."""
+        talk = self.talks.get(conversation)
+        if talk is None:
+            return
+        talk.links.pop(link, None)
+        if talk.opener == link:
+            self._weight -= talk.log_bytes
+            del self.talks[conversation]
+
+    def add(self, talk: Talk, post: wire.Post) -> wire.Posted:
+        """Give a post its number, and keep all logs together within their budget."""
+        before = talk.log_bytes
+        posted = talk.add(post)
+        self.talks.move_to_end(talk.conversation)
+        self._weight += talk.log_bytes - before
+        while self._weight > LOG_BYTES:
+            oldest = next(talk for talk in self.talks.values() if talk.log)
+            self._weight -= len(oldest.log[0].sealed)
+            oldest.drop_oldest()
+        return posted
+
+    def gone(self, link: int) -> None:
+        """A member has left."""
+        for pair in [pair for pair, way in self._ways.items() if link in (way.opener, way.other)]:
+            del self._ways[pair]
+        for conversation in list(self.talks):
+            self.leave(link, conversation)

@@ -1,0 +1,79 @@
+"""One conversation as a member follows it: the hub's numbers, the authors' own counts, and what was shown.
+
+Hosted rooms and private conversations alike (PROTOCOL.md, "Delivery" and "Content").
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from usi.core.content import Body, ConversationKey
+from usi.core.recent import Recent
+
+PRIVATE_MARK = "@"  # begins the names of private conversations, and of no room
+SHOWN_KEPT = 2_000  # ids of posts that were shown, so that none is shown twice
+HEARD_KEPT = 10_000  # authors' runs whose counts are followed
+
+
+def title_of(room: str) -> str:
+    """What a conversation is called in a sentence, by its name."""
+    return room if room.startswith(PRIVATE_MARK) else f"#{room}"
+
+
+@dataclass(eq=False)
+class Thread:
+    """`name` is the key `room` of its events; `key` is None until there is one."""
+
+    key: ConversationKey | None
+    name: str
+    number: int = 0
+    """The newest number seen."""
+    n: int = 0
+    """Own posts so far."""
+    heard: Recent[tuple[bytes, bytes], int] = field(default_factory=lambda: Recent(HEARD_KEPT))
+    """(author, run) → the newest signed count."""
+    shown: Recent[tuple[bytes, bytes], None] = field(default_factory=lambda: Recent(SHOWN_KEPT))
+    """(author, id) of the posts shown last, whatever their signature."""
+    fresh: set[bytes] = field(default_factory=set)
+    """Authors of whom nothing was shown yet, and all that they said here must have reached us."""
+    waiting: deque[tuple[bytes, Body]] = field(default_factory=deque)
+    """Id and body of what was said and cannot be sealed yet; `n` of such a body counts for nothing."""
+
+    @property
+    def private(self) -> bool:
+        """Whether the host has no key of it."""
+        return False
+
+    @property
+    def title(self) -> str:
+        """What it is called in a sentence."""
+        return title_of(self.name)
+
+    @property
+    def sealable(self) -> bool:
+        """Whether what is said can go out now."""
+        return self.key is not None
+
+    def admits(self, author: bytes) -> bool:
+        """Whether this member may say something in it."""
+        return True
+
+    def follow(self, number: int) -> int:
+        """Follow the hub's numbers, which have no holes: how many are missing before this one. Negative: it does not
+        rise, and must not be shown."""
+        missing = number - self.number - 1
+        if missing >= 0:
+            self.number = number
+        return missing
+
+    def count(self, author: bytes, body: Body) -> int:
+        """Follow an author's signed count, which the hub cannot forge: how many are missing. Negative: it does not
+        rise, and must not be shown."""
+        newest = self.heard.get((author, body.run))
+        if newest is None and author in self.fresh:
+            newest = 0
+        missing = body.n - newest - 1 if newest is not None else 0
+        if missing >= 0:
+            self.heard[author, body.run] = body.n
+        return missing
