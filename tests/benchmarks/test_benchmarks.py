@@ -64,7 +64,8 @@ def test_files() -> None:
     ours = [row for row in rows if row["what"] == "usi"]
     assert {row["where"] for row in ours} <= {"memory", "disk"}
     for row in ours:
-        positive(row, "mb_per_second", "sender_cpu", "receiver_cpu", "sender_mb", "host_mb", "receiver_mb")
+        positive(row, "mb_per_second", "sender_mb", "host_mb", "receiver_mb")
+        assert min(row["sender_cpu"], row["host_cpu"], row["receiver_cpu"]) >= 0  # in ticks of a hundredth
         assert 0 < row["busy_p50_ms"] <= row["busy_p99_ms"]
     assert "plain TCP" in {row["what"] for row in rows}
     for row in rows:
