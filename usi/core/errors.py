@@ -76,7 +76,7 @@ class UnreadableFile(LocalError):
 
 
 class MissingLibrary(LocalError):
-    """USI needs the Python package {name}, which is not installed. Run pip install -r requirements.txt."""
+    """USI needs the Python package {name}, which is not installed. Install what requirements.txt lists, with pip."""
 
     code = "missing-library"
 
@@ -858,7 +858,8 @@ class FileReordered(PeerError):
 
 
 class FileLonger(PeerError):
-    """More arrived than was offered, so the file was not taken."""
+    """More arrived than was offered, so the transfer was stopped. What had arrived before is kept: /accept tries
+    again."""
 
     code = "file-longer"
 

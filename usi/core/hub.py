@@ -102,7 +102,7 @@ class Expect:
 
 @dataclass(frozen=True)
 class Drop:
-    """End the data connections of a transfer: one of the two members is gone."""
+    """End the data connections of a transfer: one of the two members is gone, or the receiver asks anew."""
 
     request: bytes
 
@@ -116,8 +116,8 @@ class _Seat:
     facts: wire.LinkFacts
     name: str = ""
     """Empty until the member has joined."""
-    fetches: set[bytes] = field(default_factory=set)
-    """Requests of the transfers that it receives."""
+    fetches: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    """(sender's id, transfer) → request, of the transfers that it receives."""
     sends: set[bytes] = field(default_factory=set)
     """And of those that it sends."""
 
@@ -159,8 +159,8 @@ class Hub:
         self._by_member: dict[bytes, _Seat] = {}
         self._skeletons: dict[str, bytes] = {}
         self._moduli: OrderedDict[bytes, bytes] = OrderedDict()
-        self._transfers: dict[bytes, tuple[_Seat, _Seat]] = {}
-        """Request → sender and receiver of the transfers under way."""
+        self._transfers: dict[bytes, tuple[_Seat, _Seat, bytes]] = {}
+        """Request → sender, receiver and transfer, of what is under way."""
 
     @property
     def members(self) -> int:
@@ -264,7 +264,7 @@ class Hub:
         for room in self._rooms.values():
             room.dismiss(seat.link)
         self._relay.gone(seat.link)
-        drops = [Drop(request) for request in [*seat.fetches, *seat.sends]]
+        drops = [Drop(request) for request in [*seat.fetches.values(), *seat.sends]]
         return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code)), *drops]
 
     def _everyone(self) -> list[int]:
@@ -373,10 +373,15 @@ class Hub:
             return [Close(receiver.link, BadMessage(why="two transfers under one request"))]
         if sender is None or sender is receiver:
             return [Send((receiver.link,), wire.NoTicket(message.request, SenderGone.code))]
+        place = message.sender, message.transfer
+        drops: list[Effect] = []
+        if (earlier := receiver.fetches.get(place)) is not None:  # given up, as it asks anew; its wire may be dead
+            drops.append(Drop(earlier))
+            self._forget_transfer(earlier)
         if len(self._transfers) >= TRANSFERS or len(receiver.fetches) >= TRANSFERS_OF_ONE:
-            return [Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
-        self._transfers[message.request] = sender, receiver
-        receiver.fetches.add(message.request)
+            return [*drops, Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
+        self._transfers[message.request] = sender, receiver, message.transfer
+        receiver.fetches[place] = message.request
         sender.sends.add(message.request)
         expect = Expect(
             message.request,
@@ -387,7 +392,7 @@ class Hub:
         )
         wanted = wire.Wanted(receiver.facts.member, message.transfer, message.first, expect.from_sender)
         ticket = wire.Ticket(message.request, expect.to_receiver)
-        return [expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
+        return [*drops, expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
 
     def _file_word(self, seat: _Seat, message: wire.FileWord) -> list[Effect]:
         other = self._by_member.get(message.member)
@@ -396,9 +401,10 @@ class Hub:
         return [Send((other.link,), wire.FileWord(seat.facts.member, message.transfer, message.code))]
 
     def _forget_transfer(self, request: bytes) -> None:
-        for seat in self._transfers.pop(request, ()):
-            seat.fetches.discard(request)
-            seat.sends.discard(request)
+        if (found := self._transfers.pop(request, None)) is not None:
+            sender, receiver, transfer = found
+            del receiver.fetches[sender.facts.member, transfer]
+            sender.sends.discard(request)
 
     def _remember_key(self, facts: wire.LinkFacts) -> None:
         self._moduli[facts.member] = facts.modulus

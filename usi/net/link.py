@@ -175,8 +175,8 @@ class Link(asyncio.Protocol):
             given = transport.get_extra_info("socket")
             sock = socket.fromfd(given.fileno(), given.family, given.type)
             self._ended = True
+            transport.abort()  # stops reading, and closes its own descriptor only
             self._owner.link_is_data(self, ticket, sock)
-            transport.abort()  # closes its own descriptor only
 
     def eof_received(self) -> bool:
         if self._working:
