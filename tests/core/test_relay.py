@@ -7,7 +7,7 @@ import pytest
 from usi.core import numbering, wire
 from usi.core.errors import BadMessage
 from usi.core.numbering import Logs
-from usi.core.relay import NEW_PAIRS, OPEN_PAIRS, OPEN_TALKS, PAIR_SECONDS, Relay
+from usi.core.relay import NEW_PAIRS, OPEN_PAIRS, OPEN_TALKS, PAIR_SECONDS, Letter, Relay
 from usi.core.session import HELLO_SIZE
 
 SEATS = {bytes((n,)) * 32: n for n in range(1, 90)}
@@ -24,10 +24,10 @@ class Place:
         self.logs = Logs()
         self.relay = Relay(self.logs)
 
-    def carry(self, link: int, to: int, number: int = 1, data: bytes = HELLO) -> list[relay.Letter]:
+    def carry(self, link: int, to: int, number: int = 1, data: bytes = HELLO) -> list[Letter]:
         return self.relay.carry(link, IDS[link], wire.Pass(IDS[to], pair(number), data), SEATS.get)
 
-    def gather(self, link: int, *members: int, conversation: bytes = b"c" * 16, key: int = 1) -> list[relay.Letter]:
+    def gather(self, link: int, *members: int, conversation: bytes = b"c" * 16, key: int = 1) -> list[Letter]:
         roster = sorted(IDS[member] for member in members)
         message = wire.Gather(conversation, bytes((key,)) * 32, roster)
         return self.relay.gather(link, IDS[link], message, SEATS.get)

@@ -170,7 +170,11 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         number, self._connections = self._connections, self._connections + 1
-        far_reader, far_writer = await asyncio.open_connection(HERE, self.target)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(HERE, self.target)
+        except OSError:  # nobody is there
+            writer.transport.abort()
+            return
         self._writers += [writer, far_writer]
         pumps = [
             asyncio.ensure_future(self._pump(number, "host", reader, far_writer)),

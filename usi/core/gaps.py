@@ -18,9 +18,11 @@ MOST_HELD = 2_000  # posts that wait behind a hole before it is given up
 
 @dataclass
 class _Hole:
-    """`held`: what came behind it, by number; None stands for an own post. Asked for up to `last`, at `since`."""
+    """`held`: what came behind it, by number; None stands for an own post. Asked for from `first` to `last`, at
+    `since`."""
 
     held: dict[int, wire.Posted | None]
+    first: int = 0
     last: int = 0
     since: float = 0.0
 
@@ -62,7 +64,7 @@ class Gaps:
         """The host has no more of what it was asked for, up to this number."""
         hole = self._holes.get(thread)
         if hole is not None:  # otherwise all has come
-            self._give_up(thread, hole, min(number, hole.last) if number > thread.number else hole.last)
+            self._give_up(thread, hole, min(number, hole.last) if number >= hole.first else hole.last)
 
     def settle(self, thread: Thread) -> None:
         """Wait for nothing any more in this conversation."""
@@ -89,9 +91,9 @@ class Gaps:
 
     def _ask(self, thread: Thread, hole: _Hole) -> None:
         """For what is missing before the first that waits."""
-        hole.last, hole.since = min(hole.held) - 1, self.now
+        hole.first, hole.last, hole.since = thread.number + 1, min(hole.held) - 1, self.now
         conversation = thread.key.conversation if thread.key is not None else bytes(wire.CONVERSATION_SIZE)
-        self._send(wire.Again(conversation, thread.number + 1, hole.last))
+        self._send(wire.Again(conversation, hole.first, hole.last))
 
     def _pass(self, thread: Thread, number: int, posted: wire.Posted | None) -> None:
         if (lost := thread.follow(number)) > 0:

@@ -332,7 +332,7 @@ class Client:
         """The link there was is of no use any more."""
         link, self._link = self._link, None
         if link is not None:
-            link.close(Left())
+            link.drop()
             self._past_traffic = _sum(self._past_traffic, link.traffic())
 
     def _come_back(self, link: Link, answer: wire.Message) -> None:

@@ -402,6 +402,13 @@ class Link(asyncio.Protocol):
             self._loop.call_later(self._limits.goodbye_seconds, self._abort)
         self._owner.link_ended(self, error)
 
+    def drop(self) -> None:
+        """End without a word, and without telling the owner, who has no use for this link any more."""
+        self._ended = True
+        if self._inbox is not None:
+            self._inbox.stop()
+        self._abort()
+
     async def closed(self) -> None:
         """Wait until nothing more is written or read."""
         await self._closed.wait()
