@@ -24,6 +24,7 @@ from usi.core.errors import (
     LocalError,
     NotAcknowledged,
     NotConnected,
+    NotRestored,
     NotResumed,
     PeerError,
     Stopping,
@@ -170,6 +171,11 @@ class Peer:
             self._finish(Left())
         self._stop_ticker()
         await self._side.close()
+
+    @property
+    def lost(self) -> bool:
+        """The connection was cut and could not be restored: another attempt, later, may work."""
+        return isinstance(self._ended_by, NotRestored)
 
     async def settle(self) -> None:
         """Wait until what was sent is acknowledged and no transfer is open any more, or the connection has ended.
@@ -360,14 +366,15 @@ class Peer:
         """The connection is cut; what the person says meanwhile waits."""
         self._away = True
         seconds = self.settings.limits.resume_seconds
-        text = tr("The connection was cut; trying to restore it …")
+        text = tr("The connection is lost; reconnecting for up to {seconds:g} s. What you write goes out then.",
+                  seconds=seconds)  # fmt: skip
         self._emit(ev.Reconnecting(time=_now(), code=error.code, text=text, attempt=attempt, seconds=seconds))
 
     def resumed(self, attempt: int, missed: int) -> None:
         """It is restored."""
         self._away = False
         self._member.resumed(time.time())
-        text = tr("The connection is restored.")
+        text = tr("The connection is restored. Messages that came meanwhile: {count}.", count=missed)
         self._emit(ev.Resumed(time=_now(), code="resumed", text=text, attempt=attempt, missed=missed))
         self._pump()
 
@@ -378,9 +385,12 @@ class Peer:
         self._emit(ev.Notice(time=_now(), code=error.code, text=str(error)))
         before.disconnected(error, time.time())
         self._files.disconnected(error)
+        for offer in before.offers.open:
+            before.close_offer(offer, error, time.time())
         self._pump()
         self._member = self._make_member(before.key, before.name)
         self._member.roster.verified |= before.roster.verified
+        self._member.offers.go_on_from(before.offers)
         self._files.begin_anew(self._member)
         self._connected = False
         self.keyed(session)

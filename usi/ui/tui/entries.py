@@ -227,7 +227,9 @@ def entry_of(event: ev.Event) -> Entry | None:
             return Entry("notice", event.time, [(role, f"{sign} {event.text}")])
         case ev.Notice() if event.code in _SUSPICIOUS:
             return Entry("notice", event.time, [("alarm", f"⚠ {event.text}")])
-        case ev.Notice() | ev.Reconnecting():
+        case ev.Reconnecting() if event.attempt > 1:
+            return None
+        case ev.Notice() | ev.Reconnecting() | ev.Resumed():
             return notice(event, event.text)
         case ev.Error():
             return Entry("failure", event.time, [("alarm", f"! {event.text}")])
