@@ -25,6 +25,7 @@ from usi.core.commands import (
     Intent,
     Invite,
     Leave,
+    Limits,
     Mute,
     Nick,
     Password,
@@ -80,6 +81,8 @@ SPELLINGS: dict[str, Intent] = {
     "rejoindre @bob": Go("@bob"),
     "block bob": Block("bob"),
     "bloquer bob": Block("bob"),
+    "limits": Limits(),
+    "limites": Limits(),
     "mute": Mute(),
     "sourdine": Mute(),
     "send /tmp/a b.txt": Send("/tmp/a b.txt"),
@@ -98,7 +101,7 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave(), Limits())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 

@@ -278,6 +278,14 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
         },
     ),
     (
+        events.Limits(
+            time=TIME,
+            rows=[events.LimitRow(name="rooms", text="Rooms", limit=64, used=1, unit="count")],
+        ),
+        "limits",
+        {"rows": [{"name": "rooms", "text": "Rooms", "limit": 64.0, "used": 1.0, "unit": "count"}]},
+    ),
+    (
         events.Reconnecting(time=TIME, code="cut", text="It was cut.", attempt=2, seconds=25.0),
         "reconnecting",
         {"code": "cut", "text": "It was cut.", "attempt": 2, "seconds": 25.0},

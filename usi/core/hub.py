@@ -110,6 +110,21 @@ class Drop:
 Effect = Send | Close | Expect | Drop
 
 
+@dataclass(frozen=True)
+class Load:
+    """What a hub holds now."""
+
+    rooms: int
+    talks: int
+    log_posts: int
+    """Of the conversation that keeps most."""
+    log_bytes: int
+    """Of all conversations."""
+    transfers: int
+    transfers_of_one: int
+    """Of the receiver that has most."""
+
+
 @dataclass
 class _Seat:
     link: int
@@ -166,6 +181,19 @@ class Hub:
     def members(self) -> int:
         """How many have joined, the host's own person included."""
         return len(self._by_member)
+
+    @property
+    def load(self) -> Load:
+        """What it holds now."""
+        logs = [len(talk.log) for talk in [*self._rooms.values(), *self._relay.talks.values()]]
+        return Load(
+            rooms=len(self._rooms),
+            talks=len(self._relay.talks),
+            log_posts=max(logs, default=0),
+            log_bytes=self._logs.weight,
+            transfers=len(self._transfers),
+            transfers_of_one=max((len(seat.fetches) for seat in self._seats.values()), default=0),
+        )
 
     def handle(self, fact: Fact) -> list[Effect]:
         if isinstance(fact, Heard):

@@ -382,6 +382,9 @@ class Client:
     def passing(self) -> list[events.PassingRow]:
         return []
 
+    def limits(self) -> list[events.LimitRow]:
+        raise OnlyTheHost
+
     def fail(self, error: PeerError) -> None:
         """End the link because of what the host said."""
         if self._link is not None:

@@ -26,6 +26,7 @@ from usi.core.invitation import Invitation, Invitations
 from usi.core.language import tr
 from usi.core.session import Role, Session
 from usi.core.trace import Trace, Value
+from usi.net.limits import Use, rows
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
@@ -165,6 +166,26 @@ class Host:
     def passing(self) -> list[events.PassingRow]:
         return self.relay.rows()
 
+    def limits(self) -> list[events.LimitRow]:
+        use = Use(
+            connections=self._taken,
+            connections_most=self._most_connections,
+            connections_of_one=self._seats.most_of_one,
+            half_open=self.half_open,
+            half_open_of_one=max(self._half_open.values(), default=0),
+            queue=max((link.queued for link in self._links.values()), default=0),
+            kept=self._seats.most_kept,
+            kept_in_all=self._seats.kept,
+            seats=self._seats.empty,
+            hub=self.hub.load,
+        )
+        return rows(self._limits, use)
+
+    @property
+    def _taken(self) -> int:
+        """Places that are taken, of all connections that there can be: also those that members may come back to."""
+        return len(self._links) + self._seats.empty + len(self._ending) + self.relay.connections
+
     def _hear_own(self, messages: Sequence[wire.Message]) -> None:
         for message in messages:
             self._handle(Heard(OWN, message))
@@ -192,8 +213,7 @@ class Host:
 
     def link_made(self, link: Link) -> bool:
         network = _network(link.peer_address[0])
-        taken = len(self._links) + self._seats.empty + len(self._ending) + self.relay.connections
-        full = taken >= self._most_connections
+        full = self._taken >= self._most_connections
         if (
             full
             or self._seats.crowded(network)

@@ -402,6 +402,11 @@ class Link(asyncio.Protocol):
             self._loop.call_later(self._limits.goodbye_seconds, self._abort)
         self._owner.link_ended(self, error)
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait because the peer does not take them."""
+        return self._queued
+
     def drop(self) -> None:
         """End without a word, and without telling the owner, who has no use for this link any more."""
         self._ended = True

@@ -70,6 +70,16 @@ class Seats:
         """Bytes that are kept for them. What is kept for several is counted for each."""
         return sum(seat.channel.weight for seat in self._empty.values())
 
+    @property
+    def most_of_one(self) -> int:
+        """Seats of the network that has most."""
+        return max(self._networks.values(), default=0)
+
+    @property
+    def most_kept(self) -> int:
+        """Bytes that are kept for the member for whom most is."""
+        return max((seat.channel.weight for seat in self), default=0)
+
     def crowded(self, network: str) -> bool:
         """Whether so many members come from one network that it gets no more seats."""
         local = network.startswith("127.") or network in ("::/64", "memory")

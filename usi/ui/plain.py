@@ -257,6 +257,8 @@ def to_plain(event: ev.Event) -> str | None:
             return _told([trust.password(event)])
         case ev.Verification():
             return _told(_verification(event))
+        case ev.Limits():
+            return _told(map(amounts.limit, event.rows))
         case ev.Info():
             return _told(_info(event))
         case ev.Conversation():

@@ -15,7 +15,7 @@ from usi.core import text
 from usi.core.crypto import grouped
 from usi.core.errors import PeerError
 from usi.core.language import tr
-from usi.ui import trust
+from usi.ui import amounts, trust
 from usi.ui.i18n import mark
 from usi.ui.tui.spans import Span, spans_of
 from usi.ui.tui.wrapping import wrap
@@ -216,6 +216,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             return _password(event)
         case ev.Invitation():
             return _invitation(event)
+        case ev.Limits():
+            return Entry("notice", event.time, [("quiet", "\n".join(map(amounts.limit, event.rows)))])
         case ev.Info():
             return _info(event)
         case ev.Conversation() if event.state == "asked":
