@@ -66,7 +66,10 @@ class Channel:
         """The other side has taken so many. Raises `BadMessage` where it cannot have."""
         if not self.can_confirm(count):
             raise BadMessage(why="a count that cannot be")
-        for _ in range(count - self._confirmed):
+        if count == self._confirmed + len(self._kept):
+            self._kept.clear()
+            self._weight = 0
+        for _ in range(count - self._confirmed if self._kept else 0):
             self._weight -= len(self._kept.popleft())
         self._confirmed = count
 
