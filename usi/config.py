@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +81,24 @@ class Limits:
     """How often progress is told."""
     listed_events: int = 10_000
     """Events that wait for a face that does not keep up."""
+
+
+def limits_from(given: Iterable[str]) -> Limits:
+    """The defaults, changed by texts such as `seat_seconds=60`. Raises `ValueError` with the text that cannot be: an
+    unknown name, or no positive number; only the times of coming back may be 0."""
+    kinds = {each.name: each.type for each in fields(Limits)}
+    changed: dict[str, float] = {}
+    for text in given:
+        name, _, typed = text.partition("=")
+        name = name.strip().replace("-", "_")
+        try:
+            value = int(typed) if kinds[name] == "int" else float(typed)
+        except (KeyError, ValueError) as error:
+            raise ValueError(text) from error
+        if not math.isfinite(value) or value < 0 or (value == 0 and name not in ("resume_seconds", "seat_seconds")):
+            raise ValueError(text)
+        changed[name] = value
+    return replace(Limits(), **changed)  # type: ignore[arg-type]  # as the fields say
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def test_a_host_that_is_killed_is_missed_by_all(host: Any, guest: Any) -> None:
     for program, name in ((alice, "alice"), (bob, "bob")):
         assert program.hears("reconnecting")["code"] == "cut"
         assert program.hears("disconnected")["code"] == "not-restored"
-        program.terminate()
+        program.process.terminate()
         assert program.ends() == 3
         check(program, name)
     assert heard(bob, "alice") == [f"a {number}" for number in range(len(heard(bob, "alice")))]
