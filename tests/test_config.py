@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,12 @@ def test_times_of_coming_back_fit_together() -> None:
     assert limits.resume_longest_pause < limits.seat_seconds - limits.resume_seconds
     assert limits.kept_bytes + wire.MAX_RECORD < limits.queue_bytes  # what waited fits the queue of who is back
     assert limits.kept_bytes < limits.kept_bytes_in_all
+
+
+def test_every_limit_is_explained() -> None:
+    explained = (Path(__file__).parent.parent / "docs" / "LIMITS.md").read_text("utf-8")
+    for each in dataclasses.fields(Limits):
+        assert f"| `{each.name}` | {getattr(Limits(), each.name):{'g' if each.type == 'float' else 'd'}} | " in explained
 
 
 def test_any_limit_can_be_another() -> None:
