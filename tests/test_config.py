@@ -41,7 +41,8 @@ def test_times_of_coming_back_fit_together() -> None:
 def test_every_limit_is_explained() -> None:
     explained = (Path(__file__).parent.parent / "docs" / "LIMITS.md").read_text("utf-8")
     for each in dataclasses.fields(Limits):
-        assert f"| `{each.name}` | {getattr(Limits(), each.name):{'g' if each.type == 'float' else 'd'}} | " in explained
+        default = format(getattr(Limits(), each.name), "g" if each.type == "float" else "d")
+        assert f"| `{each.name}` | {default} | " in explained
 
 
 def test_any_limit_can_be_another() -> None:
