@@ -19,6 +19,7 @@ from usi.core import pair as pairing
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import PrivateKey, digest, random_bytes
 from usi.core.errors import (
+    Left,
     LocalError,
     NoSuchMember,
     NoSuchRoom,
@@ -1233,3 +1234,55 @@ def test_the_key_is_made_of_secret_conversation_and_roster() -> None:
     key = hmac.digest(prk, info + b"\x01", "sha256")
     expected = ConversationKey(conversation, b"a" * 32, key)
     assert roster_key(conversation, b"a" * 32, members, secret).key_id == expected.key_id
+
+
+# --- what an attacker tried ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", [1, 7])
+def test_a_hub_that_begins_counting_late_cannot_withhold_the_first_words_unseen(town: Town, told: int) -> None:
+    """A number in the first `gathered` would say that bob came later than what was said before it."""
+    alice, bob = people(town, "alice", "bob")
+
+    def late(seat: Seat, message: Any) -> list[Any]:
+        if isinstance(message, wire.Gathered) and seat is bob:
+            return [wire.Gathered(message.conversation, message.key_id, told)]
+        return [] if isinstance(message, wire.Posted) and message.number <= told else [message]
+
+    town.touch = late
+    for said in ("one", *("…" for _ in range(told)), "last"):
+        town.do(alice, f"/msg bob {said}")
+    assert bob.heard() == []
+    assert {event.code for event in bob.all(events.Conversation)} == {"withheld"}
+    assert alice.states()[-1] == "closed"
+
+
+def test_who_keeps_handing_out_what_is_refused_is_not_answered_for_ever(town: Town) -> None:
+    """Each answer is a message of ours: one piece of the other's would cost us hundreds, and hold up all that we say."""
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/msg bob hello")
+    ids = sorted(seat.id for seat in (alice, bob))
+    town.carried.clear()
+    for _ in range(10):
+        if (pair := alice.member._private._pairs.get(bob.id)) is None:
+            break
+        pair.send(*(pairing.Handed(random_bytes(16), True, ids, bytes(32)) for _ in range(wire.MAX_BATCH)))
+        town._handle(Heard(alice.link, wire.Pass(bob.id, pair.id, pair.data_to_send())))
+        town.settle()
+    assert len([message for message in town.carried if isinstance(message, wire.Pass)]) < 100
+    assert bob.here
+    assert bob.member._private._pairs.get(alice.id) is None
+
+
+def test_who_keeps_wanting_what_it_leaves_is_not_served_for_ever(town: Town) -> None:
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/verify bob")  # alice is the client of their pair link
+    for number in range(200):
+        if bob.member._private._pairs.get(alice.id) is None:
+            break
+        says(town, bob, alice, pairing.Want())
+        for talk in bob.member._private.talks:
+            says(town, bob, alice, pairing.Out(talk.conversation))
+            bob.member._private._close(talk, Left())
+    assert number < 100
+    assert alice.here

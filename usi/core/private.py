@@ -20,6 +20,7 @@ from usi.core.errors import (
     Alone,
     BadMessage,
     BlockedIt,
+    Busy,
     Left,
     LeftIt,
     NotAnswered,
@@ -134,6 +135,8 @@ class Private:
         self._to_show: set[bytes] = set()
         self._paces: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
         """How many conversations each member may still put us into now."""
+        self._refusals: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
+        """And how many more are refused one by one."""
 
     # --- looking ---
 
@@ -230,15 +233,16 @@ class Private:
         talk = self.talk(message.conversation)
         if talk is None:
             return
-        if talk.next is None or talk.next[0].key_id != message.key_id:
-            self._close(talk, Withheld())
+        late = message.number > 0 and talk.key is None and (talk.direct or talk.opener == self._own)
+        if talk.next is None or talk.next[0].key_id != message.key_id or late:
+            self._close(talk, Withheld())  # `late`: nobody can have said anything before us
             return
         before = set(talk.members)
         if talk.key is None:
             talk.number = message.number
-            talk.fresh = set(talk.next[1]) if message.number == 0 else set()
+            talk.fresh = dict.fromkeys(talk.next[1], 0) if message.number == 0 else {}
         else:
-            talk.fresh |= set(talk.next[1]) - before
+            talk.fresh |= dict.fromkeys(set(talk.next[1]) - before, 0)
             if missing := message.number - talk.number:
                 self._report.notify("withheld" if missing > 0 else "repeated", room=talk.title, count=missing)
                 talk.number = max(talk.number, message.number)
@@ -313,6 +317,8 @@ class Private:
             case pairing.Want():
                 talk = self._direct.get(pair.other)
                 if talk is None or talk.closed is not None:
+                    if self._opened >= OPEN_TALKS or not self._pace(self._paces, pair.other):
+                        raise Busy
                     talk = self._new_direct(pair.other)
                 self._settle(talk)
             case pairing.Out():
@@ -366,8 +372,9 @@ class Private:
                 talk = known
             else:
                 opened = sum(talk.opener == other for talk in self._talks.values())
-                pace = self._paces[other] = self._paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
-                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not pace.take(self._report.now):
+                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not self._pace(self._paces, other):
+                    if not self._pace(self._refusals, other):
+                        raise Busy  # each refusal is a message of ours, and one piece can hold hundreds of these
                     self._pairs.say(other, pairing.Out(message.conversation))
                     return
                 others = set(members) - {self._own}
@@ -381,6 +388,15 @@ class Private:
 
     # --- inside ---
 
+    @property
+    def _opened(self) -> int:
+        """How many are ours to end."""
+        return sum(talk.opener == self._own for talk in self._talks.values())
+
+    def _pace(self, paces: Recent[bytes, Allowance], other: bytes) -> bool:
+        pace = paces[other] = paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
+        return pace.take(self._report.now)
+
     def _check(self, others: set[bytes], already: int = 1) -> None:
         if self._own in others or not others:
             raise NotWithYourself
@@ -388,7 +404,7 @@ class Private:
             raise YouBlocked(name=self._roster.name_of(other))
         if already + len(others) > wire.MAX_ROSTER:
             raise TooManyInTalk(count=wire.MAX_ROSTER)
-        if sum(talk.opener == self._own for talk in self._talks.values()) >= OPEN_TALKS:
+        if self._opened >= OPEN_TALKS:
             raise TooManyTalks(count=OPEN_TALKS)
         self._pairs.check(others, self._report.now)
 
