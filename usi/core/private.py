@@ -74,6 +74,8 @@ class Talk(Thread):
     invited: set[bytes] = field(default_factory=set)
     out: set[bytes] = field(default_factory=set)
     """Members who said that they are out of it."""
+    first: bool = False
+    """Its opener says that nobody had said anything in it before we were in."""
     next: tuple[ConversationKey, Roll] | None = None
     """Handed out, and not in use yet."""
     held: bool = False
@@ -233,7 +235,7 @@ class Private:
         talk = self.talk(message.conversation)
         if talk is None:
             return
-        late = message.number > 0 and talk.key is None and (talk.direct or talk.opener == self._own)
+        late = message.number > 0 and talk.key is None and talk.first
         if talk.next is None or talk.next[0].key_id != message.key_id or late:
             self._close(talk, Withheld())  # `late`: nobody can have said anything before us
             return
@@ -379,7 +381,7 @@ class Private:
                     return
                 others = set(members) - {self._own}
                 talk = self._new_direct(other) if direct else self._new(self._group_name(others), direct=False)
-            talk.conversation, talk.opener = message.conversation, other
+            talk.conversation, talk.opener, talk.first = message.conversation, other, message.first or direct
             talk.invited = set()
         elif talk.opener != other or talk.direct != direct:
             raise BadMessage(why="a key of somebody else's conversation")
@@ -484,7 +486,8 @@ class Private:
         talk.conversation = talk.conversation or random_bytes(wire.CONVERSATION_SIZE)
         secret = random_bytes(KEY_SIZE)
         key = roster_key(talk.conversation, self._own, members, secret)
-        handed = pairing.Handed(talk.conversation, not talk.direct, list(members), secret)
+        talk.first = talk.key is None
+        handed = pairing.Handed(talk.conversation, not talk.direct, list(members), secret, talk.first)
         talk.next, talk.since = (key, members), self._report.now
         talk.invited -= set(members)
         talk.out &= set(members)
