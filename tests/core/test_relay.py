@@ -97,9 +97,10 @@ def test_only_who_has_answered_is_put_in(place: Place) -> None:
 def test_only_its_opener_sets_the_roster_with_itself_in_it(place: Place) -> None:
     place.link(1, 2)
     place.gather(1, 1, 2)
-    for link, members in ((2, (1, 2)), (1, (2, 3))):
-        with pytest.raises(BadMessage):
-            place.gather(link, *members)
+    assert place.gather(2, 1, 2, key=2) == []
+    assert place.relay.talks[b"c" * 16].key_id == b"\1" * 32
+    with pytest.raises(BadMessage):
+        place.gather(1, 2, 3)
     with pytest.raises(BadMessage):
         place.relay.gather(1, IDS[1], wire.Gather(b"d" * 16, b"k" * 32, [IDS[1], IDS[1]]), SEATS.get)
 
