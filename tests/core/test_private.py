@@ -1209,6 +1209,18 @@ def test_whoever_is_handed_a_key_cannot_have_its_opener_thrown_out(town: Town) -
     assert alice.states()[-1] == "closed"
 
 
+def test_nobody_is_thrown_out_for_answering_a_call_that_has_become_another_one(town: Town) -> None:
+    """Mallory calls alice, ends the call, and calls bob under the same id, all at once: alice's answer comes too late."""
+    alice, bob, mallory = people(town, "alice", "bob", "mallory")
+    pair = pairing.Pair(bytes(16), town.keys["mallory"], alice.id, mine=True, now=NOW)
+    hello = pair.data_to_send()
+    for to, data in ((alice, hello), (alice, b""), (bob, hello)):
+        town._handle(Heard(mallory.link, wire.Pass(to.id, pair.id, data)))
+    town.settle()
+    assert alice.error is None
+    assert alice.here
+
+
 def test_nobody_can_be_gathered_who_has_not_answered(town: Town) -> None:
     alice, bob, mallory = people(town, "alice", "bob", "mallory")
     town._handle(Heard(mallory.link, wire.Gather(bytes(16), bytes(32), sorted((mallory.id, bob.id)))))
@@ -1292,6 +1304,32 @@ def test_who_keeps_handing_out_what_is_refused_is_not_answered_for_ever(town: To
     assert len([message for message in town.carried if isinstance(message, wire.Pass)]) < 100
     assert bob.here
     assert bob.member._private._pairs.get(alice.id) is None
+
+
+@pytest.mark.parametrize("what", ["refused", "wanted", "out"])
+def test_a_goodbye_behind_what_is_to_be_answered_harms_nobody(town: Town, what: str) -> None:
+    """In one record: there is nobody left to answer when it is read."""
+    alice, bob, carol = trio(town)
+    if what == "wanted":
+        town.do(alice, "/verify bob")
+    elif what == "refused":
+        town.do(bob, "/msg alice hello")
+    (group,) = (talk for talk in alice.member._private.talks if not talk.direct)
+    ids = sorted(seat.id for seat in (alice, bob))
+    said: list[wire.Message] = {
+        "refused": [pairing.Handed(random_bytes(16), True, ids, bytes(32), True) for _ in range(40)],
+        "wanted": [pairing.Want()],
+        "out": [pairing.Out(group.conversation)],
+    }[what]
+    pair = linked(town, bob, alice)
+    pair.send(*said, wire.Bye("left"))
+    town._handle(Heard(bob.link, wire.Pass(alice.id, pair.id, pair.data_to_send())))
+    town.settle()
+    assert alice.here
+    assert alice.member._private._pairs.get(bob.id) is None
+    town.do(alice, f"/join @{'bob,carol'}")
+    town.do(alice, "without bob")
+    assert ("alice", "without bob") in carol.heard()
 
 
 def test_who_keeps_wanting_what_it_leaves_is_not_served_for_ever(town: Town) -> None:
