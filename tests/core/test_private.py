@@ -1306,6 +1306,30 @@ def test_who_keeps_handing_out_what_is_refused_is_not_answered_for_ever(town: To
     assert bob.member._private._pairs.get(alice.id) is None
 
 
+def test_only_who_is_in_it_ends_a_conversation_of_two(town: Town) -> None:
+    """The host knows its id, and may call as a member of its own making."""
+    alice, bob, carol = people(town, "alice", "bob", "carol")
+    town.do(alice, "/msg bob hello")
+    town.do(carol, "/msg alice hello")
+    (talk,) = (talk for talk in alice.member._private.talks if talk.name == "@bob")
+    says(town, carol, alice, pairing.Out(talk.conversation))
+    town.do(alice, "/msg bob again")
+    assert bob.heard() == [("alice", "hello"), ("alice", "again")]
+    assert "closed" not in alice.states("@bob")
+
+
+def test_a_name_is_nobody_else_s_however_many_conversations_there_were(town: Town) -> None:
+    """What stands under @bob was said to the key that bob had, and goes on with no other one."""
+    alice, bob, mallory = people(town, "alice", "bob", "mallory")
+    town.do(alice, "/msg bob hello")
+    town.leave(bob)
+    for number in range(2_000):  # that many are handed out in some minutes, by a few who work together
+        alice.member._private._free_name(f"mallory,{number}", b"")
+    town.do(mallory, "/nick bob")
+    town.do(mallory, "/msg alice where were we")
+    assert [room for room in (event.room for event in alice.all(events.Message, mine=False))] == ["@bob-2"]
+
+
 @pytest.mark.parametrize("what", ["refused", "wanted", "out"])
 def test_a_goodbye_behind_what_is_to_be_answered_harms_nobody(town: Town, what: str) -> None:
     """In one record: there is nobody left to answer when it is read."""

@@ -50,6 +50,7 @@ from usi.core.trace import Tracer
 MOST_TALKS = 256  # conversations that others can put us into, in all
 WAITING_POSTS = 8  # texts that wait for a person who is asked first
 _NAMES_KEPT = 1_000
+_DIRECT_NAMES_KEPT = 10_000  # as many as keys
 _CLOSED_KEPT = 100
 
 Roll = tuple[bytes, ...]
@@ -130,8 +131,10 @@ class Private:
         """Those that are not closed, by name."""
         self._direct: dict[bytes, Talk] = {}
         """The newest of two, by the other member."""
-        self._names: Recent[str, bytes] = Recent(_NAMES_KEPT)
-        """Names of conversations that were used → the other member of one of two, else nothing."""
+        self._names: Recent[str, bytes] = Recent(_DIRECT_NAMES_KEPT)
+        """Names of conversations of two that were used → the other member."""
+        self._group_names: Recent[str, bytes] = Recent(_NAMES_KEPT)
+        """And those of others, which anybody can make more of."""
         self._closed: Recent[str, Talk] = Recent(_CLOSED_KEPT)
         """Those that can only be read, by name."""
         self._to_show: set[bytes] = set()
@@ -250,8 +253,9 @@ class Private:
                 talk.number = max(talk.number, message.number)
         first = talk.key is None
         talk.key, talk.members = talk.next
-        talk.next = talk.since = None
+        talk.next = None
         talk.held = any(member not in self._roster.here for member in talk.members)
+        talk.since = self._report.now if talk.held else None
         if first or set(talk.members) != before:
             self._tell(talk, "open" if first else "changed")
         self._outbox.flush(talk)
@@ -325,8 +329,8 @@ class Private:
                 self._settle(talk)
             case pairing.Out():
                 gone = self.talk(message.conversation)
-                if gone is None:
-                    pass  # it has crossed our own leaving
+                if gone is None or pair.other not in gone.everybody:
+                    pass  # it has crossed our own leaving; or it is no business of this member
                 elif gone.direct:
                     self._close(gone, Left())
                 elif gone.opener == pair.other:
@@ -449,10 +453,10 @@ class Private:
 
     def _free_name(self, wanted: str, other: bytes) -> str:
         name, number = f"{PRIVATE_MARK}{wanted}", 1
-        while name in self._names:
+        while name in self._names or name in self._group_names:
             number += 1
             name = f"{PRIVATE_MARK}{wanted}-{number}"
-        self._names[name] = other
+        (self._names if other else self._group_names)[name] = other
         return name
 
     def _settle(self, talk: Talk) -> None:
