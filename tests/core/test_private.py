@@ -1306,6 +1306,21 @@ def test_who_keeps_handing_out_what_is_refused_is_not_answered_for_ever(town: To
     assert bob.member._private._pairs.get(alice.id) is None
 
 
+def test_a_room_of_the_host_is_no_private_conversation(town: Town) -> None:
+    """All know its id, and to be out of one would mean to be out of the other."""
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/msg bob hello")
+    ids = sorted(seat.id for seat in (alice, bob))
+    town.carried.clear()
+    says(town, alice, bob, pairing.Handed(ROOM.conversation, True, ids, bytes(32), True))
+    town.pass_time(PATIENCE + 1)
+    assert not [message for message in town.carried if message == wire.Leave(ROOM.conversation)]
+    assert bob.member._private._pairs.get(alice.id) is None
+    town.do(alice, "/join #general")
+    town.do(alice, "still here")
+    assert bob.all(events.Message, mine=False, room="general")
+
+
 def test_only_who_is_in_it_ends_a_conversation_of_two(town: Town) -> None:
     """The host knows its id, and may call as a member of its own making."""
     alice, bob, carol = people(town, "alice", "bob", "carol")

@@ -104,7 +104,7 @@ class Talk(Thread):
 
 class Private:
     """`send` takes messages for the hub. `fail` is given what cannot be delivered, `show` a member whose fingerprint
-    was asked for and is there now. `ask`: the person is asked first."""
+    was asked for and is there now. `is_room` knows the rooms of the host by their ids. `ask`: the person is asked first."""
 
     def __init__(
         self,
@@ -116,6 +116,7 @@ class Private:
         send: Callable[[wire.Message], None],
         fail: Callable[[str, Body, PeerError], None],
         show: Callable[[bytes], None],
+        is_room: Callable[[bytes], bool] = lambda conversation: False,
         ask: bool = False,
         tracer: Callable[[str], Tracer | None] = lambda name: None,
     ) -> None:
@@ -126,6 +127,7 @@ class Private:
         self._report = report
         self._fail = fail
         self._show = show
+        self._is_room = is_room
         self._pairs = Pairs(key, self, send, ask=ask, tracer=lambda other: tracer(roster.name_of(other)))
         self._talks: dict[str, Talk] = {}
         """Those that are not closed, by name."""
@@ -367,6 +369,8 @@ class Private:
         direct = not message.group
         if tuple(sorted(set(members))) != members or not {self._own, other} <= set(members):
             raise BadMessage(why="a roster that cannot be")
+        if self._is_room(message.conversation):
+            raise BadMessage(why="a room is no private conversation")
         if direct and (pair.mine or len(members) != 2):
             raise BadMessage(why="a conversation of two that is not theirs to open")
         talk = self.talk(message.conversation)
