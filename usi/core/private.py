@@ -104,7 +104,7 @@ class Talk(Thread):
 
 class Private:
     """`send` takes messages for the hub. `fail` is given what cannot be delivered, `show` a member whose fingerprint
-    was asked for and is there now. `is_room` knows the rooms of the host by their ids. `ask`: the person is asked first."""
+    was asked for and is there now; `is_room` knows the host's rooms by their ids. `ask`: the person is asked first."""
 
     def __init__(
         self,
