@@ -186,3 +186,7 @@ def test_garbage_is_refused(two: Two, garbage: bytes) -> None:
     with pytest.raises(PeerError):
         two.called.take(garbage)
     assert two.called.end(NotUsi()).startswith(b"USI3R")
+
+
+def test_what_is_printed_of_a_key_that_is_handed_out_is_not_the_key() -> None:
+    assert "ssss" not in repr(Handed(b"c" * 16, True, IDS, b"s" * 32, True))

@@ -38,6 +38,9 @@ class Handed(wire.Message, frozen=True, tag="conversation"):
     secret: wire.Key
     first: bool
 
+    def __repr__(self) -> str:  # without the secret
+        return f"Handed({self.conversation.hex()}, to {len(self.members)})"
+
 
 class Out(wire.Message, frozen=True, tag="out"):
     """I am out of this conversation, or from its opener: it is over for you."""
