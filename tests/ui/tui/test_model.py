@@ -127,6 +127,15 @@ def test_from_one_conversation_to_another(cast: SimpleNamespace) -> None:
     assert (made.status.talk, made.neighbour(1)) == (None, "attic")
 
 
+def test_a_conversation_with_the_host_knows_it_on_both_sides(cast: SimpleNamespace) -> None:
+    """Where the host is in, it is no news that the host can read."""
+    for host in (cast.ALICE, cast.BOB):
+        members = [cast.member("alice", cast.ALICE, me=True, host=host == cast.ALICE),
+                   cast.member("bob", cast.BOB, host=host == cast.BOB)]  # fmt: skip
+        made = situation(cast.CONNECTED, ev.Users(time=cast.NOW, members=members, asked=False), cast.talk("@bob"))
+        assert made.talk("@bob") == Talk(("bob",), 0, "open", True)
+
+
 def test_conversations_outlive_a_connection(cast: SimpleNamespace) -> None:
     there = msgspec.structs.replace(cast.CONNECTED, rooms=["general", "staff"])
     psst = cast.said("psst", name="bob", room="bob", private=True)

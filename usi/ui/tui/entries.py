@@ -339,6 +339,12 @@ def _listening(event: ev.Listening) -> Entry:
         rows.append(("quiet", f"{tr('Fingerprint of the preset key:')}\n{_fingerprint_rows(event.preset_fingerprint)}"))
     else:
         rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
+    place = places.split(", ")[0]
+    if event.preset_fingerprint is not None:
+        rows.append(("quiet", tr("Others join with -c {place} -m NAME and the preset key.", place=place)))
+    else:
+        rows.append(("quiet", tr("Others join with -c {place} -m NAME. /invite makes a code: who joins with it is "
+                                 "verified at once, and so are you.", place=place)))  # fmt: skip
     return Entry("notice", event.time, rows)
 
 

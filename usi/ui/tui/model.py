@@ -119,7 +119,7 @@ class Situation:
             names=tuple(partner.name for partner in others),
             verified=sum(partner.verified for partner in others),
             state=state,
-            with_host=any(member.host and member.member == partner.member for partner in others
+            with_host=any(member.host and member.member == partner.member for partner in told.members
                           for member in self.members.values()),
         )  # fmt: skip
 

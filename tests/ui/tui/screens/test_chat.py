@@ -64,6 +64,7 @@ async def test_a_guest_sees_where_it_is_and_what_to_compare(open_stage: Open, ca
 async def test_a_host_sees_who_comes_with_what_proof(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage(hosting=True) as stage:
         assert "nobody joined yet" in cast.look(stage.get(HeaderBar))[0]
+        assert "Others join with -c" in stage.all()
         proof = {"fingerprint": "ab" * 32, "words": cast.WORDS}
         await stage.tell(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
         assert "⚠ 0 of 1 verified" in cast.look(stage.get(HeaderBar))[0]
@@ -482,6 +483,26 @@ async def test_a_private_conversation_from_its_opening_to_its_end(open_stage: Op
         await stage.tell(ev.Chosen(time=cast.NOW, room="general", private=False))
         assert "#general" in cast.look(stage.get(HeaderBar))[0]
         assert "@bob is closed." not in stage.all()
+
+
+async def test_who_leaves_a_private_conversation_is_back_in_the_room(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk())
+        stage.chat.go_to("@bob")
+        await stage.tell(msgspec.structs.replace(cast.talk(state="closed"), code="you-left"))
+        assert talks(stage, cast) == [["▸#", "general"], ["✗", "@bob"]]
+
+
+async def test_what_is_said_aside_is_told_where_one_is(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("@[/oops]"))
+        said = cast.said("a secret", name="alice", id=cast.ALICE, mine=True, room="@[/oops]", private=True)
+        await stage.tell(said)
+        assert "Said in @[/oops], privately." in stage.all()
+        assert "a secret" not in stage.all()
+        stage.chat.go_to("@[/oops]")
+        await stage.tell(said)
+        assert "privately" not in stage.all()
 
 
 async def test_who_is_asked_for_a_private_conversation_is_told_where_one_is(

@@ -19,8 +19,9 @@ from textual.widgets import Static
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import LocalError, NotConnected
+from usi.core.errors import LeftIt, LocalError, NotConnected
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.net.peer import Peer
 from usi.ui.i18n import mark
 from usi.ui.tui import entries
@@ -258,6 +259,12 @@ class ChatScreen(DealingScreen):
                     said.setdefault(place, []).append(entry)
                     if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
                         self._own[event.id] = entry, place
+            if isinstance(event, ev.Message) and event.mine and event.private and places[0] is not transcripts.current:
+                there = tr("Said in {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
+                aside = Entry("notice", event.time, [("quiet", there)])
+                said.setdefault(transcripts.current, []).append(aside)
+            if isinstance(event, ev.Conversation) and event.code == LeftIt.code and places[0] is transcripts.current:
+                self.go_to(next(iter(self._situation.unread)))
         for place, added in said.items():
             place.append(added)
         self.show_happened(happened)
