@@ -179,7 +179,7 @@ def test_what_to_compare_is_told_on_joining(cast: SimpleNamespace) -> None:
     assert "0123 4567 89ab cdef" in told
     proof = {"fingerprint": "0123456789abcdef" * 4, "words": cast.WORDS}
     told = text_of(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
-    assert "bob joined (words: sierra tulip walnut yodel)" in told
+    assert "— bob joined —\nsierra tulip walnut yodel\n" in told
     assert "0123 4567 89ab cdef" in told
 
 

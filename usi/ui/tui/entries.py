@@ -202,7 +202,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             if event.verified:
                 rows = [("quiet", f"— {_joined(event)} — ✔ {tr('verified')}")]
             elif event.fingerprint:
-                rows.append(("quiet", _fingerprint_rows(event.fingerprint)))
+                words = " ".join(event.words or ())
+                rows += [("text", words), ("quiet", _fingerprint_rows(event.fingerprint))]
             return Entry("notice", event.time, rows)
         case ev.MemberLeft():
             return notice(event, f"— {left(event)} —")
@@ -297,10 +298,7 @@ def renamed(event: ev.MemberRenamed) -> str:
 
 
 def _joined(event: ev.MemberJoined) -> str:
-    name = inline(event.name)
-    if event.words and not event.verified:
-        return tr("{name} joined (words: {words})", name=name, words=" ".join(event.words))
-    return tr("{name} joined", name=name)
+    return tr("{name} joined", name=inline(event.name))
 
 
 def _said(event: ev.Message) -> Entry:

@@ -68,7 +68,7 @@ async def test_a_host_sees_who_comes_with_what_proof(open_stage: Open, cast: Sim
         proof = {"fingerprint": "ab" * 32, "words": cast.WORDS}
         await stage.tell(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
         assert "⚠ 0 of 1 verified" in cast.look(stage.get(HeaderBar))[0]
-        assert "— bob joined (words: sierra tulip walnut yodel) —" in stage.all()
+        assert "— bob joined —\nsierra tulip walnut yodel\n" in stage.all()
         assert cast.look(stage.get(Members))[:2] == ["♦ host you", "● bob"]
         facts = {"time": cast.NOW, "name": "bob", "member": cast.BOB, "preset": False}
         await stage.tell(ev.Verification(**facts, **proof, state="verified"))
@@ -498,7 +498,10 @@ async def test_what_is_said_aside_is_told_where_one_is(open_stage: Open, cast: S
         await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("@[/oops]"))
         said = cast.said("a secret", name="alice", id=cast.ALICE, mine=True, room="@[/oops]", private=True)
         await stage.tell(said)
-        assert "Said in @[/oops], privately." in stage.all()
+        assert "To @[/oops], privately." in stage.all()
+        assert "a secret" not in stage.all()
+        await stage.tell(ev.Failed(time=cast.NOW, id=said.id, code="cut", text="Cut.", message="a secret"))
+        assert "! Not delivered in @[/oops]: Cut." in stage.all()
         assert "a secret" not in stage.all()
         stage.chat.go_to("@[/oops]")
         await stage.tell(said)

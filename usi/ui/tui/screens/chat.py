@@ -260,7 +260,7 @@ class ChatScreen(DealingScreen):
                     if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
                         self._own[event.id] = entry, place
             if isinstance(event, ev.Message) and event.mine and event.private and places[0] is not transcripts.current:
-                there = tr("Said in {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
+                there = tr("To {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
                 aside = Entry("notice", event.time, [("quiet", there)])
                 said.setdefault(transcripts.current, []).append(aside)
             if isinstance(event, ev.Conversation) and event.code == LeftIt.code and places[0] is transcripts.current:
@@ -318,6 +318,10 @@ class ChatScreen(DealingScreen):
             entries.deliver(entry)
         place.changed(entry)
         if isinstance(event, ev.Failed):
+            if place is not self.transcript:  # nobody looks there now
+                room = title_of(self.query_one(Transcripts).room_of(place))
+                said = tr("Not delivered in {room}: {reason}", room=room, reason=event.text)
+                self.transcript.append([Entry("failure", event.time, [("alarm", f"! {said}")])])
             self.refresh_bindings()
 
     def _update(self) -> None:
