@@ -47,7 +47,7 @@ class PeerError(UsiError):
 
 
 class UsageError(LocalError):
-    """{why} Try `usi --help`."""
+    """{why} --help shows all options."""
 
     code = "usage"
     exit_status = 2

@@ -475,6 +475,10 @@ async def test_a_private_conversation_from_its_opening_to_its_end(open_stage: Op
         await stage.tell(cast.talk(state="changed", verified=True))
         assert talks(stage, cast) == [["#", "general"], ["▸⚿", "@bob"]]
         assert "nobody else: the host cannot" in cast.look(stage.get(Readers))[0]
+        assert cast.look(stage.get(Card))[:2] == ["Compare with bob", "F2 shows what"], "not what the host is asked"
+        proof = {"fingerprint": "ab" * 32, "words": cast.WORDS, "preset": False, "state": "open"}
+        await stage.tell(ev.Verification(time=cast.NOW, name="bob", member=cast.BOB, **proof))
+        assert cast.look(stage.get(Card))[:3] == ["Compare with bob", "sierra tulip", "walnut yodel"]
         assert "⚿ @bob" in cast.look(stage.get(HeaderBar))[0]
         await stage.tell(cast.talk(state="closed"))
         assert talks(stage, cast) == [["#", "general"], ["▸✗", "@bob"]]

@@ -337,7 +337,9 @@ class ChatScreen(DealingScreen):
         composer.names = [member.name for member in seated if not member.me]
         self._list_rooms()
         self.refresh_bindings()
-        if situation.link is not None:
+        if situation.partner is not None:
+            self.query_one(Card).show_partner(situation.partner)
+        elif situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:
             self.query_one(Card).show_host(situation.listening)
