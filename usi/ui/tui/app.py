@@ -221,6 +221,8 @@ class UsiApp(App[int]):
                 _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
             case ev.Invitation() | ev.Password(state="asked" | "differs"):
                 self.say(*toast_of(event))
+            case ev.Conversation(state="asked"):
+                self.say(inline(event.text), "warning")
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
             case _:

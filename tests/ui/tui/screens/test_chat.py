@@ -518,6 +518,7 @@ async def test_who_is_asked_for_a_private_conversation_is_told_where_one_is(
     async with open_stage((120, 35)) as stage:
         await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("[/oops]", state="asked"))
         assert "⚠ [/oops] is asked." in stage.all()
+        assert [toast.message for toast in stage.app._notifications] == ["[/oops] is asked."]
         assert talks(stage, cast) == [["▸#", "general"]]
 
 
