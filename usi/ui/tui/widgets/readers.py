@@ -50,7 +50,7 @@ def _of_a_talk(talk: Talk) -> Iterator[Wording]:
         yield Wording(tr("{count} can read, all verified", count=count), "good")
     elif talk.with_host:
         if count == 2:
-            yield Wording(tr("Readable by you and {name}. Not verified: somebody in between could be reading this",
+            yield Wording(tr("Readable by you and {name}. Not verified: somebody in between could read",
                              name=name), "alarm")  # fmt: skip
         else:
             yield Wording(tr("Readable by the {count} in here, {unverified} not verified: somebody in between could "
