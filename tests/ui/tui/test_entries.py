@@ -183,6 +183,13 @@ def test_what_to_compare_is_told_on_joining(cast: SimpleNamespace) -> None:
     assert "0123 4567 89ab cdef" in told
 
 
+def test_what_ends_where_the_words_differ_is_the_connection_that_was_compared(cast: SimpleNamespace) -> None:
+    proof = {"fingerprint": "ab" * 32, "words": cast.WORDS, "preset": False, "state": "differs"}
+    for pair, ended in ((False, "the connection is ended."), (True, "the private connection is ended.")):
+        told = text_of(ev.Verification(time=cast.NOW, name="bob", member=cast.BOB, pair=pair, **proof))
+        assert ended in told
+
+
 def test_a_drawn_key_stands_alone_on_its_line(cast: SimpleNamespace) -> None:
     told = text_of(msgspec.structs.replace(cast.LISTENING, preset_key="bm90IGEga2V5", preset_fingerprint="aa" * 32))
     assert "bm90IGEga2V5" in told.split("\n")

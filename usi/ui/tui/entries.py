@@ -390,12 +390,10 @@ def _invitation(event: ev.Invitation) -> Entry:
 
 
 def _verification(event: ev.Verification) -> Entry | None:
-    name = inline(event.name)
     if event.state == "verified":
         return Entry("notice", event.time, [("strong", f"✔ {trust.verified(event)}")])
     if event.state == "differs":
-        said = tr("{name} is not who you think: the connection is ended.", name=name)
-        return Entry("failure", event.time, [("alarm", f"✗ {said}")])
+        return Entry("failure", event.time, [("alarm", f"✗ {trust.differs(event)}")])
     return None  # a dialog shows what to compare
 
 
