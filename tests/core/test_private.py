@@ -27,6 +27,7 @@ from usi.core.errors import (
     NotPrivate,
     NotWithYourself,
     Nowhere,
+    OnlyTwo,
     OpenerOnly,
     PeerError,
     ReadOnly,
@@ -327,6 +328,13 @@ def test_whoever_is_added_reads_from_then_on_under_a_new_key(town: Town) -> None
         assert not seat.notices()
     with pytest.raises(OpenerOnly):
         town.do(bob, "/add host")
+
+
+def test_a_conversation_of_two_stays_one_for_its_opener_too(town: Town) -> None:
+    alice, *_ = people(town, "alice", "bob", "carol")
+    town.do(alice, "/private bob")
+    with pytest.raises(OnlyTwo):
+        town.do(alice, "/add carol")
 
 
 @pytest.mark.parametrize("how", ["leaves the conversation", "leaves the host"])

@@ -19,8 +19,9 @@ from textual.widgets import Static
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import LocalError, NotConnected
+from usi.core.errors import LeftIt, LocalError, NotConnected
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.net.peer import Peer
 from usi.ui.i18n import mark
 from usi.ui.tui import entries
@@ -267,6 +268,12 @@ class ChatScreen(DealingScreen):
                     said.setdefault(place, []).append(entry)
                     if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
                         self._own[event.id] = entry, place
+            if isinstance(event, ev.Message) and event.mine and event.private and places[0] is not transcripts.current:
+                there = tr("To {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
+                aside = Entry("notice", event.time, [("quiet", there)])
+                said.setdefault(transcripts.current, []).append(aside)
+            if isinstance(event, ev.Conversation) and event.code == LeftIt.code and places[0] is transcripts.current:
+                self.go_to(next(iter(self._situation.unread)))
         for place, added in said.items():
             place.append(added)
         self.show_happened(happened)
@@ -320,6 +327,10 @@ class ChatScreen(DealingScreen):
             entries.deliver(entry)
         place.changed(entry)
         if isinstance(event, ev.Failed):
+            if place is not self.transcript:  # nobody looks there now
+                room = title_of(self.query_one(Transcripts).room_of(place))
+                said = tr("Not delivered in {room}: {reason}", room=room, reason=event.text)
+                self.transcript.append([Entry("failure", event.time, [("alarm", f"! {said}")])])
             self.refresh_bindings()
 
     def _update(self) -> None:
@@ -335,7 +346,9 @@ class ChatScreen(DealingScreen):
         composer.names = [member.name for member in seated if not member.me]
         self._list_rooms()
         self.refresh_bindings()
-        if situation.link is not None:
+        if situation.partner is not None:
+            self.query_one(Card).show_partner(situation.partner)
+        elif situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:
             self.query_one(Card).show_host(situation.listening)

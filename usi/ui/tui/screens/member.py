@@ -37,7 +37,7 @@ class MemberMenu(Dialog[Deed]):
             options.append(Option(Content(tr("Talk privately")), id="talk"))
             options.append(Option(Content(tr("Verify: compare the fingerprint")), id="verify"))
             options.append(Option(Content(tr("Mention in the message")), id="mention"))
-            options.append(Option(Content(tr("Block private conversations, or lift it")), id="block"))
+            options.append(Option(Content(tr("Block in private, or no longer")), id="block"))
         options.append(Option(Content(tr("Info: key and state")), id="info"))
         yield OptionList(*options, markup=False, compact=True)
 
