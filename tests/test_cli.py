@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from usi import __version__, cli
-from usi.config import Settings
+from usi.config import DEFAULT_PORT, Settings
+from usi.core.crypto import PrivateKey
 from usi.ui import plain
 
 KEY = bytes(range(16))
 HEX = KEY.hex()
+CODE = "lilac-soprano-distant-mixer"
+PASTED = f"usi://[::1]:12801/#{HEX * 2}-{CODE}"
 BASE64 = base64.b64encode(KEY).decode()
 
 
@@ -203,6 +206,71 @@ def test_no_key_shows_in_the_settings(settings_of: Any) -> None:
             assert secret not in repr(settings) or secret == "None"
 
 
+# --- trust -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_and_an_expected_key(settings_of: Any) -> None:
+    fingerprint = "0001 " + HEX[4:] + HEX.upper()
+    settings = settings_of("-c", "h", "--code", " Lila Soprano distant MIXER", "--expect", fingerprint)
+    assert (settings.code, settings.expect) == (CODE, KEY * 2)
+    assert CODE not in repr(settings)
+    assert settings_of("-s", "--invite").invite
+    assert not settings_of("-s").invite
+
+
+def test_a_pasted_invitation(settings_of: Any) -> None:
+    for more in ([], ["--code", CODE], ["--expect", HEX * 2]):
+        settings = settings_of("-c", PASTED, *more)
+        assert (settings.address, settings.port, settings.expect, settings.code) == ("::1", 12801, KEY * 2, CODE)
+    settings = settings_of("-c", PASTED.partition("-")[0], "--code", CODE)
+    assert (settings.expect, settings.code) == (KEY * 2, CODE)
+    assert settings_of("-c", f"usi://h/#{HEX * 2}").port == DEFAULT_PORT
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, keys: dict[str, PrivateKey]) -> None:
+    """Identities that cost no time."""
+    monkeypatch.setattr("usi.core.crypto.SCRYPT_COST", 2**10)
+    monkeypatch.setattr(PrivateKey, "generate", classmethod(lambda cls: keys["alice"]))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("content", ["Élan vital", "Élan vital\n", "Élan vital\r\nmore\n"])
+def test_a_passphrase_from_a_file_or_the_environment(
+    settings_of: Any, keys: dict[str, PrivateKey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    (tmp_path / "pass").write_bytes(content.encode())
+    path = tmp_path / "id.pem"
+    options = ("-s", "--identity", str(path))
+    settings = settings_of(*options, "--passphrase-file", str(tmp_path / "pass"))
+    assert settings.key.public == keys["alice"].public
+    assert settings.identity == path
+    monkeypatch.setenv("USI_PASSPHRASE", "Élan vital")
+    assert settings_of(*options).key.public == keys["alice"].public
+    monkeypatch.setenv("USI_PASSPHRASE", "another")
+    assert cli.main([*options, "--plain"]) == 4
+    assert cli.main([*options, "--plain", "--passphrase-file", str(tmp_path / "none")]) == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_passphrase_from_the_terminal(
+    settings_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("-s", "--identity", str(tmp_path / "id.pem"))
+    monkeypatch.setattr(cli, "_has_terminal", lambda: False)
+    assert cli.main([*options, "--plain"]) == 2
+    assert "--passphrase-file" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "_has_terminal", lambda: True)
+    typed = ["one", "two"]
+    monkeypatch.setattr("getpass.getpass", lambda prompt, stream: typed.pop(0))
+    assert cli.main([*options, "--plain"]) == 2
+    assert "not the same" in capsys.readouterr().err
+    typed[:] = ["one", "one", "one"]
+    made = settings_of(*options)
+    assert settings_of(*options).key.public == made.key.public
+    assert not typed, "asked twice for a new one, once for an old one"
+
+
 # --- what cannot be --------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +317,17 @@ def test_no_key_shows_in_the_settings(settings_of: Any) -> None:
         (["-c", "-k", "new"], "--key new is for a host"),
         (["-s", "-k", HEX, "--key-file", "x"], "once"),
         (["-s", "--key-file", "no/such/file"], "no/such/file"),
+        (["-c", "h", "--invite"], "--invite is for a host"),
+        (["-s", "--code", CODE], "for who joins"),
+        (["-s", "--expect", HEX * 2], "for who joins"),
+        (["-c", "h", "--code", "lilac"], "four words"),
+        (["-c", "h", "--expect", HEX], "64 hexadecimal digits"),
+        (["-c", "usi://h"], "usi://HOST:PORT/#FINGERPRINT"),
+        (["-c", f"usi://h:x/#{HEX * 2}"], "HOST[:PORT]"),
+        (["-c", PASTED, "--expect", "ff" * 32], "another code or fingerprint"),
+        (["-c", PASTED, "--code", "zoo-zoo-zoo-zoo"], "another code or fingerprint"),
+        (["-s", "--passphrase-file", "x"], "--identity"),
+        (["-s", "--identity", "no/such/id.pem"], "no such folder"),
         (["-s", "--key-file", "\x1b[31m"], "cannot be read"),
         (["-s", "--key-file", "{path}"], "cannot be read"),
     ],

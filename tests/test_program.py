@@ -255,6 +255,54 @@ def test_all_of_it_in_french(start: Any) -> None:
     assert f"{HERE}, port {port}" in refused.errors
 
 
+def test_a_code_and_a_password_over_pipes(host: Any, guest: Any, tmp_path: Path) -> None:
+    options = {"environment": {"XDG_STATE_HOME": str(tmp_path)}}
+    h = host("--json", "--invite")
+    made = h.hears("invitation", state="open")
+    right, (link,) = made["code"], made["links"]
+    wrong = "-".join([*right.split("-")[:3], "zoo" if not right.endswith("zoo") else "zone"])
+    for sentence in ("The code does not fit", "This code has failed before"):
+        refused = guest(h.port(), "alice", "--json", "--code", wrong, **options)
+        assert refused.ends() == 4
+        assert sentence in refused.errors
+        assert not refused.all("connected")
+    h.hears("invitation", state="failed", failed=1)
+    alice = guest(h.port(), "alice", "--plain", "--code", right, **options)
+    alice.shows("host is verified: you both have the code.")
+    h.hears("member_joined", name="alice", verified=True)
+    bob = guest(h.port(), "bob", "--plain", "-c", link, **options)  # the last -c counts
+    bob.shows("host is verified")
+
+    h.type("/password", "not said 1")  # nobody has asked, and what follows is a password all the same
+    h.hears("error", code="nothing-asked")
+    alice.type("/password", "Sésame")
+    h.hears("password", state="asked", name="alice")
+    h.type("/password", "Sésame", "said")
+    alice.shows("The passwords match")
+    h.hears("password", state="matched")
+    bob.shows("host: said")
+    assert not [line for line in h.lines + alice.lines + bob.lines if "Sésame" in line or "not said" in line]
+    assert all("Sésame" not in program.errors for program in (h, alice, bob))
+
+
+@posix
+def test_an_identity_is_the_same_in_the_next_run(host: Any, start: Any, tmp_path: Path) -> None:
+    (tmp_path / "passphrase").write_text("correct horse\n")
+    files = ("--identity", str(tmp_path / "id.pem"), "--passphrase-file", str(tmp_path / "passphrase"))
+    h = host("--json")
+    members = []
+    for _ in range(2):
+        alice = start("-c", f"{HERE}:{h.port()}", "-m", "alice", "--json", *files, stdin=subprocess.DEVNULL)
+        assert alice.ends() == 0
+        members.append(alice.hears("connected")["member"])
+    assert members[0] == members[1]
+    assert (tmp_path / "id.pem").stat().st_mode & 0o777 == 0o600
+    environment = {"USI_PASSPHRASE": "wrong"}
+    refused = start("-c", f"{HERE}:{h.port()}", "--json", *files[:2], environment=environment)
+    assert refused.ends() == 4
+    assert refused.errors.startswith("usi: This passphrase does not open")
+
+
 def test_the_end_of_the_input_waits_for_every_acknowledgement(host: Any, guest: Any, tmp_path: Path) -> None:
     h = host("--json")
     lines = [f"line {number}" for number in range(300)]

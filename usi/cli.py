@@ -10,7 +10,7 @@ import re
 import string
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from usi import __version__
 from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Settings
@@ -18,7 +18,11 @@ from usi.core import errors, text
 from usi.core.language import tr
 from usi.ui import i18n
 
+if TYPE_CHECKING:
+    from usi.core.crypto import PrivateKey
+
 KEY_VARIABLE = "USI_KEY"
+PASSPHRASE_VARIABLE = "USI_PASSPHRASE"
 _MAX_PORT = 65_535
 _PORT = re.compile(r"[0-9]{1,5}")
 _STATUSES = i18n.mark("""\
@@ -44,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-s", "--server", "--serveur", action="store_true", help=tr("host a conversation"))
     add(
         "-c", "--client", nargs="?", const="localhost", metavar=tr("HOST[:PORT]"),
-        help=tr("join a host (default localhost:{port}; [::1]:{port} for IPv6)", port=DEFAULT_PORT),
+        help=tr("join a host (default localhost:{port}; [::1]:{port} for IPv6; or a usi://… line)", port=DEFAULT_PORT),
     )  # fmt: skip
     add("--demo", action="store_true", help=tr("look around: a host and two members in one terminal, no network"))
     add("-m", "--name", "--nom", metavar=tr("NAME"), help=tr("your name (default guest-xxxx, or host)"))
@@ -61,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
         "--key-file", metavar=tr("FILE"),
         help=tr("read the preset key from a file (or set {variable})", variable=KEY_VARIABLE),
     )  # fmt: skip
+    add("--identity", metavar=tr("FILE"), help=tr("keep one key from run to run in this file, made where missing"))
+    add(
+        "--passphrase-file", metavar=tr("FILE"),
+        help=tr("read the passphrase of the identity from a file (or set {variable})", variable=PASSPHRASE_VARIABLE),
+    )  # fmt: skip
+    add("--invite", action="store_true", help=tr("host: start with a code for guests, which verifies them and you"))
+    add("--code", metavar=tr("CODE"), help=tr("the code that the host gave you: both are verified, or nothing is said"))
+    add("--expect", metavar=tr("FINGERPRINT"), help=tr("join only if the host's key has this fingerprint"))
     add(
         "--downloads", metavar=tr("FOLDER"),
         help=tr("where received files go (default: {folder} in this folder)", folder=DEFAULT_DOWNLOADS),
@@ -159,12 +171,13 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.server == (options.client is not None):
         raise errors.UsageError(why="Choose one: -s to host, -c HOST to join, or --demo to look around.")
     hosting: bool = options.server
+    code, expect = _invitation(options)
     if hosting:
         address, port = options.bind, options.port
     else:
         if options.bind is not None:
             raise errors.UsageError(why="-b is for a host: it says where to listen.")
-        address, port = _split_host(options.client)
+        address, port = _split_host(_target(options.client))
         if port is not None and options.port not in (None, port):
             raise errors.UsageError(why=tr("Two ports were given, {one} and {other}.", one=port, other=options.port))
         port = port if port is not None else options.port
@@ -180,14 +193,22 @@ def _settings(options: argparse.Namespace) -> Settings:
         if not hosting:
             raise errors.UsageError(why="--key new is for a host: it draws the key that the others then use.")
         preset = new_preset_key()
-    name = options.name if options.name is not None else ("host" if hosting else _guest_name())
+    name = text.clean_name(mended(options.name if options.name is not None else _default_name(hosting)))
+    identity = Path(options.identity) if options.identity is not None else None
+    if identity is None and options.passphrase_file is not None:
+        raise errors.UsageError(why="--passphrase-file goes with --identity.")
     return Settings(
         hosting=hosting,
-        name=text.clean_name(mended(name)),
+        name=name,
         address=mended(address) if address is not None else None,
         port=port,
         preset=parse_preset_key(preset) if preset is not None else None,
         drawn_key=preset if drawn else None,
+        identity=identity,
+        key=_identity(identity, options) if identity is not None else None,
+        invite=options.invite,
+        code=code,
+        expect=expect,
         dev=options.dev,
         downloads=Path(options.downloads or DEFAULT_DOWNLOADS).expanduser().absolute(),
         accept_files=options.accept_files,
@@ -195,6 +216,73 @@ def _settings(options: argparse.Namespace) -> Settings:
         notify_content=options.notify_content,
         ask_private=options.ask_private,
     )
+
+
+def _invitation(options: argparse.Namespace) -> tuple[str | None, bytes | None]:
+    """The code and the expected fingerprint, by the options or a pasted line, which becomes the address in it."""
+    from usi.core import invitation
+
+    if options.server:
+        if options.code is not None or options.expect is not None:
+            raise errors.UsageError(why="--code and --expect are for who joins; a host makes codes with --invite.")
+        return None, None
+    if options.invite:
+        raise errors.UsageError(why="--invite is for a host: it makes a code for the others.")
+    code = invitation.parse_code(options.code) if options.code is not None else None
+    expect = invitation.parse_fingerprint(options.expect) if options.expect is not None else None
+    if invitation.is_pasted(options.client):
+        pasted = invitation.parse_pasted(options.client)
+        if (code and pasted.code and code != pasted.code) or expect not in (None, pasted.key):
+            raise errors.UsageError(why="The invitation says another code or fingerprint than the option.")
+        return pasted.code or code, pasted.key
+    return code, expect
+
+
+def _target(text: str) -> str:
+    """HOST[:PORT] as it was given, or out of a pasted invitation."""
+    from usi.core import invitation
+
+    return invitation.parse_pasted(text).target if invitation.is_pasted(text) else text
+
+
+def _identity(path: Path, options: argparse.Namespace) -> PrivateKey:
+    """The lasting key, for which a passphrase is read or asked for."""
+    from usi.store.identity import open_identity
+
+    return open_identity(path, lambda new: _passphrase(options, new))
+
+
+def _passphrase(options: argparse.Namespace, new: bool) -> str:
+    if options.passphrase_file is not None:
+        path = Path(options.passphrase_file)
+        try:
+            with path.open("rb") as file:
+                return file.read(4096).decode("utf-8", "surrogateescape").partition("\n")[0].removesuffix("\r")
+        except OSError as error:
+            raise errors.UnreadableFile(path=path, why=(error.strerror or "error").lower()) from error
+    if PASSPHRASE_VARIABLE in os.environ:
+        return os.environ[PASSPHRASE_VARIABLE]
+    if not _has_terminal():
+        raise errors.NoPassphrase
+    from getpass import getpass
+
+    if not new:
+        return getpass(tr("Passphrase of your identity: "), sys.stderr)
+    first = getpass(tr("A passphrase for your new identity: "), sys.stderr)
+    if first != getpass(tr("The same again: "), sys.stderr):
+        raise errors.BadPassphrase(why="the two are not the same")
+    return first
+
+
+def _has_terminal() -> bool:
+    """Whether a person can be asked without an echo; standard input may be a pipe."""
+    if os.name != "posix":
+        return sys.stdin.isatty()
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _split_host(target: str) -> tuple[str, int | None]:
@@ -213,7 +301,9 @@ def _split_host(target: str) -> tuple[str, int | None]:
     return host, int(port) if port else None
 
 
-def _guest_name() -> str:
+def _default_name(hosting: bool) -> str:
+    if hosting:
+        return "host"
     return "guest-" + "".join(random.choices(string.ascii_lowercase + string.digits, k=4))  # noqa: S311 (a name)
 
 

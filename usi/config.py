@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # --help should be quick
+    from usi.core.crypto import PrivateKey
 
 DEFAULT_PORT = 12800
 DEFAULT_DOWNLOADS = "usi-files"
@@ -69,6 +73,18 @@ class Settings:
     preset: bytes | None = field(default=None, repr=False)
     drawn_key: str | None = field(default=None, repr=False)
     """The preset key in base64 where this run drew it, to be shown to its person."""
+    identity: Path | None = None
+    """The file that the lasting key comes from; known peers are remembered beside it."""
+    key: PrivateKey | None = field(default=None, repr=False)
+    """The lasting key itself. Without one a key is made for each run."""
+    invite: bool = False
+    """A host makes an invitation at once."""
+    code: str | None = field(default=None, repr=False)
+    """The code of an invitation, which a guest proves before it says anything."""
+    expect: bytes | None = None
+    """SHA-256 of the only key that the host may have."""
+    accepted: bytes | None = None
+    """SHA-256 of a host's key that may stand in place of the one known from before."""
     dev: bool = False
     downloads: Path = Path(DEFAULT_DOWNLOADS)
     """The folder that received files go to; made when the first one comes."""

@@ -19,12 +19,15 @@ from usi.core.commands import (
     Help,
     Info,
     Intent,
+    Invite,
     Leave,
     Mute,
     Nick,
+    Password,
     Private,
     Quit,
     Say,
+    Secret,
     Tell,
     Users,
     Verify,
@@ -49,6 +52,10 @@ SPELLINGS: dict[str, Intent] = {
     "list": Users(),
     "utilisateurs": Users(),
     "liste": Users(),
+    "password": Password(),
+    "motdepasse alice": Password("alice"),
+    "invite": Invite(),
+    "inviter": Invite(),
     "info": Info(),
     "infos": Info(),
     "verify": Verify(),
@@ -75,7 +82,7 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Leave())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Invite(), Leave())
 NAMES = [name for command in COMMANDS for name in command.names]
 
 
@@ -85,7 +92,7 @@ NAMES = [name for command in COMMANDS for name in command.names]
 def test_every_spelling_is_tried_here_and_stands_for_one_command() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert {line.split()[0] for line in SPELLINGS} == set(NAMES)
-    assert {type(intent) for intent in SPELLINGS.values()} == set(get_args(Intent)) - {Say}
+    assert {type(intent) for intent in SPELLINGS.values()} == set(get_args(Intent)) - {Say, Secret}
 
 
 @pytest.mark.parametrize("mark", ["/", "!"])

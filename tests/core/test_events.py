@@ -71,7 +71,35 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "cipher": "AES-256-OCB",
             "key_exchange": "RSA-2048",
             "key_fingerprint": "ef" * 32,
+            "verified": False,
         },
+    ),
+    (
+        events.Invitation(
+            time=TIME,
+            state="open",
+            locator="amber",
+            until=TIME + timedelta(hours=1),
+            failed=0,
+            limit=20,
+            code="amber-baker-camel-dance",
+            links=["usi://192.0.2.1:12800/#ab-amber-baker-camel-dance"],
+        ),
+        "invitation",
+        {
+            "state": "open",
+            "locator": "amber",
+            "until": "2026-03-01T13:30:15.250000Z",
+            "failed": 0,
+            "limit": 20,
+            "code": "amber-baker-camel-dance",
+            "links": ["usi://192.0.2.1:12800/#ab-amber-baker-camel-dance"],
+        },
+    ),
+    (
+        events.Password(time=TIME, name="alice", member=MEMBER, state="asked"),
+        "password",
+        {"name": "alice", "member": MEMBER, "state": "asked"},
     ),
     (
         events.MemberJoined(
@@ -186,6 +214,7 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "state": "open",
             "preset": False,
             "pair": False,
+            "by": "comparison",
         },
     ),
     (

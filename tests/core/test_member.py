@@ -221,6 +221,8 @@ def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
 
 
 BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
+    "lasting": lambda desk: wire.Lasting(),
+    "challenge": lambda desk: wire.Challenge(bytes(65), bytes(32)),
     "present": lambda desk: wire.Present([], True),
     "key": lambda desk: desk.key_of("alice"),
     "posted": lambda desk: desk.post("alice"),
@@ -237,6 +239,9 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
 }
 FOR_THE_HOST = [
     wire.Join("bob"),
+    wire.Claim("amber", bytes(65)),
+    wire.Ask(bytes(65)),
+    wire.Prove(None),
     wire.Post(ROOM.conversation, b"k" * 32, b"m" * 32, b"i" * 15, SEALED),
     wire.GetKey(b"m" * 32),
     wire.Nick("bob"),

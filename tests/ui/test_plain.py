@@ -6,6 +6,7 @@ The programs themselves, with pipes and signals, are in tests/test_program.py.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from io import FileIO, RawIOBase
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +116,24 @@ EVENTS: list[ev.Event] = [
             time=NOW, name="bob", member=PRINT, fingerprint=PRINT, words=["a", "b"], state=state, preset=False
         )
         for state in ("open", "verified", "differs")
+    ),
+    *(
+        ev.Invitation(
+            time=NOW,
+            state=state,
+            locator="lilac",
+            until=NOW,
+            failed=3,
+            limit=20,
+            code="lilac-soprano-distant-mixer" if state == "open" else None,
+            links=["usi://192.0.2.1:1/#00"] if state == "open" else None,
+            address=None if state == "open" else "192.0.2.7:1",
+        )
+        for state in ("open", "used", "failed", "burned")
+    ),
+    *(
+        ev.Password(time=NOW, name="bob", member=PRINT, state=state)
+        for state in ("wanted", "asked", "sent", "matched", "differs")
     ),
     INFO,
     ev.Disconnected(time=NOW, code="left", text="You left."),
@@ -242,6 +262,51 @@ def test_a_host_shows_its_places_and_a_drawn_key() -> None:
     )
     assert "KEY=" in shown
     assert "9999 9999" in shown
+
+
+def test_a_host_who_is_verified_needs_no_comparing() -> None:
+    assert "Compare them" in str(plain.to_plain(CONNECTED))
+    assert "Compare them" not in str(plain.to_plain(msgspec.structs.replace(CONNECTED, verified=True)))
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("comparison", "is verified."),
+        ("code", "code"),
+        ("password", "password"),
+        ("fingerprint", "expected"),
+        ("known", "before"),
+    ],
+)
+def test_how_somebody_came_to_be_verified(by: ev.How, words: str) -> None:
+    event = ev.Verification(
+        time=NOW, name="bob", member=PRINT, fingerprint=PRINT, words=["a"], state="verified", preset=False, by=by
+    )
+    assert words in str(plain.to_plain(event))
+
+
+def test_an_invitation_is_shown_with_its_code_and_a_line_to_paste() -> None:
+    lines = [plain.to_plain(event) for event in EVENTS if isinstance(event, ev.Invitation)]
+    made, used, failed, burned = map(str, lines)
+    assert "lilac-soprano-distant-mixer" in made
+    assert "*   usi://192.0.2.1:1/#00" in made
+    assert "others may still come without" in made
+    assert "192.0.2.7:1" in used
+    assert "WARNING" in failed
+    assert "3 of 20" in failed
+    assert "burned" in burned
+
+
+def test_a_terminal_does_not_show_a_password() -> None:
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    near, far = pty.openpty()
+    with os.fdopen(far, "r") as stream, os.fdopen(near, "rb"):
+        with plain.unseen(stream):
+            assert not termios.tcgetattr(far)[3] & termios.ECHO
+        assert termios.tcgetattr(far)[3] & termios.ECHO
+    with plain.unseen(io.StringIO("x")):
+        pass
 
 
 def test_a_trace_is_one_line_with_long_values_cut() -> None:

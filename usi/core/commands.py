@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usi.core.errors import BadCommand, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.language import tr
@@ -73,6 +73,25 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Password:
+    """Begin to compare a password: a guest sets one, the host answers that member (None: the only one who asked)."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The password that was then typed, unseen; never parsed from a line. Empty: the person thought better of it."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Invite:
+    """A new invitation; the host's."""
+
+
+@dataclass(frozen=True)
 class Tell:
     """/msg: a text to one member, privately; what is typed next still goes where it went."""
 
@@ -115,7 +134,6 @@ class Leave:
 
 
 
-
 @dataclass(frozen=True)
 class Send:
     """/send: `line` holds the path and perhaps a name behind it; `usi.core.paths` reads it."""
@@ -148,11 +166,11 @@ class Files:
 
 ForRoom = Say | Act | Send | Add | Leave
 """What is meant for one conversation: `room` is the key `room` of its events; None: the one that was chosen last."""
-ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave
+ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
-Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit | Secret | Invite
 
 
 @dataclass(frozen=True)
@@ -266,6 +284,13 @@ COMMANDS: tuple[Command, ...] = (
         _verify,
     ),
     Command(
+        ("password", "motdepasse"),
+        "[NAME]",
+        "compare a password with the host; the host: answer who asked",
+        lambda rest: Password(rest or None),
+    ),
+    Command(("invite", "inviter"), "", "the host: a code that lets a guest in verified", _nothing(Invite())),
+    Command(
         ("msg", "prive", "privé"),
         "NAME TEXT",
         "say something to one member privately: the host cannot read it",
@@ -329,6 +354,12 @@ def parse(line: str) -> Intent:
     except ValueError:
         raise BadCommand(usage=command.usage) from None
     return Act(checked(intent.text)) if isinstance(intent, Act) else intent
+
+
+def is_secretive(line: str) -> bool:
+    """Whether a line is /password with something behind it, which may be the password, or one that looks like it."""
+    name, rest = _split(line[1:]) if line[:1] in MARKS and line else ("", "")
+    return bool(rest) and name.lower() in find("password").names
 
 
 def checked(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The one door to the crypto libraries: RSA keys, AES-OCB, the key encapsulation, key derivation.
+"""The one door to the crypto libraries: RSA keys, AES-OCB, the key encapsulation, key derivation, the curve P-256.
 
 Algorithms and labels are those of `docs/PROTOCOL.md`; everything here is a public API of pycryptodome (and, for the
 same OCB bytes faster, of `cryptography` where it is installed). Whoever calls says why a nonce is fresh.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 from contextlib import suppress
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
+import bcrypt
 from Crypto.Cipher import AES
 from Crypto.Cipher import oaep as _oaep
 from Crypto.Hash import SHA256
@@ -79,6 +81,16 @@ def derive(secret: bytes, salt: bytes, label: str, count: int = 1, *, context: b
     return tuple(keys) if isinstance(keys, list) else (keys,)
 
 
+def mac(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA256, 32 bytes."""
+    return hmac.digest(key, data, "sha256")
+
+
+def equal(one: bytes, other: bytes) -> bool:
+    """Whether two secrets are the same, in a time that does not tell where they differ."""
+    return hmac.compare_digest(one, other)
+
+
 # --- RSA ---------------------------------------------------------------------------------------------------------
 
 
@@ -139,12 +151,28 @@ class PrivateKey:
         return cls(RSA.generate(RSA_BITS, e=_EXPONENT))
 
     @classmethod
-    def from_pem(cls, pem: bytes) -> PrivateKey:
-        """One of our own key files; never for bytes that a peer sent."""
-        key = RSA.import_key(pem)
+    def from_pem(cls, pem: bytes, passphrase: bytes | None = None) -> PrivateKey:
+        """One of our own key files; never for bytes that a peer sent. `ValueError` where it does not open."""
+        key = RSA.import_key(pem, passphrase)
         if not key.has_private() or key.size_in_bits() != RSA_BITS or key.e != _EXPONENT:
             raise CryptoError("not an RSA-2048 private key")
         return cls(key)
+
+    def to_pem(self, passphrase: bytes) -> bytes:
+        """The key as a PEM file (PKCS #8), sealed with AES-256-GCM under a key that scrypt makes of the passphrase."""
+        pem = self._key.export_key(
+            "PEM",
+            passphrase,
+            pkcs=8,
+            protection="scryptAndAES256-GCM",
+            prot_params={"iteration_count": SCRYPT_COST, "block_size": 8, "parallelization": 1, "salt_size": 16},
+        )
+        return bytes(pem) + b"\n"
+
+    def secret(self, label: str) -> bytes:
+        """A key of 32 bytes that only who has this private key can derive, for what its owner keeps on disk."""
+        (key,) = derive(int(self._key.d).to_bytes(MODULUS_SIZE, "big"), self.public.id, label)
+        return key
 
     def sign(self, message: bytes) -> bytes:
         """RSASSA-PSS, SHA-256, salt of 32 random bytes; 256 bytes."""
@@ -273,6 +301,80 @@ _EXPORT_ONLY = HPKE.AEAD.EXPORT_ONLY
 
 def _export(*contexts: HPKE.HPKE_Cipher) -> bytes:
     return b"".join(context.export(b"usi3 kem", KEY_SIZE) for context in contexts)
+
+
+# --- passwords ----------------------------------------------------------------------------------------------------
+
+SCRYPT_COST = 2**17  # N, with r = 8 and p = 1: 128 MiB and some tenths of a second for each guess
+BCRYPT_COST = 12
+BCRYPT_SALT_SIZE = 16
+_BCRYPT_DIGITS = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BASE64_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def stretched(password: bytes, salt: bytes) -> bytes:
+    """bcrypt of base64(SHA-256(password)), cost 12, with a salt of 16 bytes: 60 bytes of text. A quarter of a second
+    or more: not on an event loop. The hash in front lifts bcrypt's limit of 72 bytes, base64 its fear of NUL."""
+    digits = base64.b64encode(salt).rstrip(b"=").translate(bytes.maketrans(_BASE64_DIGITS, _BCRYPT_DIGITS))
+    return bcrypt.hashpw(base64.b64encode(sha256(password)), b"$2b$%02d$" % BCRYPT_COST + digits)
+
+
+def slow_hash(data: bytes, salt: bytes) -> bytes:
+    """scrypt, 32 bytes, for what could be guessed from a file."""
+    return hashlib.scrypt(data, salt=salt, n=2**14, r=8, p=1, dklen=KEY_SIZE)
+
+
+# --- the curve P-256 ----------------------------------------------------------------------------------------------
+
+POINT_SIZE = 65
+CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_EccPoint: Any = ECC.EccPoint  # type: ignore[attr-defined]  # documented there, defined elsewhere
+_CURVE_PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_GENERATOR = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+
+
+class Point:
+    """A point of P-256 that is not its neutral element. The cofactor is 1, so each of them has the full order.
+
+    The arithmetic is the library's, and so is how constant its time is."""
+
+    __slots__ = ("_point",)
+
+    def __init__(self, point: Any) -> None:
+        if point.is_point_at_infinity():
+            raise CryptoError("the neutral element")
+        self._point = point
+
+    @classmethod
+    def generator(cls) -> Point:
+        return cls(_EccPoint(*_GENERATOR, curve="p256"))
+
+    @classmethod
+    def parse(cls, data: bytes) -> Point:
+        """A point from its uncompressed form (SEC 1): 4, x, y. `CryptoError` for anything that is none."""
+        x, y = int.from_bytes(data[1:33], "big"), int.from_bytes(data[33:], "big")
+        if len(data) != POINT_SIZE or data[0] != 4 or x >= _CURVE_PRIME or y >= _CURVE_PRIME:
+            raise CryptoError("not a point")
+        try:
+            return cls(_EccPoint(x, y, curve="p256"))
+        except ValueError as error:
+            raise CryptoError("not on the curve") from error
+
+    def encode(self) -> bytes:
+        """The uncompressed form, 65 bytes."""
+        return b"\4" + int(self._point.x).to_bytes(32, "big") + int(self._point.y).to_bytes(32, "big")
+
+    def __add__(self, other: Point) -> Point:
+        return Point(self._point + other._point)
+
+    def __sub__(self, other: Point) -> Point:
+        return Point(self._point + -other._point)
+
+    def __mul__(self, scalar: int) -> Point:
+        return Point(self._point * scalar)
 
 
 # --- preset keys and fingerprints ---------------------------------------------------------------------------------

@@ -321,6 +321,130 @@ class Unreachable(LocalError):
     exit_status = 3
 
 
+class WrongPassphrase(LocalError):
+    """This passphrase does not open {path}, or the file was damaged. Try again, or put your copy of the file back."""
+
+    code = "wrong-passphrase"
+    exit_status = 4
+
+
+class NoPassphrase(LocalError):
+    """The identity needs its passphrase, and there is no terminal to ask for it. Use --passphrase-file, or set
+    USI_PASSPHRASE."""
+
+    code = "no-passphrase"
+    exit_status = 2
+
+
+class BadPassphrase(LocalError):
+    """This passphrase cannot be used: {why}."""
+
+    code = "bad-passphrase"
+    exit_status = 2
+
+
+class DamagedIdentity(LocalError):
+    """The file {path} is not an identity, or is damaged: {why}. Put your copy back, or name another file to make a new
+    identity there."""
+
+    code = "damaged-identity"
+    exit_status = 2
+
+
+class OpenIdentity(LocalError):
+    """Others on this machine may read {path}, which holds your identity. Take that right from them, with
+    chmod 600."""
+
+    code = "open-identity"
+    exit_status = 2
+
+
+class CannotKeep(LocalError):
+    """The file {path} cannot be written: {why}. Check the folder, or name another file."""
+
+    code = "cannot-keep"
+    exit_status = 2
+
+
+class DamagedPeers(LocalError):
+    """The file of known peers {path} was changed, or belongs to another identity, so it is not trusted. If you do not
+    know why, compare fingerprints anew; move the file away to start without it."""
+
+    code = "damaged-peers"
+    exit_status = 4
+
+
+class BadCode(LocalError):
+    """This is not the code of an invitation: {why}. A code is four words, such as amber-baker-camel-dance."""
+
+    code = "bad-code"
+    exit_status = 2
+
+
+class BadInvitation(LocalError):
+    """This is not an invitation: {why}. One looks like usi://HOST:PORT/#FINGERPRINT, perhaps with a code behind it."""
+
+    code = "bad-invitation"
+    exit_status = 2
+
+
+class BadFingerprint(LocalError):
+    """This is not the fingerprint of a host's key: it must have 64 hexadecimal digits."""
+
+    code = "bad-fingerprint"
+    exit_status = 2
+
+
+class SpentCode(LocalError):
+    """This code has failed before, so it is not used again: whoever made it fail may be trying it out. Ask the host's
+    owner for a new one."""
+
+    code = "spent-code"
+    exit_status = 4
+
+
+class OnlyTheHost(LocalError):
+    """Only the host can do that."""
+
+    code = "only-the-host"
+
+
+class TooManyInvitations(LocalError):
+    """{limit} invitations are open already. They end after an hour; give one of them on."""
+
+    code = "too-many-invitations"
+
+
+class NothingAsked(LocalError):
+    """Nobody here has asked for a password. A guest does so with /password."""
+
+    code = "nothing-asked"
+
+
+class PasswordAlone(LocalError):
+    """Say /password and nothing behind it: the password is asked for next, unseen. It is compared with the host."""
+
+    code = "password-alone"
+
+
+class SeveralAsked(LocalError):
+    """Several have asked for a password: {names}. Say /password NAME."""
+
+    code = "several-asked"
+
+
+class StillAsking(LocalError):
+    """The host's person has not answered your last password yet."""
+
+    code = "still-asking"
+
+
+class NoMoreTries(LocalError):
+    """{limit} passwords did not match on this connection. Compare the words with {name} instead, with /verify."""
+
+    code = "no-more-tries"
+
+
 class NotConnected(LocalError):
     """There is no connection to the host."""
 
@@ -372,6 +496,49 @@ class BadHandshake(PeerError):
     """The key exchange was altered on the way or broken at the other end, so it was stopped. Nothing was sent."""
 
     code = "bad-handshake"
+    exit_status = 4
+
+
+class ChangedKey(PeerError):
+    """The host at {place} has another key than before, so nothing was said to it: it is a new host, or somebody sits in
+    between. Ask its owner for the fingerprint of its key, and start again with --expect FINGERPRINT."""
+
+    code = "changed-key"
+    exit_status = 4
+
+    def __init__(self, *, place: str, key: bytes = b"") -> None:
+        super().__init__(place=place)
+        self.key = key
+        """SHA-256 of the new key: what `Settings.accepted` must hold to join all the same."""
+
+
+class UnexpectedKey(PeerError):
+    """The host's key is not the expected one, so nothing was said to it: it is another host, or somebody sits in
+    between. Compare the fingerprint with its owner."""
+
+    code = "unexpected-key"
+    exit_status = 4
+
+
+class WrongCode(PeerError):
+    """The code does not fit: it is mistyped, or somebody sits in between. Nothing was told to the other side. Do not
+    use this code again; ask the host's owner for a new one."""
+
+    code = "wrong-code"
+    exit_status = 4
+
+
+class NoInvitation(PeerError):
+    """The host has no invitation with this code: it has ended, or was burned by wrong tries. Ask for a new one."""
+
+    code = "no-invitation"
+    exit_status = 4
+
+
+class TooManyCodes(PeerError):
+    """Too many wrong codes came from your address, so the host takes none from it for an hour."""
+
+    code = "too-many-codes"
     exit_status = 4
 
 
@@ -649,6 +816,7 @@ class RefusedPost(PeerError):
 
 _OF_A_GOODBYE = (
     TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,
+    WrongCode, NoInvitation, TooManyCodes,
 )  # fmt: skip
 
 

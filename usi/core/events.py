@@ -13,6 +13,7 @@ import msgspec
 from usi.core.trace import Detail, Direction, Plain, Secret
 
 Signature = Literal["good", "bad", "missing"]
+How = Literal["comparison", "code", "password", "fingerprint", "known"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=False):
@@ -56,6 +57,8 @@ class Connected(Event, frozen=True, tag="connected"):
     key_exchange: str
     key_fingerprint: str
     """SHA-256 of the host's public key, as its `listening` event says it."""
+    verified: bool = False
+    """The host is known to be who it should be: by a code, an expected fingerprint, or an earlier comparison."""
 
 
 class MemberJoined(Event, frozen=True, tag="member_joined"):
@@ -284,6 +287,37 @@ class Verification(Event, frozen=True, tag="verification"):
     """The fingerprint is that of the preset key, so it is the same on every link; the words are not."""
     pair: bool = False
     """Of the private connection with this member, not of one's connection with the host."""
+    by: How = "comparison"
+    """How the two came to be verified."""
+
+
+class Invitation(Event, frozen=True, tag="invitation"):
+    """On a host: an invitation was made, or somebody used it."""
+
+    state: Literal["open", "used", "failed", "burned"]
+    """Made; a guest has proved the code; a wrong code was tried; so many were that it is closed."""
+    locator: str
+    """The first word of the code, which is no secret."""
+    until: datetime
+    failed: int
+    """Wrong tries so far."""
+    limit: int
+    """How many of them close it."""
+    code: str | None = None
+    """The code itself, only where it was just made."""
+    links: list[str] | None = None
+    """Lines to paste that hold the code, one for each address of the host."""
+    address: str | None = None
+    """Who tried it."""
+
+
+class Password(Event, frozen=True, tag="password"):
+    """How comparing a password with this member goes."""
+
+    name: str
+    member: str
+    state: Literal["wanted", "asked", "sent", "matched", "differs"]
+    """Type it now, unseen; the member asks whether we know it; waiting for the other side; the outcome."""
 
 
 class Info(Event, frozen=True, tag="info"):

@@ -179,6 +179,42 @@ def step(name: str) -> Explanation:
                     "marked: anybody could have written it."
                 ),
             )
+        case "claim":
+            return Explanation(
+                tr("Claim to know a secret"),
+                tr(
+                    "The guest says that it has the code of an invitation, or its person a password. It sends a point "
+                    "of the curve P-256: a random one, to which the secret was added (SPAKE2, RFC 9382)."
+                ),
+                tr(
+                    "A code or a password is short. Its hash could be guessed by trying; this point fits every secret "
+                    "equally well, so there is nothing to try."
+                ),
+                tr("Listeners learn nothing. Somebody in the middle can test one guess for each live attempt."),
+            )
+        case "challenge":
+            return Explanation(
+                tr("The host proves it first"),
+                tr(
+                    "The host answers with its own point and a confirmation: a checksum under a key that both can "
+                    "compute only if they have the same secret and sit at the two ends of the same link."
+                ),
+                tr(
+                    "The exporter, a secret of the link's own key exchange, goes into the proof. So a proof that is "
+                    "passed on from another link fits nothing."
+                ),
+                tr(
+                    "A false host: it is told nothing more, not even the guest's name. The host counts each answer as "
+                    "a guess, and takes it back when the guest's proof fits."
+                ),
+            )
+        case "prove":
+            return Explanation(
+                tr("The guest proves it too"),
+                tr("The guest's confirmation, made after the host's was found to fit."),
+                tr("Now both know that the other has the secret: the fingerprint needs no comparing."),
+                tr("A false guest: without the secret nobody can make this value."),
+            )
         case "relay":
             return Explanation(
                 tr("What the host sees"),
@@ -203,6 +239,16 @@ def message(tag: str) -> str:
     match tag:
         case "join":
             return tr("The first message of a member: it asks to be let in, under a name.")
+        case "claim":
+            return tr("Instead of join: a guest says that it has the code of an invitation.")
+        case "ask":
+            return tr("Asks whether the host's person knows the password that ours has set.")
+        case "challenge":
+            return tr("The host's half of a proof, which comes first.")
+        case "prove":
+            return tr("Our half of a proof, or that the host's did not fit.")
+        case "lasting":
+            return tr("The host keeps its key from run to run, so another one there would be a warning.")
         case "welcome":
             return tr("The host lets the member in, and hands out ids, rooms and their keys.")
         case "present":
@@ -353,4 +399,14 @@ def value(of_step: str, name: str) -> str:
             return tr("The beginning of what crosses instead, as many bytes as the text has.")
         case "seal" | "open", "signature":
             return tr("good: by the author. bad: forged or changed. missing: the author's key is not known.")
+        case "claim", "purpose":
+            return tr("What is proved: an invitation, or a password. It is part of the proof.")
+        case "claim", "locator":
+            return tr("The first word of the code: which invitation is meant. It is no secret; the other words are.")
+        case "claim" | "challenge", "point":
+            return tr("A point of P-256: a random one and a multiple of a fixed one, as often as the secret says.")
+        case "challenge" | "prove", "confirmation":
+            return tr("HMAC-SHA256 over everything in the proof; with another secret or link it comes out differently.")
+        case "challenge" | "prove", "fits":
+            return tr("Whether the other side's confirmation was the right one.")
     return ""

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from usi.core import text, wire
-from usi.core.crypto import random_bytes
+from usi.core.crypto import CryptoError, Point, random_bytes
 from usi.core.errors import (
     BadHandshake,
     BadMessage,
@@ -47,7 +47,7 @@ KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still b
 
 @dataclass(frozen=True)
 class Arrived:
-    """A link has its keys; its member has not asked to join yet."""
+    """A link has its keys; its member has not asked to join yet. Said again when more is known of it."""
 
     link: int
     facts: wire.LinkFacts
@@ -137,14 +137,21 @@ class Hub:
     """One host's members and rooms. `handle` takes a fact and returns its effects, to be performed in order.
 
     `rooms` are given with their keys and key ids; the first is where everybody starts. A room's key is handed to the
-    members whom the host admits, and is not otherwise used here. `tracer` is told of what passes of private
-    conversations: all that can be known here.
+    members whom the host admits, and is not otherwise used here. `lasting`: the host keeps its key from run to run.
+    `tracer` is told of what passes of private conversations: all that can be known here.
     """
 
-    def __init__(self, rooms: Collection[tuple[wire.RoomInfo, bytes]], tracer: Tracer | None = None) -> None:
+    def __init__(
+        self,
+        rooms: Collection[tuple[wire.RoomInfo, bytes]],
+        tracer: Tracer | None = None,
+        *,
+        lasting: bool = False,
+    ) -> None:
         self._rooms = {
             info.conversation: _Room(info=info, key_id=key_id, number=info.number) for info, key_id in rooms
         }
+        self._lasting = lasting
         self._relay = Relay()
         self._trace = tracer
         self._seats: dict[int, _Seat] = {}
@@ -191,6 +198,8 @@ class Hub:
                 return self._nick(seat, message)
             case wire.Join():
                 return self._join(seat, message)
+            case wire.Ask() | wire.Prove() | wire.Answer():
+                return self._pass_proof(seat, message)
             case wire.Pass() | wire.Gather() | wire.Leave():
                 return self._private(seat, message)
             case wire.Fetch():
@@ -230,6 +239,8 @@ class Hub:
             room.links[seat.link] = None
         welcome = wire.Welcome(seat.info, host.info, random_bytes(wire.SESSION_SIZE), False, rooms)
         effects.append(Send((seat.link,), welcome))
+        if self._lasting:
+            effects.append(Send((seat.link,), wire.Lasting()))
         chunks = [present[i : i + wire.MAX_PRESENT] for i in range(0, len(present), wire.MAX_PRESENT)] or [[]]
         for index, chunk in enumerate(chunks):
             effects.append(Send((seat.link,), wire.Present(chunk, index == len(chunks) - 1)))
@@ -277,6 +288,24 @@ class Hub:
         if talk is not None:
             self._note(seat, post, readers, conversation=post.conversation, sealed=post.sealed)
         return [Send((seat.link,), wire.Ack(post.id, posted.number)), Send(readers, posted)]
+
+    def _pass_proof(self, seat: _Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
+        """Pass a proof of a password on between a member and the host's own person."""
+        if isinstance(message, wire.Answer):
+            asker = self._by_member.get(message.member)
+            if seat.link != OWN or asker is None:
+                return []
+            return [Send((asker.link,), wire.Challenge(message.point, message.confirmation))]
+        if seat.link == OWN:
+            return []
+        member = seat.facts.member
+        if isinstance(message, wire.Prove):
+            return [Send((OWN,), wire.Proved(member, message.confirmation))]
+        try:
+            Point.parse(message.point)
+        except CryptoError:
+            return [Close(seat.link, BadMessage(why="a point that is none"))]
+        return [Send((OWN,), wire.Asked(member, message.point))]
 
     def _private(self, seat: _Seat, message: wire.Pass | wire.Gather | wire.Leave) -> list[Effect]:
         """What belongs to private conversations, and passes unopened."""

@@ -39,6 +39,7 @@ from usi.core.errors import (
 from usi.core.language import tr
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
+from usi.core.password import PasswordCheck, State
 from usi.core.private import Private, Talk
 from usi.core.roster import Profile, Proof, Roster
 from usi.core.thread import PRIVATE_MARK, Thread
@@ -90,6 +91,11 @@ class Member:
         """Names asked for by /nick and not answered, oldest first."""
         self._compared: dict[str, tuple[bytes, Proof]] = {}
         """Skeleton of a name → the key and the proof that were shown for it, to be compared."""
+        self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
+        self.host_lasts = False
+        """The host says that it keeps its key from run to run."""
+        self._vouched: dict[bytes, events.How] = {}
+        """Members who were verified before they were here, and how: to be told when they are."""
         self._key = key
         self._preset = preset
         self._trace = tracer
@@ -156,10 +162,11 @@ class Member:
 
     # --- in ---
 
-    def start(self, host_key: PublicKey | None, proof: Proof | None) -> None:
-        """A link is there: ask to join. On the host, which has no link to itself, both are None."""
+    def start(self, host_key: PublicKey | None, proof: Proof | None, exporter: bytes = b"") -> None:
+        """A link is there: ask to join. On the host, which has no link to itself, there is nothing to give."""
         self._host_key = host_key
         self.roster.own_link = proof
+        self.roster.own_exporter = exporter
         self._outgoing.append(wire.Join(self.name))
 
     def receive(self, messages: Sequence[wire.Message | wire.LinkFacts], now: float) -> None:
@@ -215,6 +222,23 @@ class Member:
                 self._emit(self.users(asked=True))
             case commands.Verify():
                 self._verify(intent)
+            case commands.Password(name):
+                if not self._present:
+                    raise NotConnected
+                self.check.begin(name)
+
+    def vouch(self, member: bytes, how: events.How) -> None:
+        """This member's key, with ours, is verified. Told once the member is here."""
+        self.roster.verified.add(member)
+        self._vouched[member] = how
+
+    def type_password(self, secret: bytes | None, now: float) -> None:
+        """The password that was asked for, as `pake.password_secret` makes it; None: not typed. `LocalError`."""
+        self._now = now
+        if secret is None:
+            self.check.cancel()
+        else:
+            self.check.typed(secret)
 
     def disconnected(self, error: PeerError, now: float) -> None:
         """The link is gone: what was under way has failed, and its text goes back to the person."""
@@ -261,7 +285,7 @@ class Member:
         if intent.match is False and pair:
             self._private.distrust(member, Distrusted())
 
-    def _show_proof(self, member: bytes, *, differs: bool = False) -> None:
+    def _show_proof(self, member: bytes, *, differs: bool = False, by: events.How = "comparison") -> None:
         """What to compare with a member, or what came of it."""
         proof, name = self.roster.proof_of(member), self.roster.here[member].name
         if proof is None:
@@ -272,15 +296,29 @@ class Member:
         self._emit(
             events.Verification(
                 time=self._time(),
-                name=name,
+                name=self.roster.here[member].name,
                 member=member.hex(),
                 fingerprint=proof.fingerprint.hex(),
                 words=list(proof.words),
                 state="differs" if differs else verified,
                 preset=self._preset and not pair,
                 pair=pair,
+                by=by,
             )
         )
+
+    def _tell_vouched(self, member: bytes) -> None:
+        how = self._vouched.pop(member, None)
+        if how is not None and self.roster.proof_of(member) is not None:
+            self._show_proof(member, by=how)
+            self._private.note_change(member)
+
+    def _tell_password(self, member: bytes, state: State) -> None:
+        name = self.roster.here[member].name
+        self._emit(events.Password(time=self._time(), name=name, member=member.hex(), state=state))
+        if state == "matched":
+            self._vouched[member] = "password"
+            self._tell_vouched(member)
 
     # --- conversations ---
 
@@ -527,6 +565,16 @@ class Member:
                 self._take_renamed(message)
             case wire.LinkFacts():
                 self.roster.note_link(message)
+                if message.by_code:
+                    self.vouch(message.member, "code")
+            case wire.Lasting():
+                self.host_lasts = True
+            case wire.Challenge():
+                self.check.take_challenge(message)
+            case wire.Asked():
+                self.check.take_asked(message)
+            case wire.Proved():
+                self.check.take_proved(message)
             case wire.Welcome():
                 self._take_welcome(message)
             case wire.Present():
@@ -658,6 +706,7 @@ class Member:
         if message.last:
             self._present = True
             self._emit(self.users(asked=False))
+            self._tell_vouched(self.roster.host)
 
     def _take_joined(self, info: wire.MemberInfo) -> None:
         profile = self._seat(info)
@@ -675,11 +724,13 @@ class Member:
                 verified=info.id in self.roster.verified,
             )
         )
+        self._tell_vouched(info.id)
 
     def _take_left(self, message: wire.Left) -> None:
         profile = self.roster.here.get(message.member)
         if profile is None:
             raise BadMessage(why="a member left who was not here")
+        self.check.left(message.member)
         for offer in self.offers.of_sender(message.member):
             self._close_offer(offer, SenderGone())
         for offer in self.offers.mine:

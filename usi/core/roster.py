@@ -52,6 +52,8 @@ class Roster:
         self.host = b""
         self.own_link: Proof | None = None
         """What can be compared with the host; None on the host itself."""
+        self.own_exporter = b""
+        """The secret that proofs on the link with the host are bound to; empty on the host itself."""
         self.pairs: dict[bytes, Proof] = {}
         """What can be compared over the pair links that there are."""
         self.verified: set[bytes] = set()
@@ -119,6 +121,13 @@ class Roster:
         """The name of a member who is here; the first digits of the id of another."""
         profile = self.here.get(member)
         return profile.name if profile is not None else member.hex()[:8]
+
+    def exporter_of(self, member: bytes) -> bytes:
+        """The secret that proofs on the link with this member are bound to; empty where there is no link."""
+        if member == self.host:
+            return self.own_exporter
+        profile = self.here.get(member)
+        return profile.facts.exporter if profile is not None and profile.facts is not None else b""
 
     def rows(self) -> list[events.Member]:
         """Everybody, for a list."""

@@ -48,13 +48,14 @@ class Step(Enum):
     HELLO = auto()
     OFFER = auto()
     ANSWER = auto()
-    JOIN = auto()  # the one record that a client may send before the host's first
+    JOIN = auto()  # this, or a claim, is the one record that a client may send before the host's first
+    CLAIM = auto()
     CLIENT_RECORD = auto()
     HOST_RECORD = auto()
     BYE = auto()
 
 
-BY_CLIENT = frozenset({Step.HELLO, Step.ANSWER, Step.JOIN, Step.CLIENT_RECORD, Step.BYE})
+BY_CLIENT = frozenset({Step.HELLO, Step.ANSWER, Step.JOIN, Step.CLAIM, Step.CLIENT_RECORD, Step.BYE})
 BY_HOST = frozenset({Step.OFFER, Step.HOST_RECORD, Step.BYE})
 
 TRANSITIONS: dict[tuple[State, Step], State] = {
@@ -62,6 +63,7 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.HELLO, Step.OFFER): State.OFFERED,
     (State.OFFERED, Step.ANSWER): State.KEYED,
     (State.KEYED, Step.JOIN): State.KEYED,
+    (State.KEYED, Step.CLAIM): State.KEYED,
     (State.KEYED, Step.HOST_RECORD): State.OPEN,
     (State.OPEN, Step.CLIENT_RECORD): State.OPEN,
     (State.OPEN, Step.HOST_RECORD): State.OPEN,
@@ -106,7 +108,8 @@ class Session:
     """One side of one link.
 
     `key` is this side's RSA key, `preset` its preset key if it has one: that comes from this side's own command line
-    and is never learnt from the peer. `random` draws nonces and key seeds; only tests give another than the default.
+    and is never learnt from the peer. `judge` looks at the host's key before a client says anything more to it, and
+    raises a `PeerError` where it must not. `random` draws nonces and key seeds; only tests give one of their own.
     Every method that takes the peer's bytes raises `PeerError` and nothing else; after that the session takes no more
     of them, and what is left to do is `send([Bye(code)])`, or a `refusal` while there are no keys.
     """
@@ -121,6 +124,7 @@ class Session:
         peer_id: bytes | None = None,
         decode: Callable[[bytes], Sequence[wire.Message]] | None = None,
         tracer: Tracer | None = None,
+        judge: Callable[[PublicKey], None] | None = None,
         random: Random = crypto.random_bytes,
     ) -> None:
         self.role = role
@@ -136,6 +140,7 @@ class Session:
         self._decode_from_client = decode or wire.decode_from_member
         self._decode_from_host = decode or wire.decode_from_host
         self._trace = tracer
+        self._judge = judge
         self._random = random
         self._buffer = b""
         self._records = wire.RecordReader()
@@ -282,8 +287,12 @@ class Session:
     def send_encoded(self, messages: Sequence[bytes]) -> None:
         """Seal messages that are encoded already, so that the same bytes can go to many."""
         if self.state is not State.OPEN:
-            joins = self._sent == 0 and len(messages) == 1 and wire.is_join(messages[0])
-            first = Step.JOIN if joins else Step.CLIENT_RECORD
+            alone = self._sent == 0 and len(messages) == 1
+            first = Step.CLIENT_RECORD
+            if alone and wire.is_join(messages[0]):
+                first = Step.JOIN
+            elif alone and wire.is_claim(messages[0]):
+                first = Step.CLAIM
             self._step(Step.HOST_RECORD if self.role is Role.HOST else first)
         self._seal(messages)
 
@@ -349,6 +358,8 @@ class Session:
         if self.peer == self._key.public:
             raise BadHandshake  # our own key comes back: a mirror, not a host
         self._check_peer()
+        if self._judge is not None:
+            self._judge(self.peer)
         self._note_offer("in", modulus, mlkem, x25519)
         self._th1 = digest("usi3 hello", self._hello, offer)
         sealed_mlkem, sealed_x25519, shared = crypto.encapsulate(mlkem, x25519, self._th1)
@@ -439,8 +450,13 @@ class Session:
         if self.role is Role.HOST:
             messages = self._decode_from_client(plaintext)
             if self.state is not State.OPEN:
-                joins = self._received == 0 and len(messages) == 1 and isinstance(messages[0], wire.Join)
-                self._step(Step.JOIN if joins or isinstance(messages[0], wire.Bye) else Step.CLIENT_RECORD)
+                alone = self._received == 0 and len(messages) == 1
+                first = Step.CLIENT_RECORD
+                if isinstance(messages[0], wire.Bye) or (alone and isinstance(messages[0], wire.Join)):
+                    first = Step.JOIN
+                elif alone and isinstance(messages[0], wire.Claim):
+                    first = Step.CLAIM
+                self._step(first)
         else:
             messages = self._decode_from_host(plaintext)
             if self.state is not State.OPEN:

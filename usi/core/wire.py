@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from usi.core.crypto import ID_SIZE, KEY_SIZE, MODULUS_SIZE, NONCE_SIZE, SIGNATURE_SIZE, TAG_SIZE
+from usi.core.crypto import ID_SIZE, KEY_SIZE, MODULUS_SIZE, NONCE_SIZE, POINT_SIZE, SIGNATURE_SIZE, TAG_SIZE
 from usi.core.errors import BadMessage, TooLong
 from usi.core.language import tr
 
@@ -31,6 +31,7 @@ MAX_NAME = 24
 MAX_ROOMS = 64  # rooms in one Welcome
 MAX_PRESENT = 500  # members in one Present, so that it fits a record
 MAX_TOPIC = 200
+MAC_SIZE = 32
 
 MAX_PIECE = 65_536  # bytes of a pair link in one message
 MAX_ROSTER = 32  # members of a private conversation: each change of them is a key for everybody
@@ -56,6 +57,9 @@ Sealed = Annotated[bytes, Meta(min_length=PADDING + TAG_SIZE, max_length=MAX_SEA
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Code = Annotated[str, Meta(pattern=CODE_PATTERN)]
+Locator = Annotated[str, Meta(pattern=r"\A[a-z]{3,7}\Z")]
+CurvePoint = Annotated[bytes, Meta(min_length=POINT_SIZE, max_length=POINT_SIZE)]
+Mac = Annotated[bytes, Meta(min_length=MAC_SIZE, max_length=MAC_SIZE)]
 TransferId = Annotated[bytes, Meta(min_length=TRANSFER_SIZE, max_length=TRANSFER_SIZE)]
 RequestId = Annotated[bytes, Meta(min_length=REQUEST_SIZE, max_length=REQUEST_SIZE)]
 TicketBytes = Annotated[bytes, Meta(min_length=TICKET_SIZE, max_length=TICKET_SIZE)]
@@ -114,6 +118,27 @@ class Join(Message, frozen=True, tag="join"):
     """The first message of a member; the host answers with Welcome."""
 
     name: Name
+
+
+class Claim(Message, frozen=True, tag="claim"):
+    """Instead of Join at first: I have the code of this invitation. The host answers with Challenge, or ends the link.
+
+    Nothing else is said before the host has shown that it has the code too."""
+
+    locator: Locator
+    point: CurvePoint
+
+
+class Ask(Message, frozen=True, tag="ask"):
+    """From one who is in: does your person know the password that mine has set? Answered with Challenge, or not."""
+
+    point: CurvePoint
+
+
+class Prove(Message, frozen=True, tag="prove"):
+    """The answer to Challenge: this side's confirmation, or None where the host's did not fit."""
+
+    confirmation: Mac | None
 
 
 class Post(Message, frozen=True, tag="post"):
@@ -176,6 +201,17 @@ class Welcome(Message, frozen=True, tag="welcome"):
     session: SessionId
     history: bool
     rooms: Annotated[list[RoomInfo], Meta(max_length=MAX_ROOMS)]
+
+
+class Challenge(Message, frozen=True, tag="challenge"):
+    """The host's half of a proof (docs/PROTOCOL.md, "Proof of a shared secret"), answered with Prove."""
+
+    point: CurvePoint
+    confirmation: Mac
+
+
+class Lasting(Message, frozen=True, tag="lasting"):
+    """Behind the welcome of a host that keeps its key from run to run: another one there is worth a warning."""
 
 
 class Present(Message, frozen=True, tag="present"):
@@ -291,12 +327,36 @@ class LinkFacts(msgspec.Struct, frozen=True):
     fingerprint: bytes
     words: tuple[str, ...]
     address: str
+    exporter: bytes = b""
+    """The secret that proofs on this link are bound to."""
+    by_code: bool = False
+    """The member came with the code of an invitation, and so did the host: the two are verified."""
 
 
-FromMember = Join | Post | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord | Alive | Bye
+class InMemory(Message, frozen=True):
+    """Base of what the hub and the host's own person say of a member's proof: in memory, never encoded."""
+
+
+class Asked(InMemory, frozen=True, tag="asked"):
+    member: MemberId
+    point: CurvePoint
+
+
+class Answer(InMemory, frozen=True, tag="answer"):
+    member: MemberId
+    point: CurvePoint
+    confirmation: Mac
+
+
+class Proved(InMemory, frozen=True, tag="proved"):
+    member: MemberId
+    confirmation: Mac | None
+
+
+FromMember = Join | Claim | Ask | Prove | Post | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord | Alive | Bye
 FromHost = (
-    Welcome | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice
-    | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+    Welcome | Challenge | Lasting | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed
+    | Notice | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
@@ -315,6 +375,11 @@ def encode(message: Message) -> bytes:
 def is_join(encoded: bytes) -> bool:
     """Whether an encoded message is a Join."""
     return encoded.startswith(b"\x92\xa4join")
+
+
+def is_claim(encoded: bytes) -> bool:
+    """Whether an encoded message is a Claim."""
+    return encoded.startswith(b"\x93\xa5claim")
 
 
 def tag_of(message: Message) -> str:

@@ -5,21 +5,41 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from usi.config import Limits, Settings
 from usi.core import events, wire
-from usi.core.crypto import PrivateKey
-from usi.core.errors import Busy, Cut, Left, NotConnected, PeerError, UnknownHost, Unreachable, from_code
+from usi.core import invitation as inviting
+from usi.core.crypto import CryptoError, PrivateKey
+from usi.core.errors import (
+    BadMessage,
+    Busy,
+    Cut,
+    Left,
+    NotConnected,
+    OnlyTheHost,
+    OutOfTurn,
+    PeerError,
+    SpentCode,
+    UnknownHost,
+    Unreachable,
+    WrongCode,
+    from_code,
+)
 from usi.core.language import tr
+from usi.core.pake import Proving, code_secret
 from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
-from usi.core.trace import Trace
+from usi.core.trace import Direction, Trace, Value
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.side import Person, Traffic
+from usi.store.codes import SpentCodes
+
+T = TypeVar("T")
 
 _BUSY_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between tries while a host takes in many at once
 _NO_TRAFFIC = Traffic(0, 0, 0, 0)
@@ -41,6 +61,8 @@ class Client:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="usi-rsa")
         self._link: Link | None = None
         self._goodbye: PeerError | None = None
+        self._proving: Proving | None = None
+        """While the host is to prove that it has the code."""
         self._exchanged: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -48,7 +70,23 @@ class Client:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     async def start(self) -> None:
-        """Dial and exchange keys. Raises `UnknownHost`, `Unreachable` or the `PeerError` that ended the handshake."""
+        """Dial, exchange keys, and prove the code where there is one. Raises `SpentCode`, `UnknownHost`, `Unreachable`
+        or the `PeerError` that ended the attempt."""
+        code = self._settings.code
+        spent = SpentCodes()
+        if code is not None and await self._in_thread(spent.has, code, time.time()):
+            raise SpentCode
+        try:
+            await self._try()
+        except WrongCode:
+            if code is not None:
+                await self._in_thread(spent.add, code, time.time())
+            raise
+
+    async def _in_thread(self, work: Callable[[str, float], T], code: str, now: float) -> T:
+        return await self._loop.run_in_executor(self._executor, work, code, now)
+
+    async def _try(self) -> None:
         for attempt, pause in enumerate((*_BUSY_PAUSES, None), 1):
             self._exchanged = self._loop.create_future()
             self._person.progress("dial", attempt)
@@ -66,7 +104,13 @@ class Client:
                 return
 
     async def _dial(self) -> None:
-        session = Session(Role.CLIENT, self._key, self._settings.preset, tracer=self._session_tracer())
+        session = Session(
+            Role.CLIENT,
+            self._key,
+            self._settings.preset,
+            tracer=self._session_tracer(),
+            judge=lambda key: self._person.judge(self.label, key),
+        )
         link = Link(session, self, self._flusher, self._executor, self._settings.limits)
         seconds = self._settings.limits.connect_seconds
         try:
@@ -92,7 +136,7 @@ class Client:
 
         return note
 
-    def arrival(self, name: str, member: str, rooms: list[str]) -> events.Event:
+    def arrival(self, name: str, member: str, rooms: list[str], verified: bool) -> events.Event:
         if self._link is None:
             raise NotConnected
         session = self._link.session
@@ -108,6 +152,7 @@ class Client:
             cipher=CIPHER,
             key_exchange=KEY_EXCHANGE,
             key_fingerprint=session.peer.id.hex(),
+            verified=verified,
         )
 
     # --- what the link reports ---
@@ -120,10 +165,48 @@ class Client:
         if self._exchanged.cancelled():  # joining was given up in this very moment
             link.close(Left())
             return
+        code = self._settings.code
+        if code is None:
+            self._exchanged.set_result(None)
+            self._person.keyed(link.session)
+            return
+        self._proving = Proving("client", inviting.PURPOSE, code_secret(code), link.session.exporter)
+        claim = wire.Claim(inviting.locator_of(code), self._proving.message)
+        self._note("claim", "out", purpose="invitation", locator=claim.locator, point=claim.point)
+        link.send(claim)
+
+    def _hear_challenge(self, link: Link, proving: Proving, message: wire.Message) -> bool:
+        """The host's first word to one who came with a code: it proves that it has the code, or it is told nothing."""
+        if not isinstance(message, wire.Challenge):
+            link.close(OutOfTurn(what=wire.tag_of(message)))
+            return False
+        try:
+            own = proving.confirm(message.point)
+        except CryptoError:
+            link.close(BadMessage(why="a point that is none"))
+            return False
+        fits = proving.fits(message.confirmation)
+        self._note("challenge", "in", point=message.point, confirmation=message.confirmation, fits=fits)
+        if not fits:
+            link.close(WrongCode())
+            return False
+        self._note("prove", "out", confirmation=own)
+        self._proving = None
+        link.send(wire.Prove(own))
         self._exchanged.set_result(None)
-        self._person.keyed(link.session)
+        self._person.keyed(link.session, by_code=True)
+        return True
+
+    def _note(self, step: str, direction: Direction, /, **detail: Value) -> None:
+        if self._settings.dev:
+            self._person.trace(self.label, Trace(step, direction, detail))
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
+        if self._proving is not None and not isinstance(messages[0], wire.Bye):
+            proved = self._hear_challenge(link, self._proving, messages[0])
+            messages = messages[1:]
+            if not proved or not messages:
+                return
         if isinstance(messages[-1], wire.Bye):
             self._goodbye = from_code(messages[-1].code)
         self._person.hear(messages)
@@ -149,6 +232,9 @@ class Client:
         if self._link is not None:
             for message in messages:
                 self._link.send(message)
+
+    def invite(self) -> None:
+        raise OnlyTheHost
 
     async def open_data(self, ticket: bytes) -> socket.socket:
         if self._link is None:

@@ -7,21 +7,25 @@ import errno
 import ipaddress
 import itertools
 import socket
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import Literal
 
 from usi.config import Limits, Settings
 from usi.core import events, wire
+from usi.core import invitation as inviting
 from usi.core.crypto import PrivateKey, digest, random_bytes, sha256
-from usi.core.errors import Busy, CannotListen, HostStopped, Left, PeerError, PortInUse
+from usi.core.errors import Busy, CannotListen, HostStopped, Left, OutOfTurn, PeerError, PortInUse
 from usi.core.hub import OWN, TRANSFERS, Arrived, Drop, Expect, Fact, Gone, Heard, Hub, Passed, Send
+from usi.core.invitation import Invitation, Invitations
 from usi.core.language import tr
 from usi.core.session import Role, Session
-from usi.core.trace import Trace
+from usi.core.trace import Trace, Value
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
@@ -41,7 +45,8 @@ class Host:
         room_key = random_bytes(32)
         room = wire.RoomInfo(random_bytes(wire.CONVERSATION_SIZE), FIRST_ROOM, "", room_key, 0)
         tracer = partial(person.trace, "hub") if settings.dev else None
-        self.hub = Hub([(room, digest("usi3 key id", room_key))], tracer)
+        self.hub = Hub([(room, digest("usi3 key id", room_key))], tracer, lasting=settings.identity is not None)
+        self._invitations = Invitations()
         self.addresses: list[str] = []
         self.port = settings.port
         self._settings = settings
@@ -90,7 +95,37 @@ class Host:
         self._handle(Arrived(OWN, facts))
         self._person.keyed(None)
 
-    def arrival(self, name: str, member: str, rooms: list[str]) -> events.Event:
+    def invite(self) -> None:
+        now = time.time()  # not the loop's clock, which stands still while a laptop sleeps
+        invitation = self._invitations.new(now)
+        key = self._key.public.id
+        links = [inviting.pasted(address, self.port, key, invitation.code) for address in self.addresses]
+        self._tell_invitation(invitation, "open", code=invitation.code, links=links)
+
+    def _tell_invitation(
+        self,
+        invitation: Invitation,
+        state: Literal["open", "used", "failed", "burned"],
+        *,
+        code: str | None = None,
+        links: list[str] | None = None,
+        address: str | None = None,
+    ) -> None:
+        self._person.tell(
+            events.Invitation(
+                time=datetime.now(UTC),
+                state=state,
+                locator=invitation.locator,
+                until=datetime.fromtimestamp(invitation.until, UTC),
+                failed=invitation.failed,
+                limit=inviting.MAX_TRIES,
+                code=code,
+                links=links,
+                address=address,
+            )
+        )
+
+    def arrival(self, name: str, member: str, rooms: list[str], verified: bool) -> events.Event:
         preset = self._settings.preset
         return events.Listening(
             time=datetime.now(UTC),
@@ -173,11 +208,42 @@ class Host:
         return True
 
     def link_ready(self, link: Link) -> None:
+        self._arrive(link)
+
+    def _arrive(self, link: Link, *, by_code: bool = False) -> None:
         session = link.session
         facts = wire.LinkFacts(
-            session.peer.id, session.peer.modulus, session.fingerprint, session.words, _shown(link.peer_address)
+            session.peer.id,
+            session.peer.modulus,
+            session.fingerprint,
+            session.words,
+            _shown(link.peer_address),
+            session.exporter,
+            by_code,
         )
         self._handle(Arrived(link.number, facts))
+
+    def _at_the_door(self, link: Link, message: wire.Claim | wire.Prove) -> None:
+        """Somebody who has not joined yet proves that it has the code of an invitation."""
+        network, note = _network(link.peer_address[0]), self._session_tracer(link.number)
+        try:
+            if isinstance(message, wire.Prove):
+                invitation = self._invitations.check(link.number, message)
+                if note is not None:
+                    note(Trace("prove", "in", {"confirmation": message.confirmation, "fits": True}))
+                self._tell_invitation(invitation, "used", address=_shown(link.peer_address))
+                self._arrive(link, by_code=True)
+                return
+            exporter = link.session.exporter
+            challenge = self._invitations.challenge(link.number, network, message, exporter, time.time())
+        except PeerError as error:
+            link.close(error)
+            return
+        if note is not None:
+            claimed: dict[str, Value] = {"purpose": "invitation", "locator": message.locator, "point": message.point}
+            note(Trace("claim", "in", claimed))
+            note(Trace("challenge", "out", {"point": challenge.point, "confirmation": challenge.confirmation}))
+        link.send(challenge)
 
     def link_is_data(self, link: Link, ticket: bytes, sock: socket.socket) -> None:
         del self._links[link.number]
@@ -185,7 +251,15 @@ class Host:
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
         for message in messages:
+            if link.number not in self._links:
+                return  # it was ended by what came before
+            if not link.is_joined and isinstance(message, wire.Claim | wire.Prove):
+                self._at_the_door(link, message)
+                continue
             if isinstance(message, wire.Join):
+                if self._invitations.owes(link.number):
+                    link.close(OutOfTurn(what="join"))
+                    return
                 self._settle(link)
                 link.joined()
             self._handle(Heard(link.number, message))
@@ -194,7 +268,12 @@ class Host:
         if link.number not in self._links:
             return  # it was turned away
         if not link.is_joined:
-            self._tell_refused(link, error or Left())
+            wrong = self._invitations.gone(link.number)
+            if wrong is not None:
+                state: Literal["burned", "failed"] = "burned" if wrong.burned else "failed"
+                self._tell_invitation(wrong, state, address=_shown(link.peer_address))
+            else:
+                self._tell_refused(link, error or Left())
         del self._links[link.number]
         self._ending.add(link)
         self._handle(Gone(link.number, (error or Left()).code))

@@ -14,10 +14,23 @@ from typing import Literal, Self
 from usi.config import DEFAULT_PORT, Settings
 from usi.core import commands, wire
 from usi.core import events as ev
-from usi.core.crypto import OCB_LIBRARY, PrivateKey
-from usi.core.errors import Distrusted, Left, LocalError, NotAcknowledged, NotConnected, PeerError, Stopping, UsiError
+from usi.core.crypto import OCB_LIBRARY, PrivateKey, PublicKey
+from usi.core.errors import (
+    CannotKeep,
+    ChangedKey,
+    Distrusted,
+    Left,
+    LocalError,
+    NotAcknowledged,
+    NotConnected,
+    PeerError,
+    Stopping,
+    UnexpectedKey,
+    UsiError,
+)
 from usi.core.language import tr
 from usi.core.member import FileMessage, Member
+from usi.core.pake import password_secret
 from usi.core.roster import Proof
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
@@ -27,6 +40,7 @@ from usi.net.files import Files
 from usi.net.host import Host
 from usi.net.memory import Memory
 from usi.net.side import Side
+from usi.store.peers import KnownPeers
 
 __all__ = ["Memory", "Peer", "connect", "host"]
 
@@ -39,6 +53,9 @@ _REFUSALS = {
     "key-needed": "it came without the preset key",
     "key-not-wanted": "it came with a preset key, and this host uses none",
     "wrong-key": "its preset key is another one",
+    "wrong-code": "its code was wrong",
+    "no-invitation": "there is no invitation with its code",
+    "too-many-codes": "too many wrong codes came from its address",
     "bad-handshake": "its key exchange was altered or broken",
     "not-usi": "it does not speak USI",
     "handshake-timeout": "it did not finish the key exchange in time",
@@ -75,6 +92,7 @@ class Peer:
         self._ticker: asyncio.TimerHandle | None = None
         self._ticked = time.monotonic()
         self._refusals = 0
+        self._known: KnownPeers | None = None
 
     # --- life ---
 
@@ -88,7 +106,9 @@ class Peer:
     async def start(self) -> None:
         """Host or join. Returns when the person is in; raises `UsiError`."""
         loop = asyncio.get_running_loop()
-        key = self._key
+        key = self._key or self.settings.key
+        if self.settings.identity is not None and key is not None:
+            self._known = KnownPeers(self.settings.identity, key)
         if key is None:
             self._emit(ev.Connecting(time=_now(), step="key"))
             key = await loop.run_in_executor(None, PrivateKey.generate)
@@ -102,6 +122,8 @@ class Peer:
             tracer=tracer,
             pair_tracer=self._pair_tracer,
         )
+        if self._known is not None:
+            self._member.roster.verified |= self._known.verified
         side = Host if self.settings.hosting else Client
         self._side = side(self.settings, key, self, self._memory)
         self._files = Files(
@@ -169,11 +191,24 @@ class Peer:
 
     async def enter(self, line: str) -> bool:
         """Do what a typed line asks for. Where it cannot be done an `Error` event returns the line: False."""
+        intent: commands.Intent | None = None
         try:
-            await self.do(commands.parse(line))
+            intent = commands.parse(line)
+            await self.do(intent)
         except LocalError as error:
             typed = commands.mended(line)
+            if isinstance(intent, commands.Password):
+                typed = "/password"  # what stands behind it may be the password
             self._emit(ev.Error(time=_now(), code=error.code, text=str(error), message=typed))
+            return False
+        return True
+
+    async def give(self, secret: str) -> bool:
+        """The password that was asked for, typed unseen. Where it cannot be used an `Error` event says so: False."""
+        try:
+            await self.do(commands.Secret(secret))
+        except LocalError as error:
+            self._emit(ev.Error(time=_now(), code=error.code, text=str(error)))
             return False
         return True
 
@@ -186,13 +221,19 @@ class Peer:
                 while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
                 self._act(intent)
+            case commands.Secret(typed):
+                await self._type_password(typed)
+            case commands.Invite():
+                if self._ended_by is not None or not self._connected:
+                    raise NotConnected
+                self._side.invite()
             case commands.Tell():
                 while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
                 self._act(intent)
             case commands.Nick() | commands.Users() | commands.Verify() | commands.Private() | commands.Add():
                 self._act(intent)
-            case commands.Block() | commands.Go() | commands.Leave():
+            case commands.Block() | commands.Go() | commands.Leave() | commands.Password():
                 self._act(intent)
             case (
                 commands.Send() | commands.Accept() | commands.Decline() | commands.Cancel() | commands.Files()
@@ -215,6 +256,16 @@ class Peer:
         if self._ended_by is not None or not self._connected:
             raise NotConnected
         self._member.do(intent, time.time())
+        self._pump()
+
+    async def _type_password(self, typed: str) -> None:
+        secret = None
+        if typed:
+            exporter = self._member.check.exporter()
+            secret = await asyncio.get_running_loop().run_in_executor(None, password_secret, typed, exporter)
+        if self._ended_by is not None:
+            raise NotConnected
+        self._member.type_password(secret, time.time())
         self._pump()
 
     def _info(self) -> ev.Info:
@@ -254,14 +305,47 @@ class Peer:
     def progress(self, step: Literal["dial", "exchange", "busy", "join"], attempt: int) -> None:
         self._emit(ev.Connecting(time=_now(), step=step, attempt=attempt))
 
-    def keyed(self, session: Session | None) -> None:
+    def judge(self, place: str, key: PublicKey) -> None:
+        """Whether this may be the key of the host at HOST:PORT. Called on a thread, and once for a connection."""
+        expected = self.settings.expect
+        if expected is not None:
+            if key.id != expected:
+                raise UnexpectedKey
+            return
+        before = self._known.host(place) if self._known is not None else None
+        if before not in (None, key.id) and key.id != self.settings.accepted:
+            raise ChangedKey(place=place, key=key.id)
+
+    def keyed(self, session: Session | None, *, by_code: bool = False) -> None:
         """The key exchange is done; on the host itself there is none."""
         self._session = session
         if session is None:
             self._member.start(None, None)
         else:
-            self._member.start(session.peer, Proof(session.fingerprint, session.words))
+            host, verified = session.peer.id, self._member.roster.verified
+            self._member.start(session.peer, Proof(session.fingerprint, session.words), session.exporter)
+            if by_code:
+                self._member.vouch(host, "code")
+            elif self.settings.expect is not None:
+                self._member.vouch(host, "fingerprint")
+            elif host in verified:
+                self._member.vouch(host, "known")
         self._pump()
+
+    def _remember(self, event: ev.Event) -> None:
+        """Keep what this event says of keys, with a lasting identity."""
+        if self._known is None:
+            return
+        try:
+            if isinstance(event, ev.Connected) and self._session is not None:
+                host = self._session.peer.id
+                if self._known.note_host(self._side.label, host if self._member.host_lasts else None):
+                    text = tr("The key of this host is remembered: another one at its address would stop you.")
+                    self._emit(ev.Notice(time=_now(), code="host-remembered", text=text))
+            elif isinstance(event, ev.Verification) and event.state != "open":
+                self._known.note_verified(bytes.fromhex(event.member), event.state == "verified")
+        except CannotKeep as error:
+            self._emit(ev.Notice(time=_now(), code=error.code, text=str(error)))
 
     def ended(self, error: PeerError) -> None:
         """The connection is gone."""
@@ -287,6 +371,9 @@ class Peer:
             )
         )
 
+    def tell(self, event: ev.Event) -> None:
+        self._emit(event)
+
     # --- inside ---
 
     def _pair_tracer(self, name: str) -> Tracer | None:
@@ -298,12 +385,19 @@ class Peer:
         happened = self._member.take_events()
         if self._member.joined and not self._connected:
             self._connected = True
-            self._emit(self._side.arrival(self._member.name, self._member.id.hex(), self._member.rooms))
+            member = self._member
+            verified = member.roster.host in member.roster.verified
+            arrival = self._side.arrival(member.name, member.id.hex(), member.rooms, verified)
+            self._emit(arrival)
+            self._remember(arrival)
+            if self.settings.invite and self.settings.hosting:
+                self._side.invite()
         for event in happened:
             if isinstance(event, ev.Failed):
                 self.exit_status = self.exit_status or 1
             if self._files.consider(event):
                 self._emit(event)
+            self._remember(event)
             if isinstance(event, ev.Verification) and event.state == "differs" and not event.pair:
                 self._side.part(bytes.fromhex(event.member), Distrusted())
         self._moved.set()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from usi.core import events, wire
+from usi.core.crypto import PublicKey
 from usi.core.errors import PeerError
 from usi.core.session import Session
 from usi.core.trace import Trace
@@ -33,8 +34,11 @@ class Person(Protocol):
     def progress(self, step: Literal["dial", "exchange", "busy", "join"], attempt: int) -> None:
         """How far joining has come."""
 
-    def keyed(self, session: Session | None) -> None:
-        """The way to the hub is open: over this session, or in memory."""
+    def judge(self, place: str, key: PublicKey) -> None:
+        """Look at the key of the host at HOST:PORT; raises the `PeerError` for which nothing must be said to it."""
+
+    def keyed(self, session: Session | None, *, by_code: bool = False) -> None:
+        """The way to the hub is open: over this session, or in memory. `by_code`: the host has proved a code."""
 
     def hear(self, messages: Sequence[wire.Message | wire.LinkFacts]) -> None:
         """Messages of the hub, in order."""
@@ -47,6 +51,9 @@ class Person(Protocol):
 
     def trace(self, link: str, trace: Trace) -> None: ...
 
+    def tell(self, event: events.Event) -> None:
+        """Something that only this side knows."""
+
 
 class Side(Protocol):
     @property
@@ -56,10 +63,14 @@ class Side(Protocol):
     async def start(self) -> None:
         """Open the way to the hub; raises `UsiError`."""
 
-    def arrival(self, name: str, member: str, rooms: list[str]) -> events.Event:
-        """The event that tells the person that it is in: under this name and member id, with these rooms."""
+    def arrival(self, name: str, member: str, rooms: list[str], verified: bool) -> events.Event:
+        """The event that tells the person that it is in: under this name and member id, with these rooms, and whether
+        the host is verified."""
 
     def send(self, messages: Sequence[wire.Message]) -> None: ...
+
+    def invite(self) -> None:
+        """Make an invitation and tell the person of it. Raises `LocalError` where there is nothing to invite to."""
 
     async def open_data(self, ticket: bytes) -> socket.socket:
         """A data connection for this ticket, to be read or written by a thread; raises `OSError`."""

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import RawIOBase
 from typing import TYPE_CHECKING, TextIO, cast
@@ -26,13 +26,13 @@ from usi.config import Settings
 from usi.core import commands, text
 from usi.core import events as ev
 from usi.core.crypto import grouped
-from usi.core.errors import UsiError
+from usi.core.errors import LocalError, UsiError
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
-from usi.ui import amounts
+from usi.ui import amounts, trust
 from usi.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -148,8 +148,18 @@ class _Plain:
         """Do what each line asks for, until the input ends."""
         reader = _Reader(_raw(sys.stdin))
         while (line := await reader.line()) is not None:
-            if line.strip() and await peer.enter(line) and commands.parse(line) == commands.Mute():
+            if not line.strip():
+                continue
+            done, said = await peer.enter(line), _parsed(line)
+            if done and said == commands.Mute():
                 await writer.write(str(self._render(self._mute())))
+            elif isinstance(said, commands.Password) and (done or not sys.stdin.isatty()):
+                # Who pipes lines does not see a refusal, and the next one is a password all the same: never say it.
+                with unseen(sys.stdin):
+                    secret = await reader.line()
+                await peer.give((done and secret) or "")
+                if secret is None:
+                    return
 
     def _mute(self) -> ev.Notice:
         """Notifications of the room off, or on again."""
@@ -176,6 +186,9 @@ def to_json(event: ev.Event) -> str:
     return text.HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], line)
 
 
+_COMPARE = mark("Compare them with the host's /users by another way, such as a telephone call.")
+
+
 def to_plain(event: ev.Event) -> str | None:
     """An event as a line for a person, or None where there is nothing to say."""
     match event:
@@ -191,8 +204,8 @@ def to_plain(event: ev.Event) -> str | None:
                     tr("Connected to {host} port {port} as {name}", host=event.host, port=event.port, name=event.name),
                     f"{event.cipher}, {event.key_exchange}",
                     *_proof(event.fingerprint, event.words),
-                    tr("Compare them with the host's /users by another way, such as a telephone call."),
                 ]
+                + ([] if event.verified else [tr(_COMPARE)])
             )
         case ev.FileOffer():
             return _told([_offer(event)])
@@ -218,6 +231,10 @@ def to_plain(event: ev.Event) -> str | None:
             return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
         case ev.Users():
             return _told(_users(event))
+        case ev.Invitation():
+            return _told(trust.invitation(event))
+        case ev.Password():
+            return _told([trust.password(event)])
         case ev.Verification():
             return _told(_verification(event))
         case ev.Info():
@@ -384,7 +401,7 @@ def _users(event: ev.Users) -> list[str]:
 
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
-        return [tr("{name} is verified.", name=event.name)]
+        return [trust.verified(event)]
     if event.state == "differs" and event.pair:
         return [tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
                    "could have been reading.", name=event.name)]  # fmt: skip
@@ -516,6 +533,35 @@ def split_lines(chunks: Iterable[bytes | None]) -> Iterator[str]:
                 line, skipping = b"", True
     if line and not skipping:
         yield line.decode("utf-8", "replace")
+
+
+def _parsed(line: str) -> commands.Intent | None:
+    """What a line asks for; None where that is nothing possible, which was told already."""
+    with suppress(LocalError):
+        return commands.parse(line)
+    return None
+
+
+@contextmanager
+def unseen(stream: TextIO) -> Iterator[None]:
+    """Let a terminal not show what is typed, for the time of this block; elsewhere it changes nothing."""
+    try:
+        import termios
+    except ImportError:  # Windows shows it: its console has no such switch for lines
+        yield
+        return
+    try:
+        number = stream.fileno()
+        before = termios.tcgetattr(number)
+    except (OSError, ValueError, termios.error):
+        yield
+        return
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, name: str, callback: Callable[[], None]) -> None:

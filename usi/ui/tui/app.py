@@ -8,6 +8,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual import events, on, work
 from textual.app import App
@@ -19,10 +20,11 @@ from textual.worker import Worker, WorkerFailed
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import Distrusted, UsiError
+from usi.core.errors import ChangedKey, Distrusted, UsiError
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.net.peer import Peer
+from usi.ui import trust
 from usi.ui.i18n import mark
 from usi.ui.notify import Attention, Notifier
 from usi.ui.plain import say_error
@@ -32,6 +34,7 @@ from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.screens.help import HelpDialog, keys_of
 from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
+from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog, toast_of
 from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.members import Members
@@ -116,7 +119,7 @@ class UsiApp(App[int]):
         self.mishap: BaseException | None = None
         """What ended the program and should not have happened."""
         self._settings = settings
-        self._make_peer = make_peer or (lambda: Peer(settings))
+        self._make_peer = make_peer or (lambda: Peer(self._settings))
         self._peer = peer or self._make_peer()
         self.chat = ChatScreen(settings, self._peer)
         self._waiting: list[ev.Event] = []
@@ -201,6 +204,13 @@ class UsiApp(App[int]):
                 self._close_verify(event.member, tr("{name} left.", name=inline(event.name)))
             case ev.Verification():
                 self._show_verification(event)
+            case ev.Invitation(state="open"):
+                _ = self.push_screen(InvitationDialog(event))
+            case ev.Password(state="wanted"):
+                dialog = PasswordDialog(event.name, answering=self._settings.hosting)
+                _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
+            case ev.Invitation() | ev.Password():
+                self.say(*toast_of(event))
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
             case _:
@@ -210,6 +220,20 @@ class UsiApp(App[int]):
         """Hosting or joining did not work."""
         self.failure = error
         self._show_connecting().fail(str(error))
+        if isinstance(error, ChangedKey):
+            place = str(error.fields.get("place", ""))
+            _ = self.push_screen(ChangedKeyDialog(place, error.key), lambda answer: self._decide(error, answer))
+
+    def _decide(self, error: ChangedKey, answer: str | None) -> None:
+        """Join the host that has another key, if the person accepts it."""
+        if answer == "accept":
+            self._settings = replace(self._settings, accepted=error.key)
+            self.action_rejoin()
+
+    @on(InvitationDialog.Copied)
+    def _copy(self, message: InvitationDialog.Copied) -> None:
+        self.copy_to_clipboard(message.text)
+        self.say(tr("Copied. Not every terminal passes it on; the text can also be marked with the mouse."))
 
     def _end(self, event: ev.Disconnected) -> None:
         """The conversation is over without the person's doing; it stays to be read."""
@@ -307,9 +331,9 @@ class UsiApp(App[int]):
                 self.say(tr("{name} is not who you think: the private connection is ended.", name=name), "error")
             else:
                 self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
-        elif event.state == "verified" and not before:
+        elif event.state == "verified" and (not before or event.by != "comparison"):
             self._verified.add(event.member)
-            self.say(tr("{name} is verified.", name=name))
+            self.say(trust.verified(event))
         elif not any(isinstance(screen, VerifyDialog) for screen in self.screen_stack):
             dialog = VerifyDialog(event, self._settings.hosting)
             _ = self.push_screen(dialog, lambda answer: self._answered(event, answer))

@@ -15,6 +15,7 @@ from usi.core import text
 from usi.core.crypto import grouped
 from usi.core.errors import PeerError
 from usi.core.language import tr
+from usi.ui import trust
 from usi.ui.i18n import mark
 from usi.ui.tui.spans import Span, spans_of
 from usi.ui.tui.wrapping import wrap
@@ -211,6 +212,10 @@ def entry_of(event: ev.Event) -> Entry | None:
             return _users(event) if event.asked else None
         case ev.Verification():
             return _verification(event)
+        case ev.Password() if event.state != "wanted":
+            return _password(event)
+        case ev.Invitation():
+            return _invitation(event)
         case ev.Info():
             return _info(event)
         case ev.Conversation() if event.state == "asked":
@@ -340,18 +345,15 @@ def _listening(event: ev.Listening) -> Entry:
 def _connected(event: ev.Connected) -> Entry:
     place = f"[{event.host}]:{event.port}" if ":" in event.host else f"{event.host}:{event.port}"
     said = tr("You are connected to {place} as {name}", place=inline(place), name=inline(event.name))
-    return Entry(
-        "notice",
-        event.time,
-        [
-            ("strong", said),
-            ("quiet", f"{event.cipher}, {event.key_exchange}"),
+    rows: list[tuple[Role, str]] = [("strong", said), ("quiet", f"{event.cipher}, {event.key_exchange}")]
+    if not event.verified:
+        rows += [
             ("quiet", tr("Compare with the host, by telephone or in person, that nobody sits in between:")),
             ("strong", " ".join(event.words)),
             ("quiet", _fingerprint_rows(event.fingerprint)),
             ("quiet", tr("F2 or /verify shows them again, large, and asks what you found.")),
-        ],
-    )
+        ]
+    return Entry("notice", event.time, rows)
 
 
 def _users(event: ev.Users) -> Entry:
@@ -369,10 +371,24 @@ def _users(event: ev.Users) -> Entry:
     return Entry("notice", event.time, rows)
 
 
+def _password(event: ev.Password) -> Entry:
+    said = trust.password(event)
+    if event.state == "differs":
+        return Entry("failure", event.time, [("alarm", f"✗ {said}")])
+    return Entry("notice", event.time, [("quiet", said) if event.state == "sent" else ("strong", said)])
+
+
+def _invitation(event: ev.Invitation) -> Entry:
+    first, *others = trust.invitation(event)
+    if event.state in ("open", "used"):
+        return Entry("notice", event.time, [("strong", first), *(("quiet", line) for line in others)])
+    return Entry("failure", event.time, [("alarm", f"⚠ {first}"), *(("alarm", line) for line in others)])
+
+
 def _verification(event: ev.Verification) -> Entry | None:
     name = inline(event.name)
     if event.state == "verified":
-        return Entry("notice", event.time, [("strong", f"✔ {tr('{name} is verified.', name=name)}")])
+        return Entry("notice", event.time, [("strong", f"✔ {trust.verified(event)}")])
     if event.state == "differs":
         said = tr("{name} is not who you think: the connection is ended.", name=name)
         return Entry("failure", event.time, [("alarm", f"✗ {said}")])
@@ -434,7 +450,11 @@ def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] |
         case ev.MemberRenamed():
             return "quiet", f"· {renamed(event)}"
         case ev.Verification() if event.state == "verified":
-            return "quiet", f"✔ {tr('{name} is verified.', name=inline(event.name))}"
+            return "quiet", f"✔ {trust.verified(event)}"
+        case ev.Invitation() if event.state == "used":
+            return "quiet", f"✔ {trust.invitation(event)[0]}"
+        case ev.Invitation() if event.state != "open":
+            return "alarm", f"⚠ {' '.join(trust.invitation(event))}"
         case ev.Notice() if is_refusal(event):
             return "alarm", f"✗ {event.text}"
         case _:

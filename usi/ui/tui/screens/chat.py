@@ -446,6 +446,8 @@ class ChatScreen(Screen[None]):
                 await self._peer.do(intent)
             except LocalError as error:
                 again = None if isinstance(entered, Entry) else entered
+                if again is not None and commands.is_secretive(again.text):
+                    again = None  # what stands behind the command may be the password
                 self.post_message(self.Refused(again, str(error), room))
             else:
                 if isinstance(entered, Entry):

@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import TextArea
 
+from usi.core import commands
 from usi.core.text import visible
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate, Completion, complete
@@ -138,7 +139,9 @@ Down choose, Enter takes one, Escape closes the list.
         written = self.Submitted(self.text.strip("\n"), self.written.literal, self.room)
         if not written.text.strip():
             return
-        if not self._history or self._history[-1].text != written.text:
+        if commands.is_secretive(written.text) and not written.literal:
+            pass  # somebody may have typed the password behind the command
+        elif not self._history or self._history[-1].text != written.text:
             self._history = [*self._history[-_REMEMBERED + 1 :], written]
         self._place, self._draft = len(self._history), self.Submitted("", literal=False)
         self._write(self._draft)
