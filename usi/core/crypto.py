@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import unicodedata
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Protocol
@@ -418,3 +419,31 @@ def grouped(fingerprint: bytes) -> str:
     """A fingerprint as lower-case hexadecimal in groups of four digits."""
     digits = fingerprint.hex()
     return " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))
+
+
+# --- what people type ---------------------------------------------------------------------------------------------
+
+BCRYPT_COST = 12
+BCRYPT_SALT_SIZE = 16
+_TO_BCRYPT = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+)
+
+
+def typed(secret: str) -> bytes:
+    """A password or passphrase as bytes, the same from every keyboard: NFC, UTF-8."""
+    return unicodedata.normalize("NFC", secret).encode("utf-8", "surrogatepass")
+
+
+def scrypt(secret: bytes, salt: bytes, n: int, r: int, p: int) -> bytes:
+    """scrypt (RFC 7914), 32 bytes. Takes 128 · n · r bytes of memory and, at n = 2^17, some tenths of a second: not on
+    an event loop."""
+    return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=256 * r * (n + p), dklen=KEY_SIZE)
+
+
+def bcrypt_of(hashed: bytes, salt: bytes) -> bytes:
+    """bcrypt, cost 12, of the base64 of 32 hashed bytes, with a salt of 16 bytes: 60 bytes of text. A quarter of a
+    second or more: not on an event loop. The hash lifts bcrypt's limit of 72 bytes, base64 its fear of NUL."""
+    digits = base64.b64encode(salt).rstrip(b"=").translate(_TO_BCRYPT)
+    return bcrypt.hashpw(base64.b64encode(hashed), b"$2b$%02d$" % BCRYPT_COST + digits)

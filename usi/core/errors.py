@@ -290,6 +290,131 @@ class BadManifest(PeerError):
     code = "bad-manifest"
 
 
+# --- what the host keeps ----------------------------------------------------------------------------------------
+
+
+class InUse(LocalError):
+    """Another program is using {path}. Stop that one, or name another file."""
+
+    code = "in-use"
+
+
+class MayOnlyBeRead(LocalError):
+    """{path} may only be read, so nothing can be kept in it. Give yourself the right to write it, or name another
+    file."""
+
+    code = "may-only-be-read"
+
+
+class NoRoomLeft(LocalError):
+    """The disk has no room left for {path}. Nothing in it is lost, and what was not written was not acknowledged: make
+    room."""
+
+    code = "no-room-left"
+
+
+class NotAHistory(LocalError):
+    """{path} is not a history of USI. Name another file; a new one is made where there is none."""
+
+    code = "not-a-history"
+
+
+class NewerHistory(LocalError):
+    """The history {path} was written by a newer USI. Use that one."""
+
+    code = "newer-history"
+
+
+class DamagedHistory(LocalError):
+    """The history {path} is damaged: {why}. Put your copy back, or move the file away to begin a new one."""
+
+    code = "damaged-history"
+
+
+class TruncatedHistory(LocalError):
+    """The history {path} was cut off: it should have {size} bytes and has {found}. Put your copy back, or move the
+    file away to begin a new one."""
+
+    code = "truncated-history"
+
+
+class PostDeleted(LocalError):
+    """Message {number} of {room} was deleted from the file."""
+
+    code = "post-deleted"
+
+
+class PostDamaged(LocalError):
+    """Message {number} of {room} was changed, or comes from another file."""
+
+    code = "post-damaged"
+
+
+class PostMoved(LocalError):
+    """In the place of message {number} of {room} stands another one, moved there."""
+
+    code = "post-moved"
+
+
+class PostUnreadable(LocalError):
+    """Message {number} of {room} has lost its key or that of its author: the row was deleted or changed."""
+
+    code = "post-unreadable"
+
+
+class StrayRows(LocalError):
+    """{count} rows belong to no room: they were put in, or the room was taken out."""
+
+    code = "stray-rows"
+
+
+class DamagedRow(LocalError):
+    """A row of the table {table} was changed, moved, or comes from another file."""
+
+    code = "damaged-row"
+
+
+class NotALog(LocalError):
+    """{path} is not a log of USI, or its end was changed, so nothing is added to it. --log-check says where; move the
+    file away to begin a new one."""
+
+    code = "not-a-log"
+
+
+class BrokenLog(LocalError):
+    """{path} is not as it was written. The first fault is in line {line}: {why}."""
+
+    code = "broken-log"
+
+
+class HashNotFound(LocalError):
+    """The hash that you noted is not in {path}: its end was cut off, or everything since was written anew."""
+
+    code = "hash-not-found"
+
+
+class BadHash(LocalError):
+    """This is not the hash of a line: it must have 64 hexadecimal digits."""
+
+    code = "bad-hash"
+    exit_status = 2
+
+
+class BadAccounts(LocalError):
+    """Line {line} of the accounts {path} is wrong: {why}."""
+
+    code = "bad-accounts"
+    exit_status = 2
+
+
+class OpenAccounts(LocalError):
+    """Others on this machine may read {path}, which helps them guess passwords. Take their right away: chmod 600 {path}
+    """
+
+    code = "open-accounts"
+    exit_status = 2
+
+
 # --- reaching the other side ------------------------------------------------------------------------------------
 
 
@@ -329,8 +454,7 @@ class WrongPassphrase(LocalError):
 
 
 class NoPassphrase(LocalError):
-    """The identity needs its passphrase, and there is no terminal to ask for it. Use --passphrase-file, or set
-    USI_PASSPHRASE."""
+    """A passphrase is needed, and there is no terminal to ask for it. Use --passphrase-file, or set USI_PASSPHRASE."""
 
     code = "no-passphrase"
     exit_status = 2
