@@ -122,7 +122,7 @@ def test_a_join_is_answered_and_announced_to_the_others(floor: Floor) -> None:
         "host": member_id("host"),
         "alice": member_id("alice"),
     }
-    assert floor.told[alice] == [wire.Joined(welcome.me)]
+    assert floor.told[alice] == [wire.Joined(floor.room, [welcome.me])]
     assert floor.hub.members == 3
 
 
@@ -135,7 +135,7 @@ def test_each_welcome_has_a_session_of_its_own(floor: Floor) -> None:
 def test_the_host_s_own_person_finds_an_empty_house(floor: Floor) -> None:
     welcome, present = floor.told[OWN]
     assert welcome.me == welcome.host == wire.MemberInfo(member_id("host"), "host")
-    assert present == wire.Present([], True)
+    assert present == wire.Present(floor.room, [], True)
 
 
 def test_facts_of_a_link_go_to_the_host_s_own_person_before_the_announcement(floor: Floor) -> None:
@@ -144,9 +144,9 @@ def test_facts_of_a_link_go_to_the_host_s_own_person_before_the_announcement(flo
     bob = floor.join("bob")
     assert floor.told[OWN] == [
         facts("alice"),
-        wire.Joined(wire.MemberInfo(member_id("alice"), "alice")),
+        wire.Joined(floor.room, [wire.MemberInfo(member_id("alice"), "alice")]),
         facts("bob"),
-        wire.Joined(wire.MemberInfo(member_id("bob"), "bob")),
+        wire.Joined(floor.room, [wire.MemberInfo(member_id("bob"), "bob")]),
     ]
     for link in (alice, bob):
         assert not floor.all(link, wire.LinkFacts)
@@ -175,9 +175,9 @@ def test_a_long_list_of_members_comes_in_parts(guests: int, sizes: list[int]) ->
 
 def test_the_longest_part_fits_a_record() -> None:
     longest = [wire.MemberInfo(sha256(bytes(i)), "😀" * wire.MAX_NAME) for i in range(wire.MAX_PRESENT)]
-    (plaintext,) = wire.pack([wire.encode(wire.Present(longest, False))])
+    (plaintext,) = wire.pack([wire.encode(wire.Present(floor.room, longest, False))])
     assert len(plaintext) + TAG_SIZE <= wire.MAX_RECORD
-    assert wire.decode_from_host(plaintext) == [wire.Present(longest, False)]
+    assert wire.decode_from_host(plaintext) == [wire.Present(floor.room, longest, False)]
 
 
 def test_a_newcomer_learns_each_room_and_its_newest_number() -> None:
@@ -204,7 +204,7 @@ def test_a_name_that_is_taken_or_looks_alike_gets_a_number(floor: Floor) -> None
 def test_the_name_that_is_told_is_the_one_that_was_cleaned(floor: Floor) -> None:
     alice = floor.join("alice", "  Jean Pierre ")
     assert floor.name(alice) == "Jean-Pierre"
-    assert floor.told[OWN][-1] == wire.Joined(wire.MemberInfo(member_id("alice"), "Jean-Pierre"))
+    assert floor.told[OWN][-1] == wire.Joined(floor.room, [wire.MemberInfo(member_id("alice"), "Jean-Pierre")])
 
 
 def test_a_name_is_free_again_when_its_owner_has_left(floor: Floor) -> None:
@@ -227,7 +227,7 @@ def test_nobody_takes_a_bad_name(floor: Floor, name: str) -> None:
     floor.forget()
     floor.hear(link, wire.Nick(name))
     assert isinstance(floor.closed[link], RefusedName)
-    assert floor.told == {OWN: [wire.Left(member_id("alice"), RefusedName.code)]}
+    assert floor.told == {OWN: [wire.Left(floor.room, [member_id("alice")], RefusedName.code)]}
 
 
 def test_a_new_name_is_told_to_everybody_its_owner_included(floor: Floor) -> None:
@@ -274,14 +274,14 @@ FROM_HOST: list[wire.Message] = [
     wire.Welcome(wire.MemberInfo(b"m" * 32, "m"), wire.MemberInfo(b"h" * 32, "h"), b"s" * 16, False, []),
     wire.Lasting(),
     wire.Challenge(POINT, bytes(32)),
-    wire.Present([], True),
+    wire.Present(floor.room, [], True),
     wire.KeyOf(b"m" * 32, None),
     wire.Posted(b"c" * 16, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
     wire.Ack(b"i" * 15, 1),
     wire.StaleKey(b"i" * 15),
     wire.Refused(b"i" * 15, "no"),
-    wire.Joined(wire.MemberInfo(b"m" * 32, "m")),
-    wire.Left(b"m" * 32, "left"),
+    wire.Joined(floor.room, [wire.MemberInfo(b"m" * 32, "m")]),
+    wire.Left(floor.room, [b"m" * 32], "left"),
     wire.Renamed(b"m" * 32, "m"),
     wire.Notice("name-taken", "m"),
     wire.Passed(b"m" * 32, b"p" * 16, b"x"),
@@ -325,7 +325,7 @@ def test_a_member_does_not_join_twice_and_does_not_speak_as_the_host(floor: Floo
     error = floor.closed[link]
     assert isinstance(error, OutOfTurn)
     assert wire.tag_of(message) in str(error)
-    gone = wire.Left(member_id("alice"), OutOfTurn.code)
+    gone = wire.Left(floor.room, [member_id("alice")], OutOfTurn.code)
     assert floor.told == {OWN: [gone], link + 1: [gone]}
 
 
@@ -359,7 +359,7 @@ def test_a_post_in_somebody_else_s_name_ends_the_link(floor: Floor) -> None:
     floor.forget()
     floor.hear(alice, floor.post("bob"))
     assert isinstance(floor.closed[alice], BadMessage)
-    assert floor.told[bob] == [wire.Left(member_id("alice"), BadMessage.code)]
+    assert floor.told[bob] == [wire.Left(floor.room, [member_id("alice")], BadMessage.code)]
     floor.forget()
     floor.say(bob)
     assert floor.all(bob, wire.Ack)[0].number == 1
@@ -488,7 +488,7 @@ def test_who_goes_is_told_to_all_others_once(floor: Floor) -> None:
     alice, bob = floor.join("alice"), floor.join("bob")
     floor.forget()
     floor.handle(Gone(alice, Cut.code))
-    left = wire.Left(member_id("alice"), "cut")
+    left = wire.Left(floor.room, [member_id("alice")], "cut")
     assert floor.told == {OWN: [left], bob: [left]}
     assert floor.hub.members == 2
     floor.forget()
@@ -516,7 +516,7 @@ def test_a_goodbye_and_the_end_of_its_link_are_one_leaving(floor: Floor, said: s
     floor.forget()
     floor.hear(alice, wire.Bye(said))
     floor.handle(Gone(alice, Cut.code))
-    left = wire.Left(member_id("alice"), told)
+    left = wire.Left(floor.room, [member_id("alice")], told)
     assert floor.told == {OWN: [left], bob: [left]}
 
 
@@ -545,8 +545,8 @@ def test_the_same_key_takes_its_first_place(floor: Floor) -> None:
     again = floor.join("alice", "alice")
     assert isinstance(floor.closed[alice], Replaced)
     assert floor.name(again) == "alice"
-    left = wire.Left(member_id("alice"), Replaced.code)
-    joined = wire.Joined(wire.MemberInfo(member_id("alice"), "alice"))
+    left = wire.Left(floor.room, [member_id("alice")], Replaced.code)
+    joined = wire.Joined(floor.room, [wire.MemberInfo(member_id("alice"), "alice")])
     assert floor.told[bob] == [left, joined]
     assert floor.told[OWN] == [left, facts("alice"), joined]
     assert alice not in floor.told

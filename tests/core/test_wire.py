@@ -40,16 +40,16 @@ OF_HOST = [
     wire.Welcome(INFO, INFO, CONVERSATION, False, []),
     wire.Lasting(),
     wire.Challenge(bytes(65), bytes(32)),
-    wire.Present([INFO, INFO], True),
-    wire.Present([], False),
+    wire.Present(CONVERSATION, [INFO, INFO], True),
+    wire.Present(CONVERSATION, [], False),
     wire.KeyOf(ID, bytes(256)),
     wire.KeyOf(ID, None),
     wire.Posted(CONVERSATION, KEY, ID, POST, 1, SEALED),
     wire.Ack(POST, 2**63 - 1),
     wire.StaleKey(POST),
     wire.Refused(POST, "too-long"),
-    wire.Joined(INFO),
-    wire.Left(ID, "cut"),
+    wire.Joined(CONVERSATION, [INFO]),
+    wire.Left(CONVERSATION, [ID], "cut"),
     wire.Renamed(ID, "\U0001f600"),
     wire.Notice("name-taken", "alice"),
     wire.Notice("x", ""),
@@ -288,7 +288,7 @@ def test_the_longest_messages_fit_a_record() -> None:
     for longest in (
         wire.Posted(CONVERSATION, KEY, ID, POST, 2**63 - 1, bytes(wire.MAX_SEALED)),
         wire.Welcome(long_info, long_info, CONVERSATION, False, [room] * wire.MAX_ROOMS),
-        wire.Present([long_info] * wire.MAX_PRESENT, False),
+        wire.Present(CONVERSATION, [long_info] * wire.MAX_PRESENT, False),
     ):
         (plaintext,) = wire.pack([wire.encode(longest)])
         assert len(plaintext) + 16 <= wire.MAX_RECORD

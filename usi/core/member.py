@@ -13,8 +13,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
+from msgspec.structs import replace
+
 from usi.core import commands, events, private, text, wire
-from usi.core.content import RUN_SIZE, Body, ConversationKey, Kind, Opened
+from usi.core.content import RUN_SIZE, Body, Kind, Opened
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey, random_bytes
 from usi.core.errors import (
     BadCommand,
@@ -30,13 +32,13 @@ from usi.core.errors import (
     OutOfTurn,
     PeerError,
     PushedOut,
-    RefusedPost,
     SenderGone,
     TooManyOffers,
     UsiError,
     Withdrawn,
 )
 from usi.core.language import tr
+from usi.core.lobby import Lobby, Room, refusal
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
 from usi.core.password import PasswordCheck, State
@@ -101,7 +103,6 @@ class Member:
         self._trace = tracer
         self._host_key: PublicKey | None = None
         self._run = random_bytes(RUN_SIZE)
-        self._rooms: dict[bytes, Thread] = {}
         self._current: Thread | None = None
         self._present = False
         self._inbox: deque[tuple[float, wire.Message | wire.LinkFacts]] = deque()
@@ -122,6 +123,16 @@ class Member:
             ask=ask_private,
             tracer=pair_tracer,
         )
+        self._lobby = Lobby(
+            self.roster,
+            self._outbox,
+            send=self._send,
+            emit=self._emit,
+            notify=self._notify,
+            seat=self._seat,
+            gone=self._gone,
+            fail=self._fail,
+        )
 
     # --- out ---
 
@@ -139,6 +150,10 @@ class Member:
     def rooms(self) -> list[str]:
         """The names of the rooms that this member may see."""
         return [room.name for room in self._rooms.values()]
+
+    @property
+    def _rooms(self) -> dict[bytes, Room]:
+        return self._lobby.rooms
 
     @property
     def room(self) -> str | None:
@@ -176,7 +191,7 @@ class Member:
             if isinstance(message, wire.KeyOf):
                 self.roster.take_key(message)
             elif not isinstance(message, wire.Alive | wire.Bye | FileMessage):
-                if isinstance(message, wire.Posted) and self.roster.asks_for(message.sender):
+                if isinstance(message, wire.Posted | wire.Old) and self.roster.asks_for(message.sender):
                     self._outgoing.append(wire.GetKey(message.sender))
                 self._inbox.append((now, message))
         self._drain()
@@ -197,7 +212,7 @@ class Member:
             case commands.Act(done, room):
                 self._say(self._find_thread(room), "me", done)
             case commands.Go(room):
-                self._choose(self._find_thread(room))
+                self._go(room)
             case commands.Tell(name, said):
                 self._say(self._talk_with([name]), "text", said)
             case commands.Private(names):
@@ -205,10 +220,7 @@ class Member:
             case commands.Add(names, room):
                 self._private.add(self._find_talk(room), [self.roster.find(name) for name in names])
             case commands.Leave(room):
-                talk = self._find_talk(room)
-                self._private.leave(talk)
-                if talk is self._current:
-                    self._choose(self._first_room)
+                self._leave(self._find_thread(room))
             case commands.Block(name):
                 self._find_thread(None)
                 self._private.block(self.roster.find(name))
@@ -226,6 +238,25 @@ class Member:
                 if not self._present:
                     raise NotConnected
                 self.check.begin(name)
+            case commands.Rooms() | commands.Order() | commands.Topic() | commands.History() | commands.Search():
+                self._do_in_rooms(intent)
+
+    def _do_in_rooms(
+        self, intent: commands.Rooms | commands.Order | commands.Topic | commands.History | commands.Search
+    ) -> None:
+        if not self._present:
+            raise NotConnected
+        match intent:
+            case commands.Rooms():
+                self._send(wire.ListRooms())
+            case commands.Order():
+                self._lobby.order(intent)
+            case commands.Topic(said, room):
+                self._lobby.topic(self._lobby.find(self._find_thread(room)), said)
+            case commands.History(count, room):
+                self._lobby.history(self._lobby.find(self._find_thread(room)), count)
+            case commands.Search(needle, room):
+                self._lobby.search(self._lobby.find(self._find_thread(room)), needle)
 
     def vouch(self, member: bytes, how: events.How) -> None:
         """This member's key, with ours, is verified. Told once the member is here."""
@@ -252,7 +283,12 @@ class Member:
         self._present = False
 
     def users(self, *, asked: bool) -> events.Users:
-        return events.Users(time=self._time(), members=self.roster.rows(), asked=asked)
+        inside = {room.name: {member.hex() for member in room.members} for room in self._rooms.values()}
+        rows = [
+            replace(row, rooms=[name for name, members in inside.items() if row.member in members])
+            for row in self.roster.rows()
+        ]
+        return events.Users(time=self._time(), members=rows, asked=asked)
 
     def _verify(self, intent: commands.Verify) -> None:
         """Show what to compare, or take note of what people found."""
@@ -334,6 +370,24 @@ class Member:
                 return thread
         raise NoSuchRoom(room=room)
 
+    def _go(self, name: str) -> None:
+        """Choose a conversation; a room that we are not in is entered first."""
+        try:
+            thread = self._find_thread(name)
+        except NoSuchRoom:
+            self._lobby.enter(name)
+        else:
+            self._choose(thread)
+
+    def _leave(self, thread: Thread) -> None:
+        if isinstance(thread, Room):
+            self._lobby.leave(thread)
+            return
+        if isinstance(thread, Talk):
+            self._private.leave(thread)
+        if thread is self._current:
+            self._choose(self._first_room)
+
     def _find_talk(self, room: str | None) -> Talk:
         thread = self._find_thread(room)
         if not isinstance(thread, Talk):
@@ -414,7 +468,7 @@ class Member:
         thread = self._find_thread(room) if to is None else self._talk_with([to])
         shown_id = self._post(thread, "offer", "", offer=offered)
         offer = self.offers.add(offered, self.id, self.name, thread.name, name, mine=True)
-        readers = thread.everybody if isinstance(thread, Talk) else set(self.roster.here)
+        readers = thread.everybody if isinstance(thread, Talk) else self._readers(thread)
         offer.audience = readers & self.roster.here.keys() - {self.id}
         self._tell_offer(offer, shown_id, "good")
         return offer
@@ -422,7 +476,13 @@ class Member:
     def may_fetch(self, offer: Offer, member: bytes) -> bool:
         """Whether an own offer was made to this member, among others."""
         thread = next((talk for talk in self._private.talks if talk.name == offer.room), None)
-        return member in thread.members if thread is not None else not offer.room.startswith(PRIVATE_MARK)
+        if thread is not None:
+            return member in thread.members
+        return any(room.name == offer.room and member in room.members for room in self._rooms.values())
+
+    @staticmethod
+    def _readers(thread: Thread) -> set[bytes]:
+        return thread.members if isinstance(thread, Room) else set()
 
     def withdraw(self, offer: Offer, why: LocalError, now: float) -> None:
         """Take an own offer back, for all who have not fetched it."""
@@ -517,7 +577,7 @@ class Member:
     def _take_refusal(self, message: wire.Refused) -> None:
         entry = self._outbox.answered(message.id)
         closed = entry.thread.closed if isinstance(entry.thread, Talk) else None
-        self._fail(entry.shown_id, entry.body, closed or RefusedPost(why=message.code))
+        self._fail(entry.shown_id, entry.body, closed or refusal(message.code))
         self._outbox.flush(entry.thread)
 
     def _fail(self, shown_id: str, body: Body, error: PeerError) -> None:
@@ -539,7 +599,7 @@ class Member:
                 arrived, message = self._inbox[0]
                 if (self._current is None) != isinstance(message, wire.Welcome):
                     raise OutOfTurn(what="a message before its welcome, or a second one")
-                if isinstance(message, wire.Posted) and message.sender not in self.roster.keys:
+                if isinstance(message, wire.Posted | wire.Old) and message.sender not in self.roster.keys:
                     # Clocks are set back, too; then the wait is over.
                     patient = abs(self._now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
                     if patient and not give_up:
@@ -558,9 +618,32 @@ class Member:
             case wire.Ack():
                 self._take_ack(message)
             case wire.Joined():
-                self._take_joined(message.member)
+                for member in self._lobby.take_joined(message):
+                    self._tell_vouched(member)
             case wire.Left():
-                self._take_left(message)
+                self._lobby.take_left(message)
+            case wire.Entered():
+                self._lobby.take_entered(message)
+            case wire.Out():
+                self._take_out(message)
+            case wire.RoomKey():
+                self._lobby.take_key(message)
+            case wire.Topic():
+                self._lobby.take_topic(message)
+            case wire.Deed():
+                self._lobby.take_deed(message)
+            case wire.Standing():
+                self._lobby.take_standing(message)
+            case wire.RoomList():
+                self._lobby.take_list(message)
+            case wire.LogEntry():
+                self._lobby.take_log(message)
+            case wire.OldKey():
+                self._lobby.take_old_key(message)
+            case wire.Old():
+                self._lobby.take_old(message)
+            case wire.OldEnd():
+                self._lobby.take_old_end(message)
             case wire.Renamed():
                 self._take_renamed(message)
             case wire.LinkFacts():
@@ -685,13 +768,8 @@ class Member:
             raise BadMessage(why="no room")
         self.roster.host = host_key.id
         self.roster.keys[host_key.id] = host_key
-        for info in message.rooms:
-            key = ConversationKey(info.conversation, host_key.id, info.key)
-            name = text.visible(info.name, keep_newlines=False)
-            # "@" begins the names of private conversations: no room may look like one.
-            room = Thread(key, f"#{name}" if name.startswith(PRIVATE_MARK) else name, info.number)
-            self._rooms[info.conversation] = room
-            self._current = self._current or room
+        self._lobby.welcome(message.rooms, keeps=message.history)
+        self._current = self._first_room
         if not text.is_numbered(message.me.name, self.name):
             raise BadMessage(why="a name for us that we did not ask for")
         self._seat(message.host)
@@ -701,54 +779,41 @@ class Member:
             self._compared[text.skeleton(message.host.name)] = (host_key.id, self.roster.own_link)
 
     def _take_present(self, message: wire.Present) -> None:
-        for info in message.members:
-            self._seat(info)
-        if message.last:
+        room = self._lobby.take_present(message)
+        if room is None:
+            return
+        if self._present:
+            self._take_room(room)
+        elif self._lobby.listed:
             self._present = True
             self._emit(self.users(asked=False))
+            for each in self._rooms.values():
+                self._lobby.tell_entered(each)
             self._tell_vouched(self.roster.host)
 
-    def _take_joined(self, info: wire.MemberInfo) -> None:
-        profile = self._seat(info)
-        for room in self._rooms.values():
-            room.fresh.add(info.id)
-        facts = profile.facts
-        self._emit(
-            events.MemberJoined(
-                time=self._time(),
-                name=profile.name,
-                member=info.id.hex(),
-                fingerprint=facts.fingerprint.hex() if facts else None,
-                words=list(facts.words) if facts else None,
-                address=facts.address if facts else None,
-                verified=info.id in self.roster.verified,
-            )
-        )
-        self._tell_vouched(info.id)
+    def _take_room(self, room: Room) -> None:
+        """A room was entered later; who asked for it is there now, and so is who is nowhere else."""
+        self._lobby.tell_entered(room)
+        wanted = self._lobby.wanted is not None and text.skeleton(self._lobby.wanted) == text.skeleton(room.name)
+        if wanted:
+            self._lobby.wanted = None
+        if wanted or (isinstance(self._current, Room) and self._current not in self._rooms.values()):
+            self._choose(room)
 
-    def _take_left(self, message: wire.Left) -> None:
-        profile = self.roster.here.get(message.member)
-        if profile is None:
-            raise BadMessage(why="a member left who was not here")
-        self.check.left(message.member)
-        for offer in self.offers.of_sender(message.member):
+    def _take_out(self, message: wire.Out) -> None:
+        room = self._lobby.take_out(message)
+        if room is self._current and self._rooms:
+            self._choose(self._first_room)
+
+    def _gone(self, member: bytes) -> None:
+        """A member is not seen any more."""
+        self.check.left(member)
+        for offer in self.offers.of_sender(member):
             self._close_offer(offer, SenderGone())
         for offer in self.offers.mine:
-            offer.audience.discard(message.member)
-        self._private.take_left(message.member)
-        del self.roster.here[message.member]
-        for room in self._rooms.values():
-            room.fresh.discard(message.member)
-        facts = profile.facts
-        self._emit(
-            events.MemberLeft(
-                time=self._time(),
-                name=profile.name,
-                member=message.member.hex(),
-                reason=message.code,
-                fingerprint=facts.fingerprint.hex() if facts else None,
-            )
-        )
+            offer.audience.discard(member)
+        self._private.take_left(member)
+        del self.roster.here[member]
 
     def _take_renamed(self, message: wire.Renamed) -> None:
         profile = self.roster.here.get(message.member)
@@ -781,7 +846,7 @@ class Member:
         if message.code == NameTaken.code:
             name = text.visible(message.about, keep_newlines=False)
             self._emit(events.Notice(time=self._time(), code=message.code, text=str(NameTaken(name=name))))
-        else:
+        elif not self._lobby.knows_notice(message):
             self._notify("unknown-notice")  # its words are the host's, and must not look like ours
 
     def _notify(self, code: str, **fields: object) -> None:
@@ -794,7 +859,7 @@ class Member:
         self._events.append(event)
 
     def _pass_time(self, now: float) -> None:
-        self._now = self._private.now = now
+        self._now = self._private.now = self._lobby.now = now
 
     def _time(self) -> datetime:
         return datetime.fromtimestamp(self._now, UTC)
