@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks import soak
 from benchmarks.cases import BENCHMARKS, FAST_LIBRARIES, Options, Row, run
 from benchmarks.child import BenchmarkError, raise_file_limit
 from benchmarks.report import heading, machine, table
@@ -16,13 +17,16 @@ from benchmarks.report import heading, machine, table
 
 def _arguments() -> argparse.Namespace:
     listed = "\n".join(f"  {name:<10} {case.__doc__}" for name, case in BENCHMARKS.items())
+    listed += "\n  soak       Bots that talk, send files, leave and come: whether memory and open files stay flat."
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=f"Measure a host of USI, by clients in processes of their own.\n\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="which (default: all)")
+    add("names", nargs="*", metavar="NAME", help="which (default: all but soak)")
+    add("--minutes", type=float, default=20.0, metavar="N", help="of a soak (default: 20)")
+    add("--bots", type=int, default=50, metavar="N", help="of a soak (default: 50)")
     add("--members", nargs="+", type=int, metavar="N", help="members in the room (default: each benchmark's own)")
     add("--seconds", type=float, metavar="S", help="of each measurement, at most (default: 5; memory: 25)")
     add("--in-flight", nargs="+", type=int, default=[64, 1], metavar="N", help="posts under way (default: 64 and 1)")
@@ -55,9 +59,29 @@ def _modes(arguments: argparse.Namespace) -> list[bool]:
     return [fast for fast in (True, False) if fast in wanted and (installed or not fast)]
 
 
+def _soak(arguments: argparse.Namespace) -> int:
+    """Returns 1 where a figure is not flat, or what was heard was not right."""
+    fast = _modes(arguments)[0]
+    facts = machine()
+    print(f"{heading(facts)}\n", flush=True)
+    try:
+        lines, counts = soak.run(arguments.minutes, arguments.bots, fast=fast)
+    except BenchmarkError as error:
+        print(f"The soak failed: {error}", file=sys.stderr)
+        return 1
+    print(soak.report(lines, counts, arguments.minutes, arguments.bots))
+    if arguments.json is not None:
+        points = {f"{line.who} {line.what}": line.points for line in lines}
+        figures = {"machine": facts, "counts": counts, "lines": points}
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return int(not all(line.is_flat for line in lines))
+
+
 def main() -> int:
     arguments = _arguments()
     raise_file_limit()
+    if arguments.names == ["soak"]:
+        return _soak(arguments)
     names = arguments.names or list(BENCHMARKS)
     if unknown := [name for name in names if name not in BENCHMARKS]:
         print(f"There is no benchmark {unknown[0]}: {', '.join(BENCHMARKS)}.", file=sys.stderr)

@@ -17,22 +17,17 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks.child import raise_file_limit
-
-
-def _rss() -> int:
-    """Bytes of memory in use."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        # Where there is no /proc only the peak is known, in bytes on macOS and in kilobytes elsewhere.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return pages * os.sysconf("SC_PAGE_SIZE")
+from benchmarks.child import open_files, raise_file_limit, resident
 
 
 def _report() -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu": usage.ru_utime + usage.ru_stime, "system": usage.ru_stime, "rss": _rss()}
+    return {
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "system": usage.ru_stime,
+        "rss": resident(),
+        "open": open_files(),
+    }
 
 
 def _about(events: Path) -> dict[str, Any]:

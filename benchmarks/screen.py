@@ -27,7 +27,7 @@ _SIZE = (120, 35)
 _PRESENT = 10_000
 _APPENDED = 300
 _RATE = 100  # messages a second while keys are pressed
-_KEYS = 100
+_KEYS = 400
 _ME, _HOST, _BOB = "a1" * 32, "05" * 32, "b0" * 32
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from textual.pilot import Pilot
@@ -227,6 +227,41 @@ def _unverified() -> list[ev.Event]:
     return [*_guest(verified=False), *_conversation(_ALICE)]
 
 
+def _offer(minute: float, number: int, name: str, id: str, file: str, size: int, **more: Any) -> ev.FileOffer:
+    more = {"mine": id == _ALICE, "files": None} | more
+    return ev.FileOffer(
+        time=_at(minute), transfer=number, id=f"{number:032x}", room="general", from_=name, member=id, name=file,
+        size=size, **more,
+    )  # fmt: skip
+
+
+def _way(number: int, direction: Literal["in", "out"], peer: str, file: str) -> dict[str, Any]:
+    return {"time": _at(5), "transfer": number, "direction": direction, "peer": peer, "name": file}
+
+
+def _transfers() -> list[ev.Event]:
+    """Files as one takes, sends, has and is offered them."""
+    talk, recording, photos, minutes = "slides.pdf", "recording-2026-11-20.mkv", "photos", "minutes.odt"
+    return [
+        *_guest(),
+        *_conversation(_ALICE)[:4],
+        _offer(2, 1, "carol", _CAROL, talk, 4_200_000),
+        ev.FileDone(
+            **_way(1, "in", "carol", talk), path="/home/alice/usi-files/slides.pdf", size=4_200_000, seconds=1.2
+        ),
+        _offer(3, 2, "jeanne", _JEANNE, recording, 2_400_000_000),
+        ev.FileProgress(
+            **_way(2, "in", "jeanne", recording), done=1_032_000_000, size=2_400_000_000, rate=38_000_000
+        ),
+        _offer(3.2, 3, "alice", _ALICE, photos, 310_000_000, files=148),
+        ev.Delivered(time=_at(3.2), id=f"{3:032x}", number=9),
+        ev.FileProgress(**_way(3, "out", "david", photos), done=217_000_000, size=310_000_000, rate=12_000_000),
+        ev.FileProgress(**_way(3, "out", "carol", photos), done=62_000_000, size=310_000_000, rate=2_100_000),
+        *_said(4, "jeanne", _JEANNE, "That is last week's lesson, for whoever missed it."),
+        _offer(4.5, 4, "david", _DAVID, minutes, 48_300),
+    ]  # fmt: skip
+
+
 def _as_host() -> list[ev.Event]:
     def joined(minute: float, name: str, id: str, address: str) -> ev.Event:
         fingerprint, words = _proof(id)
@@ -284,6 +319,7 @@ SCENES = (
     Scene("verify", _unverified, size=(100, 30), act=_verifies, words=_WORDS),
     Scene("inspector", _inspected, dev=True, act=_inspects, words=("Hello", "Offer", "Protects", "against")),
     Scene("records", _inspected, size=(120, 22), dev=True, act=_reads_records, words=("nonce", "change", "it?")),
+    Scene("transfers", _transfers, words=("recording", "43", "david", "[accept]", "Transfers")),
     Scene("host", _as_host, hosting=True, words=("192.0.2.7", "198.51.100.9", "carol")),
     Scene("small", _as_guest, size=(40, 12), words=("lena", "late!")),
     Scene("main-fr", _as_guest_in_french, language="fr", words=("general", "vous", "retard", "Quitter")),

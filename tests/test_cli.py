@@ -397,3 +397,7 @@ def test_version(capsys: pytest.CaptureFixture[str], option: str) -> None:
         cli.main([option])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"usi {__version__}\n"
+
+
+def test_a_home_that_nobody_has_is_a_folder_like_any_other(settings_of: Any) -> None:
+    assert settings_of("-s", "--downloads", "~nobody-of-this-name").downloads == Path("~nobody-of-this-name").absolute()

@@ -51,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         help=tr("join a host (default localhost:{port}; [::1]:{port} for IPv6; or a usi://… line)", port=DEFAULT_PORT),
     )  # fmt: skip
     add("--demo", action="store_true", help=tr("look around: a host and two members in one terminal, no network"))
+    add(
+        "--doctor", "--docteur", nargs="?", const="", metavar=tr("HOST[:PORT]"),
+        help=tr("look whether all is well here, and on the way to a host; joins nobody"),
+    )  # fmt: skip
     add("-m", "--name", "--nom", metavar=tr("NAME"), help=tr("your name (default guest-xxxx, or host)"))
     add("-b", "--bind", metavar=tr("ADDRESS"), help=tr("host: listen on this address only"))
     add(
@@ -137,6 +141,8 @@ def _run(arguments: list[str], language: str) -> int:
         options = _parser().parse_args(arguments)
     if options.demo:
         return _demo(options)
+    if options.doctor is not None:
+        return _doctor(options)
     settings = _settings(options)
     if settings.hosting:
         _use_fast_loop()
@@ -160,6 +166,40 @@ def _demo(options: argparse.Namespace) -> int:
     return demo.run(name)
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    if options.server or options.client is not None:
+        raise errors.UsageError(why="--doctor goes without -s and -c: it only looks.")
+    host, port = _split_host(options.doctor) if options.doctor else (None, None)
+    own_port = _checked_port(DEFAULT_PORT if options.port is None else options.port, lowest=0)
+    try:
+        from usi.core.crypto import parse_preset_key
+        from usi.ui import doctor
+    except ModuleNotFoundError as error:
+        raise errors.MissingLibrary(name=error.name or "") from error
+    preset = _preset(options)
+    request = doctor.Request(
+        host=host,
+        port=_checked_port(own_port or DEFAULT_PORT if port is None else port),
+        own_port=own_port,
+        version=__version__,
+        downloads=_downloads(options),
+        bind=options.bind,
+        preset=parse_preset_key(preset) if preset is not None else None,
+    )
+    shown = sys.stdout.isatty() and not (options.plain or options.no_color or os.environ.get("NO_COLOR"))
+    return doctor.run(request, as_json=options.json, colours=shown)
+
+
+def _downloads(options: argparse.Namespace) -> Path:
+    return Path(os.path.expanduser(options.downloads or DEFAULT_DOWNLOADS)).absolute()  # Path's own raises for ~NOBODY
+
+
+def _checked_port(port: int, lowest: int = 1) -> int:
+    if not lowest <= port <= _MAX_PORT:
+        raise errors.UsageError(why=tr("{port} is not a port: it must be 1 to {limit}.", port=port, limit=_MAX_PORT))
+    return port
+
+
 def _prepare_screen(options: argparse.Namespace) -> None:
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         raise errors.UsageError(why="The screen needs a terminal; --plain or --json does not.")
@@ -181,9 +221,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         if port is not None and options.port not in (None, port):
             raise errors.UsageError(why=tr("Two ports were given, {one} and {other}.", one=port, other=options.port))
         port = port if port is not None else options.port
-    port = DEFAULT_PORT if port is None else port
-    if not (0 if hosting else 1) <= port <= _MAX_PORT:
-        raise errors.UsageError(why=tr("{port} is not a port: it must be 1 to {limit}.", port=port, limit=_MAX_PORT))
+    port = _checked_port(DEFAULT_PORT if port is None else port, lowest=0 if hosting else 1)
     from usi.core.commands import mended  # these here, because --help should be quick
     from usi.core.crypto import new_preset_key, parse_preset_key
 
@@ -210,7 +248,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         code=code,
         expect=expect,
         dev=options.dev,
-        downloads=Path(options.downloads or DEFAULT_DOWNLOADS).expanduser().absolute(),
+        downloads=_downloads(options),
         accept_files=options.accept_files,
         notifications=options.notifications,
         notify_content=options.notify_content,

@@ -298,6 +298,11 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
         {"code": "empty", "text": "There is nothing to send.", "message": " "},
     ),
     (
+        events.Check(time=TIME, name="own-port", state="good", text="free", advice="", facts={"port": 12800}),
+        "check",
+        {"name": "own-port", "state": "good", "text": "free", "advice": "", "facts": {"port": 12800}},
+    ),
+    (
         events.TraceEvent(
             time=TIME,
             step="seal",

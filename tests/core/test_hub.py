@@ -266,6 +266,52 @@ def test_a_new_name_that_is_the_old_one_is_not_told(floor: Floor) -> None:
     assert floor.hub.handle(Heard(alice, wire.Nick(" alice "))) == []
 
 
+# --- proofs of a password, and a key that lasts -------------------------------------------------------------------
+
+
+def test_a_proof_goes_between_a_member_and_the_host_s_person_and_nobody_else_hears_it(floor: Floor) -> None:
+    alice, bob = floor.join("alice"), floor.join("bob")
+    floor.forget()
+    floor.hear(alice, wire.Ask(POINT))
+    floor.hear(OWN, wire.Answer(member_id("alice"), POINT, bytes(32)))
+    floor.hear(alice, wire.Prove(bytes(32)))
+    floor.hear(bob, wire.Prove(None))
+    assert floor.told == {
+        OWN: [
+            wire.Asked(member_id("alice"), POINT),
+            wire.Proved(member_id("alice"), bytes(32)),
+            wire.Proved(member_id("bob"), None),
+        ],
+        alice: [wire.Challenge(POINT, bytes(32))],
+    }
+    assert not floor.closed
+
+
+def test_who_asks_with_a_point_that_is_none_is_gone(floor: Floor) -> None:
+    alice = floor.join("alice")
+    floor.forget()
+    floor.hear(alice, wire.Ask(b"\4" + bytes(64)))
+    assert isinstance(floor.closed[alice], BadMessage)
+    assert not [message for message in floor.told[OWN] if isinstance(message, wire.Asked)]
+
+
+def test_only_the_host_s_person_answers_and_only_who_is_there(floor: Floor) -> None:
+    alice, bob = floor.join("alice"), floor.join("bob")
+    floor.forget()
+    floor.hear(bob, wire.Answer(member_id("alice"), POINT, bytes(32)))
+    floor.hear(OWN, wire.Answer(member_id("carol"), POINT, bytes(32)))
+    floor.hear(OWN, wire.Ask(POINT))
+    assert not any(floor.told[link] for link in (OWN, alice, bob))
+
+
+def test_a_host_that_keeps_its_key_says_so_behind_the_welcome(floor: Floor) -> None:
+    alice = floor.join("alice")
+    assert not floor.all(alice, wire.Lasting)
+    floor.hub._lasting = True
+    bob = floor.join("bob")
+    assert [wire.tag_of(message) for message in floor.told[bob][:3]] == ["welcome", "lasting", "present"]
+
+
 # --- whose turn it is ----------------------------------------------------------------------------------------------
 
 BOTH_WAYS = {wire.Alive, wire.Bye}

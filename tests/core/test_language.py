@@ -52,3 +52,12 @@ def test_errors_speak_the_language() -> None:
 def test_without_a_translator_it_is_english() -> None:
     language.install(None)
     assert tr("{count} here", count=3) == "3 here"
+
+
+def test_numbers_are_grouped_as_the_language_does_it() -> None:
+    assert [language.counted(number) for number in (7, 1_504, 1_000_000)] == ["7", "1,504", "1,000,000"]
+    language.install({",": "\u202f"}.__getitem__)
+    try:
+        assert language.counted(1_504) == "1\u202f504"
+    finally:
+        language.install(None)

@@ -24,6 +24,7 @@ from usi.core.errors import (
     NotAnswered,
     NotPrivate,
     NotWithYourself,
+    Nowhere,
     OpenerOnly,
     PeerError,
     ReadOnly,
@@ -444,6 +445,21 @@ def test_a_changed_name_is_shown_and_the_conversation_stays(town: Town) -> None:
     assert alice.roster("@bob") == ["alice", "robert"]
     town.do(alice, "/msg robert two")
     assert {event.room for event in alice.all(events.Message)} == {"@bob"}
+
+
+@pytest.mark.parametrize("line", ["/private nobody", "/private bob nobody", "/join @nobody", "/private alice"])
+def test_who_could_not_go_where_it_wanted_says_nothing_where_it_is(town: Town, line: str) -> None:
+    """What a script pipes behind a /private that fails is not for the room."""
+    alice, bob = people(town, "alice", "bob")
+    with pytest.raises(LocalError):
+        town.do(alice, line)
+    for said in ("a secret", "/me whispers", "/leave"):
+        with pytest.raises(Nowhere):
+            town.do(alice, said)
+    assert not bob.told
+    town.do(alice, "/private")
+    town.do(alice, "for all")
+    assert [event.text for event in bob.all(events.Message)] == ["for all"]
 
 
 @pytest.mark.parametrize(

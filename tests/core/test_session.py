@@ -26,6 +26,7 @@ from usi.core.errors import (
     OutOfTurn,
     PeerError,
     TooLong,
+    UnexpectedKey,
     WrongKey,
 )
 from usi.core.session import BY_CLIENT, BY_HOST, TRANSITIONS, Role, Session, State, Step
@@ -33,6 +34,7 @@ from usi.core.trace import Secret, Trace, one_line, plain_detail
 from usi.core.words import WORDS
 
 PRESET, OTHER_PRESET = bytes(range(32)), bytes(range(1, 33))
+CLAIM = wire.Claim("amber", bytes(65))
 POST = wire.Post(b"c" * 16, b"k" * 32, b"i" * 32, b"p" * 15, bytes(272))
 Talks = Callable[..., Any]
 """`talk(…)` of the conftest, which makes a pair of sessions."""
@@ -370,7 +372,8 @@ def test_speaking_out_of_turn_is_our_own_fault(talk: Talks, role: Role, state: S
 
 
 def test_a_client_sends_nothing_but_one_join_before_the_host_speaks(talk: Talks) -> None:
-    for wrong in ([POST], [wire.Alive()], [wire.Join("a"), wire.Join("b")], [wire.Join("a"), POST]):
+    early = ([POST], [wire.Alive()], [wire.Prove(None)], [wire.Ask(bytes(65))])
+    for wrong in (*early, [wire.Join("a"), wire.Join("b")], [wire.Join("a"), POST], [CLAIM, wire.Join("a")]):
         pair = talk().shake()
         with pytest.raises(LocalError):
             pair.client.send(wrong)
@@ -390,6 +393,8 @@ def test_a_client_sends_nothing_but_one_join_before_the_host_speaks(talk: Talks)
         pytest.param([wire.Join("alice"), POST], id="more behind it"),
         pytest.param([POST, wire.Join("alice")], id="something before it"),
         pytest.param([wire.Join("alice"), wire.Join("alice")], id="twice at once"),
+        pytest.param([CLAIM, wire.Join("alice")], id="a claim before it"),
+        pytest.param([wire.Prove(None)], id="a proof of nothing"),
     ],
 )
 def test_a_client_that_does_not_begin_with_join(talk: Talks, said: list[wire.Message]) -> None:
@@ -397,6 +402,37 @@ def test_a_client_that_does_not_begin_with_join(talk: Talks, said: list[wire.Mes
     record = pair.sealed(Role.CLIENT, wire.pack([wire.encode(message) for message in said])[0])
     assert hear(pair.host, [record]) == ([], OutOfTurn)
     assert pair.client.receive_data(pair.host_says(wire.Bye(OutOfTurn.code))) == [wire.Bye("out-of-turn")]
+
+
+def test_a_claim_may_come_in_place_of_the_join_and_nothing_with_it(talk: Talks) -> None:
+    pair = talk()
+    pair.shake()
+    assert pair.host.receive_data(pair.client_says(CLAIM)) == [CLAIM]
+    assert (pair.client.state, pair.host.state) == (State.KEYED, State.KEYED)
+    for more in (CLAIM, pair.JOIN):
+        with pytest.raises(LocalError):
+            pair.client.send([more])
+    challenge = wire.Challenge(bytes(65), bytes(32))
+    assert pair.client.receive_data(pair.host_says(challenge)) == [challenge]
+    assert (pair.client.state, pair.host.state) == (State.OPEN, State.OPEN)
+    assert pair.host.receive_data(pair.client_says(pair.JOIN)) == [pair.JOIN]
+
+
+def test_a_judge_may_stop_the_client_before_it_answers(keys: dict[str, PrivateKey]) -> None:
+    """It has sent a commitment then, and sends nothing more."""
+    judged: list[PublicKey] = []
+
+    def judge(key: PublicKey) -> None:
+        judged.append(key)
+        raise UnexpectedKey
+
+    client, host = Session(Role.CLIENT, keys["alice"], judge=judge), Session(Role.HOST, keys["host"])
+    host.receive_data(client.data_to_send())
+    with pytest.raises(UnexpectedKey):
+        client.receive_data(host.data_to_send())
+    assert judged == [keys["host"].public]
+    assert client.data_to_send() == b""
+    assert not client.has_keys
 
 
 @pytest.mark.parametrize("second", [wire.Join("bob"), POST], ids=wire.tag_of)

@@ -644,3 +644,10 @@ async def test_what_cannot_be_compared_is_said(house: Any, line: str) -> None:
     error = await alice.hears(ev.Error)
     assert error.message == line
     assert not alice.all(ev.Verification)
+
+
+@pytest.mark.parametrize("path", ["file://[x", "~nobody-of-this-name/x", "a\0b", "\udcff"])
+async def test_a_path_that_cannot_be_is_a_file_that_is_not_there(path: str, house: Any) -> None:
+    host = await house.host()
+    assert not await host.peer.enter(f"/send {path}")
+    assert (await host.hears(ev.Error)).code == "no-such-file"

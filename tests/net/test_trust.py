@@ -284,6 +284,18 @@ async def test_proofs_at_the_wrong_time_end_the_link(house: Any, how: str) -> No
     assert not host.all(ev.MemberJoined)
 
 
+async def test_who_was_challenged_does_not_join_without_a_proof(house: Any) -> None:
+    host, code = await inviting_host(house)
+    puppet = await house.puppet(host.port, "mallory")
+    proving = Proving("client", PURPOSE, code_secret(wrong(code)), puppet.session.exporter)
+    puppet.send(wire.Claim(locator_of(code), proving.message))
+    assert isinstance(puppet.session.receive_data(await puppet._read())[0], wire.Challenge)
+    puppet.send(wire.Join("mallory"))
+    assert await puppet.goodbye() == "out-of-turn"
+    await host.hears(ev.Invitation, state="failed")
+    assert not host.all(ev.MemberJoined)
+
+
 async def test_a_false_host_learns_the_locator_and_nothing_else(house: Any) -> None:
     code = "lilac-soprano-distant-mixer"
     for point in (bytes(65), Point.generator().encode()):

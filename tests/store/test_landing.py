@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -456,6 +457,36 @@ def test_a_part_is_written_by_one_at_a_time(tmp_path: Path) -> None:
     assert second.finish() == tmp_path / "a (2).txt"
 
 
+RECEIVER = """
+import sys
+from pathlib import Path
+import msgspec
+from usi.store.landing import Landing, PartFacts
+landing = Landing.begin(Path(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=PartFacts), 64)
+landing.write(b"x" * 300)
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_program_that_is_killed(tmp_path: Path) -> None:
+    """What it receives is its own as long as it runs, and can be taken up as soon as it does not."""
+    facts = facts_of("a.txt", 500)
+    command = [sys.executable, "-c", RECEIVER, str(tmp_path), msgspec.json.encode(facts).decode()]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    ) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline().strip() == b"written"
+            assert unfinished(tmp_path) == []
+        finally:
+            other.kill()
+    assert unfinished(tmp_path) == [(facts, 300)]
+    with Landing.begin(tmp_path, facts, CHUNK) as landing:
+        assert landing.kept == 256
+
+
 def test_a_part_that_was_deleted_is_begun_again(tmp_path: Path) -> None:
     facts = facts_of("a.txt", 200)
     start(tmp_path, facts).unlink()
@@ -535,7 +566,7 @@ def test_hostile_side_files_do_no_harm(tmp_path: Path) -> None:
     before = tree_of(folder)
     assert unfinished(folder) == []
     with Landing.begin(folder, facts, CHUNK) as landing:
-        assert landing.kept == 0
+        assert (landing.kept, landing.part.name) == (0, "a.part")
         landing.write(b"w" * 300)
         assert victim.read_bytes() == b"v" * 500
         landing.discard()

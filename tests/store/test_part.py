@@ -142,6 +142,16 @@ def test_leftovers_of_an_earlier_start_are_replaced(tmp_path: Path) -> None:
     assert tree_of(landing.finish()) == tree_of(tmp_path / "photos")
 
 
+def test_a_file_in_a_part_that_somebody_made_longer_is_fetched_again(tmp_path: Path) -> None:
+    source, _, tree = half(tmp_path)
+    with (tree / "a" / "b" / "2").open("ab") as file:
+        file.write(b"more")
+    landing = Landing.begin(tmp_path / "in", facts_for(source), CHUNK)
+    assert landing.kept == source.manifest_size // CHUNK * CHUNK
+    pour(landing, source.read(landing.kept // CHUNK, CHUNK))
+    assert tree_of(landing.finish()) == tree_of(tmp_path / "photos")
+
+
 @posix
 @pytest.mark.parametrize("name", ["a/b/2", "n", "a/b", "a/b/3"])
 def test_links_planted_in_a_part_are_not_followed(tmp_path: Path, name: str) -> None:

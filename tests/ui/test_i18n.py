@@ -187,6 +187,7 @@ FAULTS = {
     "the apostrophe is ’": r"\w'\w",
     "quotation marks are « and »": r'"|`',
     "an ellipsis is …": r"\.\.\.",
+    "no character is invisible": r"[\x00-\x09\x0b-\x1f\x7f]",
     "one space is enough": r"[^\n]  ",
     "no space stands before . and ,": r"[^\W_][ \u00a0][,.](?:\s|$)",
 }
@@ -310,7 +311,7 @@ def test_which_language(arguments: str, variables: dict[str, str], chosen: str) 
 
 
 def test_speaking_french_and_english_again(french: None) -> None:
-    assert tr("You left.") == "Vous êtes parti."
+    assert tr("You left.") == "Vous avez quitté la conversation."
     assert str(errors.BadName(why=text.MIXED)).startswith(f"Ce nom ne peut pas être utilisé{NBSP}: il mélange des alph")
     assert tr("no such text") == "no such text"
     i18n.speak("en")
@@ -413,6 +414,22 @@ EVENTS: list[ev.Event] = [
         for state in ("open", "verified", "differs")
     ),
     *(
+        ev.Verification(
+            time=NOW, name="1", member=PRINT, fingerprint=PRINT, words=WORDS, state="verified", preset=False, by=by,
+        )
+        for by in ("code", "password", "fingerprint", "known")
+    ),
+    *(
+        ev.Password(time=NOW, name="1", member=PRINT, state=state)
+        for state in ("wanted", "asked", "sent", "matched", "differs")
+    ),
+    *(
+        ev.Invitation(
+            time=NOW, until=NOW, state=state, locator="1", failed=1, limit=2, code="1", links=["1"], address="1",
+        )
+        for state in ("open", "used", "failed", "burned")
+    ),
+    *(
         ev.Info(
             time=NOW, connection="1", name="1", cipher="1", key_exchange="1", library="1", fingerprint=print_,
             words=WORDS, members=1, seconds=1.0, bytes_in=1, bytes_out=1, records_in=1, records_out=1,
@@ -429,7 +446,9 @@ def test_plain_lines_have_no_word_outside_of_the_catalogue(event: ev.Event, brac
 
 
 def test_no_kind_of_event_is_forgotten() -> None:
-    with_a_text_of_their_own = {ev.Delivered, ev.Error, ev.Notice, ev.Reconnecting, ev.Disconnected, ev.TraceEvent}
+    with_a_text_of_their_own = {
+        ev.Check, ev.Delivered, ev.Error, ev.Notice, ev.Reconnecting, ev.Disconnected, ev.TraceEvent,
+    }  # fmt: skip
     assert {type(event) for event in EVENTS} | with_a_text_of_their_own == set(ev.Event.__subclasses__())
 
 
@@ -467,7 +486,7 @@ TRY = " Essayez « usi --help »."
         (["-s", "-p", "70000"], "70000 n’est pas un port : il doit être compris entre 1 et 65535." + TRY),
         (["-c", "h:x"], "'h:x' n’est pas de la forme HÔTE[:PORT]." + TRY),
         (["-c", "h:1", "-p", "2"], "Deux ports ont été donnés, 1 et 2." + TRY),
-        (["-c", "-b", "::1"], "-b est réservé à un hôte : il dit où écouter." + TRY),
+        (["-c", "-b", "::1"], "-b est réservé à un hôte : cette option indique où écouter." + TRY),
         (["-s", "--key-file", "no/such"], "Le fichier no/such ne peut pas être lu : il n’existe pas."),
         (
             ["-s", "-k", "ab" * 15],
@@ -579,7 +598,7 @@ def test_a_conversation_in_french() -> None:
         "! Utilisation : /me TEXTE\n",
         "* Vous vous appelez maintenant Zoé\n",
         "* Chiffrement AES-256-OCB (par ",
-        "* Vous êtes parti.\n",
+        "* Vous avez quitté la conversation.\n",
     ):
         assert part in said
     for line in said.splitlines():

@@ -75,7 +75,18 @@ def titles(digest: Digest) -> list[str]:
     return [note.title for note in iter(digest.take, None)]
 
 
-def note_of(*messages: ev.Message, with_content: bool = False) -> Note:
+def offer(**fields: Any) -> ev.FileOffer:
+    usual = {"time": NOW, "transfer": 1, "id": "01", "room": "general", "from_": "alice", "member": "a1", "size": 1}
+    return ev.FileOffer(**{**usual, "name": "report.pdf", "files": None, "mine": False, **fields})
+
+
+def ended(kind: type[ev.FileDone | ev.FileFailed] = ev.FileDone, **fields: Any) -> ev.FileDone | ev.FileFailed:
+    usual = {"time": NOW, "transfer": 1, "direction": "in", "peer": "alice", "name": "report.pdf"}
+    rest = {"path": "x", "size": 1, "seconds": 1} if kind is ev.FileDone else {"code": "cut", "text": "x", "kept": 0}
+    return kind(**{**usual, **rest, **fields})
+
+
+def note_of(*messages: notify.Heard, with_content: bool = False) -> Note:
     """The notification of these messages, all of one conversation."""
     digest = Digest(with_content=with_content)
     for one in messages:
@@ -122,6 +133,34 @@ def test_nobody_is_named_whose_signature_does_not_say_so(doubt: dict[str, Any]) 
     assert note_of(private, with_content=True) == Note("Private message, its author not proven")
     assert note_of(message("fine"), doubtful, with_content=True) == Note("2 messages in #general")
     assert note_of(doubtful, message("fine"), with_content=True) == Note("2 messages in #general", "alice: fine")
+
+
+def test_an_offer_is_told_as_a_message_is() -> None:
+    assert note_of(offer()) == Note("alice offers a file in #general")
+    assert note_of(offer(), with_content=True) == Note("alice offers a file in #general", "report.pdf")
+    assert note_of(message(), offer()) == Note("2 messages in #general")
+    private = offer(private=True, room="@alice")
+    assert note_of(private) == Note("alice offers you a file privately")
+    assert note_of(private, private) == Note("2 private messages")
+
+
+def test_the_end_of_a_transfer_is_told() -> None:
+    failed = ended(ev.FileFailed)
+    assert note_of(ended()) == Note("A file from alice has arrived")
+    assert note_of(ended(), with_content=True) == Note("A file from alice has arrived", "report.pdf")
+    assert note_of(ended(direction="out")) == Note("alice has received your file")
+    assert note_of(failed) == Note("A file from alice has stopped on its way")
+    assert note_of(ended(ev.FileFailed, direction="out")) == Note("A file to alice has stopped on its way")
+    assert note_of(ended(), failed) == Note("2 transfers have ended")
+
+
+@hostile
+def test_hostile_names_of_files_are_one_short_visible_line(said: str) -> None:
+    for heard in (offer(name=said, from_=said, room=said), ended(name=said, peer=said)):
+        note = note_of(heard, with_content=True)
+        for line in (note.title, note.body):
+            assert text.visible(line, keep_newlines=False) == line
+            assert len(line) < LONGEST_TEXT + 60
 
 
 def test_a_long_text_is_cut() -> None:
@@ -341,6 +380,7 @@ async def test_only_what_others_say_now_is_told() -> None:
     for event in (
         message(history=True, room="history"),
         message(mine=True, room="mine"),
+        offer(mine=True, room="mine"),
         ev.MemberJoined(time=NOW, name="bob", member="b0"),
         ev.Notice(time=NOW, code="x", text="y"),
     ):

@@ -75,6 +75,12 @@ class UnreadableFile(LocalError):
     exit_status = 2
 
 
+class MissingLibrary(LocalError):
+    """USI needs the Python package {name}, which is not installed. Run pip install -r requirements.txt."""
+
+    code = "missing-library"
+
+
 class UnknownCommand(LocalError):
     """There is no command /{name}. /help lists them; to say a text that starts with / or !, double the mark."""
 
@@ -151,6 +157,12 @@ class ReadOnly(LocalError):
     """Nothing more can be said in {room}: {why} /private alone goes back to the host's room."""
 
     code = "read-only"
+
+
+class Nowhere(LocalError):
+    """You wanted to go elsewhere and that failed, so this was not sent. /private alone goes to the host's room."""
+
+    code = "nowhere"
 
 
 class NotPrivate(LocalError):

@@ -470,6 +470,18 @@ class Error(Event, frozen=True, tag="error"):
     """What was typed, where it was refused."""
 
 
+class Check(Event, frozen=True, tag="check"):
+    """One thing that `--doctor` looked at."""
+
+    name: str
+    state: Literal["good", "attention", "bad"]
+    text: str
+    """What was found."""
+    advice: str
+    """What to do about it; empty where there is nothing to do."""
+    facts: dict[str, str | int | float | bool | None]
+
+
 class TraceEvent(Event, frozen=True, tag="trace"):
     step: str
     direction: Direction

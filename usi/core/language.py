@@ -35,3 +35,8 @@ def tr(sentence: str, /, **fields: object) -> str:
         for name, value in fields.items()
     }
     return _translate(sentence).format(**phrases) if fields else _translate(sentence)
+
+
+def counted(number: int) -> str:
+    """A number with its digits in groups of three, as the person's language writes it."""
+    return f"{number:,}".replace(",", tr(","))

@@ -29,6 +29,7 @@ from usi.core.errors import (
     NotConnected,
     NothingToCompare,
     NotPrivate,
+    Nowhere,
     OutOfTurn,
     PeerError,
     PushedOut,
@@ -104,6 +105,8 @@ class Member:
         self._host_key: PublicKey | None = None
         self._run = random_bytes(RUN_SIZE)
         self._current: Thread | None = None
+        self._adrift = False
+        """The person wanted to go to a conversation that could not be reached, so none is chosen."""
         self._present = False
         self._inbox: deque[tuple[float, wire.Message | wire.LinkFacts]] = deque()
         """Arrival and message, of what waits behind an author's key."""
@@ -158,7 +161,7 @@ class Member:
     @property
     def room(self) -> str | None:
         """The name of the conversation that is chosen."""
-        return self._current.name if self._current is not None else None
+        return self._current.name if self._current is not None and not self._adrift else None
 
     @property
     def in_flight(self) -> int:
@@ -206,6 +209,8 @@ class Member:
     def do(self, intent: commands.ForMember, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
         self._pass_time(now)
+        if isinstance(intent, commands.Private | commands.Go):
+            self._adrift = True  # until it has worked: what is typed next is not for the ears of those who are left
         match intent:
             case commands.Say(said, room):
                 self._say(self._find_thread(room), "text", said)
@@ -222,7 +227,8 @@ class Member:
             case commands.Leave(room):
                 self._leave(self._find_thread(room))
             case commands.Block(name):
-                self._find_thread(None)
+                if not self._present:
+                    raise NotConnected
                 self._private.block(self.roster.find(name))
             case commands.Nick(wanted):
                 name = text.clean_name(wanted)
@@ -362,6 +368,8 @@ class Member:
         """The conversation of that name, or the one that is chosen."""
         if self._current is None or not self._present:
             raise NotConnected
+        if room is None and self._adrift:
+            raise Nowhere
         if room is None:
             return self._current
         threads: list[Thread] = [*self._rooms.values(), *self._private.known]
@@ -396,7 +404,8 @@ class Member:
 
     def _talk_with(self, names: Iterable[str]) -> Talk:
         """The private conversation with these, opened where there is none."""
-        self._find_thread(None)
+        if not self._present:
+            raise NotConnected
         return self._private.with_members([self.roster.find(name) for name in names])
 
     @property
@@ -404,7 +413,7 @@ class Member:
         return next(iter(self._rooms.values()))
 
     def _choose(self, thread: Thread) -> None:
-        self._current = thread
+        self._current, self._adrift = thread, False
         self._emit(events.Chosen(time=self._time(), room=thread.name, private=thread.private))
 
     # --- saying something ---

@@ -18,7 +18,11 @@ def readings(text: str) -> Iterator[str]:
     if not text:
         return
     if text.startswith("file:"):
-        path = unquote(urlsplit(text).path)
+        try:
+            path = unquote(urlsplit(text).path)
+        except ValueError:  # half an IPv6 address: no address of a file
+            yield text
+            return
         yield path.lstrip("/") if sys.platform == "win32" else path
         return
     yield text
@@ -39,7 +43,7 @@ def with_name(line: str) -> Iterator[tuple[str, str | None]]:
     last word is a name."""
     for path in readings(line):
         yield path, None
-    front, *last = line.rsplit(maxsplit=1)
-    if last:
-        for path in readings(front):
-            yield path, last[0]
+    words = line.rsplit(maxsplit=1)
+    if len(words) > 1:
+        for path in readings(words[0]):
+            yield path, words[1]

@@ -52,7 +52,7 @@ _NAMES_KEPT = 1_000
 _CLOSED_KEPT = 100
 
 NOTICES = {
-    "pair-asking": "{name} is asked first whether to talk privately. What you write waits for the answer.",
+    "pair-asking": "{name} is asked first whether to talk privately.",
     "pair-ended": "The private connection with {name} has ended. {why}",
     "not-in": "{name} is not in {room}. {why}",
     "blocked": "{name} can open no private conversation with you any more. /block {name} again lifts that.",
@@ -442,7 +442,8 @@ class Private:
         return known or self._free_name(self._roster.name_of(other), other)
 
     def _group_name(self, others: set[bytes]) -> str:
-        return self._free_name(",".join(sorted(map(self._roster.name_of, others))), b"")
+        names = ",".join(sorted(map(self._roster.name_of, others)))
+        return self._free_name(f"{names}+" if len(others) == 1 else names, b"")  # no name of one of two
 
     def _free_name(self, wanted: str, other: bytes) -> str:
         name, number = f"{PRIVATE_MARK}{wanted}", 1

@@ -631,8 +631,8 @@ class Files:
 def _open_first(line: str) -> tuple[Source, str | None]:
     """What a line means, and for whom it is: the first reading of it that is there."""
     for text, name in paths.with_name(line):
-        path = Path(text).expanduser()
-        with suppress(OSError, ValueError, RuntimeError):
+        with suppress(OSError, ValueError, RuntimeError):  # the last where nobody has the home that ~NAME asks for
+            path = Path(text).expanduser()
             if path.lstat():
                 return Source.open(path), name
     raise NoSuchFile(path=line)

@@ -35,6 +35,7 @@ from usi.core.roster import Proof
 from usi.core.session import CIPHER, KEY_EXCHANGE, Session
 from usi.core.text import clean_name
 from usi.core.trace import Trace, Tracer, plain_detail
+from usi.net import probe
 from usi.net.client import Client
 from usi.net.files import Files
 from usi.net.host import Host
@@ -42,7 +43,7 @@ from usi.net.memory import Memory
 from usi.net.side import Side
 from usi.store.peers import KnownPeers
 
-__all__ = ["Memory", "Peer", "connect", "host"]
+__all__ = ["Memory", "Peer", "connect", "host", "probe"]
 
 _TICK = 1.0
 _SLEPT = 5.0

@@ -168,9 +168,9 @@ class FolderPart:
                 break
             if place.size is None and seen is not None and stat.S_ISDIR(seen.st_mode):
                 continue
-            if place.size is None or seen is None or not is_own_file(seen):
+            if place.size is None or seen is None or not is_own_file(seen) or seen.st_size > place.size:
                 break
-            have += min(seen.st_size, place.size)
+            have += seen.st_size
             if seen.st_size < place.size:
                 break
         return have

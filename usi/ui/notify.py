@@ -58,6 +58,12 @@ class Unheard(Exception):
 # --- what is said, and when ------------------------------------------------------------------------------------------
 
 
+Heard = ev.Message | ev.FileOffer | ev.FileDone | ev.FileFailed
+"""What a notification may be about."""
+_TRANSFERS = ""
+"""Stands for the conversation of files that have arrived or stopped: they are told of together."""
+
+
 @dataclass
 class _Held:
     """What is still to be said of one conversation."""
@@ -65,11 +71,11 @@ class _Held:
     said: float
     """When it was last decided to say something."""
     count: int = 0
-    latest: ev.Message | None = None
+    latest: Heard | None = None
 
 
 class Digest:
-    """Messages in, notifications out, never more than may be shown. Knows no clock, thread or desktop."""
+    """Messages and news of files in, notifications out, never more than may be shown. No clock, thread or desktop."""
 
     def __init__(self, *, with_content: bool) -> None:
         self._with_content = with_content
@@ -79,12 +85,13 @@ class Digest:
         """Conversations of which something may be said now, the first to wait first."""
         self._decided: deque[float] = deque(maxlen=BURST)
 
-    def hear(self, message: ev.Message, now: float) -> None:
-        """Take note of a message that its reader has not seen."""
-        if message.room in self._held or len(self._held) < CONVERSATIONS:
-            held = self._held.setdefault(message.room, _Held(-math.inf))
+    def hear(self, heard: Heard, now: float) -> None:
+        """Take note of something that its reader has not seen."""
+        room = _room(heard)
+        if room in self._held or len(self._held) < CONVERSATIONS:
+            held = self._held.setdefault(room, _Held(-math.inf))
             held.count += 1
-            held.latest = message
+            held.latest = heard
         self.ripen(now)
 
     def ripen(self, now: float) -> None:
@@ -121,11 +128,50 @@ class Digest:
             if name in self._held:
                 self._held[name].count = 0
 
-    def _note(self, message: ev.Message, count: int) -> Note:
+    def _note(self, heard: Heard, count: int) -> Note:
+        if isinstance(heard, ev.Message):
+            return self._message_note(heard, count)
+        title = _offer_title(heard, count) if isinstance(heard, ev.FileOffer) else _transfer_title(heard, count)
+        return Note(title, _brief(heard.name, LONGEST_TEXT) if self._with_content else "")
+
+    def _message_note(self, message: ev.Message, count: int) -> Note:
         # A text whose author is in doubt belongs beside the warning that the screen gives with it.
         proven = message.signature == "good" and message.signed_as is None
         body = _content(message) if proven and self._with_content else ""
         return Note(_title(message, count, proven=proven), body)
+
+
+def _room(heard: Heard) -> str:
+    return heard.room if isinstance(heard, ev.Message | ev.FileOffer) else _TRANSFERS
+
+
+def _offer_title(offer: ev.FileOffer, count: int) -> str:
+    match count, offer.private:
+        case 1, True:
+            sentence = tr("{name} offers you a file privately")
+        case 1, False:
+            sentence = tr("{name} offers a file in #{room}")
+        case _, True:
+            sentence = tr("{count} private messages")
+        case _:
+            sentence = tr("{count} messages in #{room}")
+    name, room = _brief(offer.from_, LONGEST_NAME), _brief(offer.room, LONGEST_NAME)
+    return sentence.format(count=count, name=name, room=room)
+
+
+def _transfer_title(ended: ev.FileDone | ev.FileFailed, count: int) -> str:
+    match count, ended, ended.direction:
+        case 1, ev.FileDone(), "in":
+            sentence = tr("A file from {name} has arrived")
+        case 1, ev.FileDone(), _:
+            sentence = tr("{name} has received your file")
+        case 1, _, "in":
+            sentence = tr("A file from {name} has stopped on its way")
+        case 1, _, _:
+            sentence = tr("A file to {name} has stopped on its way")
+        case _:
+            sentence = tr("{count} transfers have ended")
+    return sentence.format(count=count, name=_brief(ended.peer, LONGEST_NAME))
 
 
 def _title(message: ev.Message, count: int, *, proven: bool) -> str:
@@ -308,14 +354,16 @@ class Notifier:
         self._working = False
 
     def consider(self, event: ev.Event, *, focused: bool, now: float) -> None:
-        """Tell of this event, if somebody else said something and nobody looks. `focused`: somebody looks."""
-        if not isinstance(event, ev.Message) or event.history:
+        """Tell of this event, if somebody else said or offered something, or a file has arrived or stopped, and nobody
+        looks. `focused`: somebody looks."""
+        if not isinstance(event, Heard) or (isinstance(event, ev.Message) and event.history):
             return
+        mine = isinstance(event, ev.Message | ev.FileOffer) and event.mine
         with self._lock:
             if focused:
                 self._digest.forget()
-            elif event.mine or event.room in self._muted:
-                self._digest.forget(event.room)  # who answers has read
+            elif mine or _room(event) in self._muted:
+                self._digest.forget(_room(event))  # who answers has read
             else:
                 self._digest.hear(event, now)
         self._speak()

@@ -155,6 +155,32 @@ def said(text: str, name: str = "bob", id: str = BOB, *, number: int = 0, **more
     return ev.Message(id=f"{number:030x}", from_=name, member=id, text=text, **facts)
 
 
+class Told:
+    """What a peer tells of file `number`, of 1,000 bytes, from or to `peer`."""
+
+    def __init__(self, number: int = 1, name: str = "report.pdf", *, mine: bool = False) -> None:
+        self._facts = {"time": NOW, "transfer": number, "name": name}
+        self._way = {**self._facts, "direction": "out" if mine else "in"}
+        self._mine = mine
+
+    def offer(self, **more: object) -> ev.FileOffer:
+        who = {"from_": "alice", "member": ALICE} if self._mine else {"from_": "bob", "member": BOB}
+        usual = {"id": f"{self._facts['transfer']:030x}", "room": "general", "size": 1_000, "files": None}
+        return ev.FileOffer(**{**self._facts, **usual, **who, "mine": self._mine, **more})
+
+    def progress(self, done: int, peer: str = "bob", rate: int = 100) -> ev.FileProgress:
+        return ev.FileProgress(**self._way, peer=peer, done=done, size=1_000, rate=rate)
+
+    def done(self, peer: str = "bob", path: str = "/home/alice/usi-files/report.pdf") -> ev.FileDone:
+        return ev.FileDone(**self._way, peer=peer, path=path, size=1_000, seconds=3.2)
+
+    def failed(self, peer: str = "bob", text: str = "It was cut off.", kept: int = 0) -> ev.FileFailed:
+        return ev.FileFailed(**self._way, peer=peer, code="cut", text=text, kept=kept)
+
+    def closed(self, text: str = "Taken back.") -> ev.FileClosed:
+        return ev.FileClosed(**self._facts, code="withdrawn", text=text)
+
+
 def talk(room: str = "@bob", state: str = "open", *, verified: bool = False, name: str = "bob") -> ev.Conversation:
     """A private conversation of alice's with bob."""
     partners = [
@@ -207,6 +233,7 @@ def open_stage() -> Open:
         size: tuple[int, int] = (80, 24), *, hosting: bool = False, joined: bool = True, **settings: object
     ) -> AsyncIterator[Stage]:
         name, address = ("host", None) if hosting else ("alice", "example.net")
+        asyncio.get_running_loop().set_debug(False)  # it would remember where each of thousands of calls came from
         peer = ActedPeer()
         coming = [peer]
         settled = Settings(hosting=hosting, name=name, address=address, **settings)
@@ -245,6 +272,7 @@ def cast() -> SimpleNamespace:
         LISTENING=LISTENING,
         NOW=NOW,
         THERE=THERE,
+        Told=Told,
         WORDS=WORDS,
         look=look,
         member=member,

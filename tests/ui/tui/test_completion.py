@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from usi.ui.tui.completion import complete, paths
+from usi.ui.tui.completion import Candidate, complete, paths
 
 NAMES = ["bob", "Bobby", "alice", "René"]
 
@@ -59,6 +59,27 @@ def test_paths(tmp_path: Path) -> None:
     assert len(paths(f"{tmp_path}/")) == 3
     assert paths(f"{tmp_path}/none/") == []
     assert paths("\x00") == []
+
+
+def test_numbers_of_files() -> None:
+    numbers = [Candidate("3", "report.pdf, bob"), Candidate("12", "photos, alice")]
+    for before, texts in (("/accept ", ["3", "12"]), ("!annuler 1", ["12"]), ("/files ", []), ("/decline x", [])):
+        completion = complete(before, NAMES, numbers)
+        assert [candidate.text for candidate in completion.candidates] == texts if completion else not texts
+
+
+def test_paths_behind_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "two words").mkdir()
+    (tmp_path / "two words" / "a file.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert ways("/send ") == ["two words/"]
+    assert ways("/send two w") == ["two words/"]
+    assert ways("!fichier two words/a f") == ["two words/a file.txt"]
+    assert ways("/send ~") == ["~/"]
+    assert ways("/send ~/tw") == ["~/two words/"]
+    assert ways("/send ~/two words/") == ["~/two words/a file.txt"]
 
 
 def test_long_texts(hostile: str) -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Input, OptionList
 from usi.core import commands, language
 from usi.ui import i18n
 from usi.ui.tui.screens.chat import ChatScreen
+from usi.ui.tui.screens.send import SendDialog
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +87,19 @@ async def test_another_conversation(open_stage: Open, cast: SimpleNamespace) -> 
         await search(stage, "go to", "Go to [/oops] bob")
         await choose(stage)
         await stage.until(lambda: stage.chat.situation.status.room == "[/oops] bob")
+
+
+async def test_what_can_be_done_about_files(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        hostile = [cast.Told(number, text).offer() for number, text in enumerate(cast.HOSTILE.values(), 2)]
+        await stage.tell(cast.Told(name="report.pdf").offer(), *hostile)
+        await search(stage, "Accept: report", "Accept: report.pdf")
+        await choose(stage)
+        await stage.until(lambda: stage.peer.wanted == [commands.Accept(1)])
+        assert "\x1b" not in stage.app.export_screenshot()
+        await search(stage, "Send a file", "Send a file or folder")
+        await choose(stage)
+        await stage.until(lambda: isinstance(stage.app.screen, SendDialog))
 
 
 async def test_themes(open_stage: Open) -> None:

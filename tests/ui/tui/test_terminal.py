@@ -20,17 +20,18 @@ if sys.platform == "win32":
     pytest.skip("POSIX terminals only", allow_module_level=True)
 
 import fcntl
+import inspect
 import pty
 import termios
 
 from textual._xterm_parser import XTermParser
-from textual.events import Key
+from textual.events import Key, Paste
 
 from usi.config import Settings
 from usi.core.crypto import PrivateKey
 from usi.core.events import Message
 from usi.net.peer import Peer
-from usi.ui.tui.terminal import Writer
+from usi.ui.tui.terminal import CarefulParser, Writer
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +133,25 @@ def test_alt_enter_is_a_new_line_however_fast_one_types() -> None:
     parser = XTermParser()
     keys = [event.key for event in parser.feed("a\x1b\rb\r") if isinstance(event, Key)]
     assert keys == ["a", "ctrl+j", "b", "enter"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 1_000])
+def test_a_paste_is_one_text_whatever_is_in_it(size: int) -> None:
+    parser = CarefulParser()
+    text = "one \x1b[31mred\r/quit\r\x1b[200~\x1b\x1b[20x \x1b"
+    typed = f"a\x1b[200~{text}\x1b[201~b\x1b[A\x1b[200~two\x1b[201~\r"
+    pieces = [typed[at : at + size] for at in range(0, len(typed), size)]
+    said = [event for piece in pieces for event in parser.feed(piece)]
+    assert [event.text if isinstance(event, Paste) else event.key for event in said] == [
+        "a", text.replace("\x1b", "^["), "b", "up", "two", "enter",
+    ]  # fmt: skip
+
+
+def test_the_program_reads_with_it() -> None:
+    from textual.drivers import linux_driver
+
+    assert linux_driver.XTermParser is CarefulParser
+    assert "parser = XTermParser(" in inspect.getsource(linux_driver.LinuxDriver.run_input_thread)
 
 
 # --- the program on a terminal ----------------------------------------------------------------------------------------

@@ -36,12 +36,15 @@ from usi.ui.tui.screens.help import HelpDialog, keys_of
 from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
 from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog, toast_of
 from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
+from usi.ui.tui.sweeping import Sweeper
+from usi.ui.tui.transfers import Deal
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.members import Members
 
 _FRAME = 1 / 60  # seconds for which events are gathered, so that a burst is shown at once
 _MOST = 500  # events in one go; the peer holds back what is more, and keys are heard in between
 _RIPENING = 2.0  # seconds between two looks at notifications that had to wait
+_QUIET = 3.0  # seconds without a key after which a stop of a fifth of a second bothers nobody
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -134,6 +137,9 @@ class UsiApp(App[int]):
         self._connecting: ConnectDialog | None = None
         self._verified: set[str] = set()
         """Members whose fingerprint was compared, by id."""
+        self._sweeper = Sweeper()
+        self._typed = 0.0
+        """When the person last did something, on the monotonic clock."""
         self._attention = Attention(time.monotonic())
         self._notifier: Notifier | None = None
         if settings.notifications:
@@ -150,6 +156,9 @@ class UsiApp(App[int]):
         if self._notifier is not None:
             self.set_interval(_RIPENING, self._ripen)
         self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        self._sweeper.stop()
 
     # --- one peer after another ---
 
@@ -191,6 +200,7 @@ class UsiApp(App[int]):
             if self._notifier is not None:
                 self._notifier.consider(event, focused=focused, now=now)
             self._take_note(event)
+        self._sweeper.passed(len(happened), quiet=now - self._typed > _QUIET)
 
     def _take_note(self, event: ev.Event) -> None:
         match event:
@@ -209,7 +219,7 @@ class UsiApp(App[int]):
             case ev.Password(state="wanted"):
                 dialog = PasswordDialog(event.name, answering=self._settings.hosting)
                 _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
-            case ev.Invitation() | ev.Password():
+            case ev.Invitation() | ev.Password(state="asked" | "differs"):
                 self.say(*toast_of(event))
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
@@ -399,6 +409,19 @@ class UsiApp(App[int]):
         """Show another conversation."""
         self.chat.go_to(room)
 
+    def choose_file(self) -> None:
+        """Choose a file and offer it to the conversation on the screen."""
+        if self.chat.situation.status.phase == "open":
+            self.chat.action_file()
+
+    def deals(self) -> list[Deal]:
+        """The offers that something can be done about."""
+        return self.chat.deals.open
+
+    def deal_with(self, number: int, deed: str) -> None:
+        """Do this about an offer."""
+        self.chat.do(number, deed)
+
     def choose_theme(self) -> None:
         _ = self.push_screen(palette.themes())
 
@@ -442,7 +465,8 @@ class UsiApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
-            self._attention.typed(time.monotonic())
+            self._typed = time.monotonic()
+            self._attention.typed(self._typed)
         await super().on_event(event)
 
     def on_app_focus(self) -> None:

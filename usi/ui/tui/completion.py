@@ -43,8 +43,8 @@ class Completion:
         return ""
 
 
-def complete(before: str, names: Sequence[str]) -> Completion | None:
-    """The ways to go on from the text before the cursor; None if there are none."""
+def complete(before: str, names: Sequence[str], numbers: Sequence[Candidate] = ()) -> Completion | None:
+    """The ways to go on from the text before the cursor; None if there are none. `numbers` are those of files."""
     start = next((at for at in range(len(before), 0, -1) if before[at - 1].isspace()), 0)
     word = before[start:]
     command, rest = _command(before)
@@ -53,6 +53,8 @@ def complete(before: str, names: Sequence[str]) -> Completion | None:
     elif command is not None and _takes_path(command):
         start = len(before) - len(rest)
         candidates = paths(rest)
+    elif command is not None and command.takes == "[N]":
+        candidates = [number for number in numbers if number.text.startswith(word)]
     elif command is not None and command.takes.startswith("[COMMAND]"):
         candidates = commands(word if word[:1] in MARKS and word else f"/{word}")
     elif word or (command is not None and "NAME" in command.takes and command.names[0] != "nick"):
@@ -89,6 +91,8 @@ def paths(prefix: str) -> list[Candidate]:
 
     Hidden ones are listed only when asked for by their dot.
     """
+    if prefix == "~":
+        return [Candidate("~/", tr("folder"), ends=False)]
     folder, start = os.path.split(prefix)
     try:
         with os.scandir(os.path.expanduser(folder) or ".") as entries:

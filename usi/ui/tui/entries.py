@@ -22,7 +22,7 @@ from usi.ui.tui.wrapping import wrap
 
 Kind = Literal["said", "done", "notice", "failure", "rule"]
 State = Literal["", "sending", "delivered", "failed"]
-Role = Literal["text", "quiet", "strong", "alarm", "retry"]
+Role = Literal["text", "quiet", "strong", "good", "alarm", "retry"]
 
 _TAB = "    "
 _UNSTEADY = re.compile("\u200d|[\ufe00-\ufe0f]|(?<=\\S)[\U0001f3fb-\U0001f3ff]+")

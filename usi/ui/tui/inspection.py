@@ -19,7 +19,7 @@ import msgspec
 
 from usi.core import events as ev
 from usi.core import explain
-from usi.core.language import tr
+from usi.core.language import counted, tr
 from usi.core.session import ANSWER_SIZE, HELLO_SIZE, OFFER_SIZE
 from usi.core.trace import Plain, Secret
 from usi.ui.tui.entries import inline, shown
@@ -207,7 +207,7 @@ def label_of(event: ev.TraceEvent) -> str:
     """A step of a key exchange on one line."""
     title = inline(explain.step(event.step).title)
     size = _SIZES.get(event.step)
-    return title if size is None else tr("{title} · {size:,} bytes", title=title, size=size)
+    return title if size is None else tr("{title} · {size} bytes", title=title, size=counted(size))
 
 
 def short(digits: str) -> str:
@@ -263,13 +263,13 @@ def _about(event: ev.TraceEvent, name: str, value: Plain, whole: bool, revealed:
         parts.append(Part("value", _cut(text, whole)))
     elif (secret := event.secrets.get(name)) is not None and secret in revealed:
         digits = secret.reveal().hex()
-        parts[0] = Part("name", tr("{name}, secret, {size:,} bytes", name=inline(name), size=len(digits) // 2))
+        parts[0] = Part("name", tr("{name}, secret, {size} bytes", name=inline(name), size=counted(len(digits) // 2)))
         parts.append(Part("cipher", _grouped(digits, whole=True), secret=name))
     elif masked := _SECRET.match(text):
         said = tr("secret, {count} bytes, masked", count=masked[1])
         parts.append(Part("value", f"••••  {said}", secret=name if secret is not None else ""))
     elif _HEX.match(text):
-        parts[0] = Part("name", tr("{name}, {size:,} bytes", name=inline(name), size=len(text) // 2))
+        parts[0] = Part("name", tr("{name}, {size} bytes", name=inline(name), size=counted(len(text) // 2)))
         parts.append(Part("value", _grouped(text, whole)))
     else:
         parts.append(Part("value", _plain(value) if isinstance(value, bool) else _cut(text, whole)))

@@ -154,8 +154,9 @@ class Situation:
                     cipher=event.cipher,
                     key_exchange=event.key_exchange,
                 )
-            case ev.Message():
-                new = event.room != self._status.room and not (event.mine or event.history)
+            case ev.Message() | ev.FileOffer():
+                old = isinstance(event, ev.Message) and event.history
+                new = event.room != self._status.room and not (event.mine or old)
                 self.unread[event.room] = self.unread.get(event.room, 0) + new
             case ev.Conversation() if event.state != "asked":
                 self.talks[event.room] = event

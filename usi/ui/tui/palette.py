@@ -16,7 +16,12 @@ from textual.widgets.option_list import Option
 from usi.core import commands
 from usi.core import events as ev
 from usi.core.language import tr
+from usi.ui import amounts
 from usi.ui.tui.entries import inline
+from usi.ui.tui.offers import label_of
+from usi.ui.tui.transfers import Deal, short
+
+_NAME = 40  # cells of a file's name
 
 
 class Performer(Protocol):
@@ -27,6 +32,9 @@ class Performer(Protocol):
     def verify(self, member: str) -> None: ...
     def go_to(self, room: str) -> None: ...
     def conversations(self) -> list[str]: ...
+    def choose_file(self) -> None: ...
+    def deals(self) -> list[Deal]: ...
+    def deal_with(self, number: int, deed: str) -> None: ...
     def choose_theme(self) -> None: ...
     def others(self) -> list[ev.Member]: ...
 
@@ -67,6 +75,10 @@ class Offers(Provider):
         conversations, and the members that there is something to compare with."""
         performer = self.performer
         yield from map(self._offer, commands.COMMANDS)
+        yield _Found(tr("Send a file or folder"), tr("choose it, and offer it to this conversation"),
+                     performer.choose_file)  # fmt: skip
+        for deal in performer.deals():
+            yield from self._about(deal)
         yield _Found(tr("Theme"), tr("choose other colours, for this run"), performer.choose_theme)
         for room in performer.conversations():
             said = tr("Go to {room}", room=inline(room))
@@ -74,6 +86,14 @@ class Offers(Provider):
         for member in performer.others():
             state = tr("verified") if member.verified else tr("not verified")
             yield _Found(tr("Verify {name}", name=inline(member.name)), state, partial(performer.verify, member.member))
+
+    def _about(self, deal: Deal) -> Iterable[_Found]:
+        """What can be done about an offer of a file."""
+        name, whose = short(deal.offer.name, _NAME), tr("you") if deal.offer.mine else inline(deal.offer.from_)
+        for deed in deal.deeds:
+            text = f"{label_of(deed)[:1].upper()}{label_of(deed)[1:]}: {name}"
+            told = f"#{deal.number}, {whose}, {amounts.size(deal.offer.size)}"
+            yield _Found(text, told, partial(self.performer.deal_with, deal.number, deed))
 
     def _offer(self, command: commands.Command) -> _Found:
         performer, spelling = self.performer, command.spelling
@@ -91,6 +111,13 @@ class Offers(Provider):
 
 class Palette(CommandPalette):
     """Textual's palette, with its answer to a search that finds nothing in the person's language."""
+
+    DEFAULT_CSS = """
+    Palette.-low #--container { margin-top: 0; }
+    Palette.-low #--input, Palette.-low #--input.--list-visible { border: none; }
+    Palette.-low #--input Label, Palette.-low #--input CommandInput { margin: 0; border: none; height: 1; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
 
     def _start_no_matches_countdown(self, search_value: str) -> None:
         self._stop_no_matches_countdown()

@@ -19,9 +19,9 @@ class Span(NamedTuple):
 
     start: int
     end: int
-    role: Literal["code", "link"]
+    role: Literal["code", "link", "button", "bar", "quiet"]
     url: str = ""
-    """Where a link leads: exactly what is shown."""
+    """Where a link leads: exactly what is shown; what a button of ours is for."""
 
     def within(self, start: int, end: int) -> Span | None:
         """The part of it between two places, counted from the first of them."""

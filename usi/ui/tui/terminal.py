@@ -12,13 +12,16 @@ import select
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import cast
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._xterm_parser import XTermParser
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.keys import Keys
+from textual.message import Message
 
 _AHEAD = 512 * 1024  # bytes that may wait for the terminal: several full screens
 _PATIENCE = 0.5  # seconds for the last words to a terminal that takes nothing
@@ -26,6 +29,44 @@ _PATIENCE = 0.5  # seconds for the last words to a terminal that takes nothing
 # Alt+Enter, as terminals without the Kitty protocol send it. Textual does not know it: where a letter follows quickly,
 # it sees a bare Enter, which would send a message that is half written.
 cast(dict[str, tuple[Keys, ...]], ANSI_SEQUENCES_KEYS)["\x1b\r"] = (Keys.ControlJ,)
+
+
+_ESCAPE, _PASTE, _PASTED = "\x1b", "\x1b[200~", "\x1b[201~"
+
+
+class CarefulParser(XTermParser):
+    """Textual's parser takes what follows an escape character inside a paste for keys: a text from elsewhere could send
+    messages and give commands. Not all terminals take such characters out, tmux for one; here they are made visible."""
+
+    _inside = False
+    _before = ""
+    """The last characters outside a paste, or those inside one that may begin its end."""
+
+    def feed(self, data: str) -> Iterable[Message]:
+        made = self._careful(data)
+        return super().feed(made) if made or not data else ()  # an empty string would mean the end
+
+    def _careful(self, data: str) -> str:
+        done = ""
+        while data:
+            text = self._before + data
+            at = text.find(_PASTED if self._inside else _PASTE)
+            if at < 0:
+                size = next((n for n in range(5, 0, -1) if self._inside and text.endswith(_PASTED[:n])), 0)
+                done += _shown(text[: len(text) - size]) if self._inside else data
+                self._before = text[len(text) - size :] if self._inside else text[-5:]
+                break
+            end = at + len(_PASTE)
+            done += _shown(text[:at]) + _PASTED if self._inside else text[len(self._before) : end]
+            data, self._before, self._inside = text[end:], "", not self._inside
+        return done
+
+
+def _shown(pasted: str) -> str:
+    return pasted.replace(_ESCAPE, "^[")
+
+
+linux_driver.XTermParser = CarefulParser  # type: ignore[attr-defined]
 
 
 class Writer:

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 
 import msgspec
-import pytest
 from textual.widgets import Button, OptionList
 
 from usi.core import commands
@@ -41,64 +40,54 @@ def toasts(stage: SimpleNamespace) -> list[str]:
     return [notification.message for notification in stage.app._notifications]
 
 
-@pytest.mark.parametrize("how", ["f2", "/verify", "/verify host"])
-async def test_a_guest_asks_what_to_compare_with_the_host(open_stage: Open, how: str) -> None:
+async def test_a_guest_asks_what_to_compare_with_the_host(open_stage: Open) -> None:
     async with open_stage() as stage:
-        if how == "f2":
-            await stage.pilot.press("f2")
-        else:
-            await stage.type(how)
-        await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Verify("host")]
+        await stage.pilot.press("f2")
+        await stage.type("/verify")
+        await stage.type("/verify host")
+        await stage.until(lambda: len(stage.peer.wanted) == 3)
+        assert stage.peer.wanted == [commands.Verify("host")] * 3
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 35), (40, 12)])
-@pytest.mark.parametrize("name", ["[/oops] x", "\u202eeve", "日本" * 20, "\x1b[31mred"])
-async def test_everything_to_compare_is_in_sight(
-    open_stage: Open, cast: SimpleNamespace, size: tuple[int, int], name: str
-) -> None:
-    async with open_stage(size) as stage:
-        await opened(stage, verification(cast, name))
-        shown = seen(stage)
-        assert all(word in shown for word in cast.WORDS)
-        digits = "".join(shown.split())
-        assert digits.count("0123456789abcdef") >= 4
-        for label in ("They match", "They differ (leave at once)", "Later"):
-            assert label in shown
-        assert shown.replace("\n", "").isprintable()
-
-
-@pytest.mark.parametrize(("keys", "match"), [(("left", "left", "enter"), True), (("left", "enter"), False)])
-async def test_an_answer_by_keyboard(
-    open_stage: Open, cast: SimpleNamespace, keys: tuple[str, ...], match: bool
-) -> None:
+async def test_everything_to_compare_is_in_sight(open_stage: Open, cast: SimpleNamespace) -> None:
+    names = ("[/oops] x", "\u202eeve", "日本" * 20, "\x1b[31mred")
     async with open_stage() as stage:
-        await opened(stage, verification(cast))
-        await stage.pilot.press(*keys)
-        await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Verify("host", match)]
-        assert isinstance(stage.app.screen, ChatScreen)
+        for name, size in zip(names, ((80, 24), (120, 35), (40, 12), (40, 12)), strict=True):
+            await stage.pilot.resize_terminal(*size)
+            await opened(stage, verification(cast, name))
+            shown = seen(stage)
+            assert all(word in shown for word in cast.WORDS)
+            digits = "".join(shown.split())
+            assert digits.count("0123456789abcdef") >= 4
+            for label in ("They match", "They differ (leave at once)", "Later"):
+                assert label in shown
+            assert shown.replace("\n", "").isprintable()
+            await stage.pilot.press("escape")
+            await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
-@pytest.mark.parametrize(("id", "match"), [("match", True), ("differ", False)])
-async def test_an_answer_by_mouse(
-    open_stage: Open, cast: SimpleNamespace, size: tuple[int, int], id: str, match: bool
-) -> None:
-    async with open_stage(size) as stage:
-        await opened(stage, verification(cast))
-        await stage.pilot.click(f"#{id}")
-        await stage.until(lambda: stage.peer.wanted)
-        assert stage.peer.wanted == [commands.Verify("host", match)]
-
-
-@pytest.mark.parametrize("key", ["enter", "escape"])
-async def test_later_says_nothing(open_stage: Open, cast: SimpleNamespace, key: str) -> None:
+async def test_answers_by_keyboard_and_by_mouse(open_stage: Open, cast: SimpleNamespace) -> None:
+    answers = (
+        (("left", "left", "enter"), True),
+        (("left", "enter"), False),
+        ("#match", True),
+        ("#differ", False),
+        (("enter",), None),
+        (("escape",), None),
+    )
     async with open_stage() as stage:
-        await opened(stage, verification(cast))
-        await stage.pilot.press(key)
-        await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
-        assert stage.peer.wanted == []
+        for number, (how, match) in enumerate(answers):
+            await stage.pilot.resize_terminal(*((40, 12) if number % 2 else (80, 24)))
+            await opened(stage, verification(cast))
+            if isinstance(how, str):
+                await stage.pilot.click(how)
+            else:
+                await stage.pilot.press(*how)
+            await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
+            if match is not None:
+                await stage.until(lambda: stage.peer.wanted)
+            assert stage.peer.wanted == ([] if match is None else [commands.Verify("host", match)])
+            stage.peer.wanted.clear()
 
 
 async def test_what_came_of_it_is_told(open_stage: Open, cast: SimpleNamespace) -> None:
@@ -106,8 +95,9 @@ async def test_what_came_of_it_is_told(open_stage: Open, cast: SimpleNamespace) 
         await stage.tell(verification(cast, "[/oops]", state="verified"))
         assert toasts(stage) == ["[/oops] is verified."]
         assert "✔ verified" in cast.look(stage.get(HeaderBar))[0]
-        dialog = await opened(stage, verification(cast, state="verified"))  # asked again
+        dialog = await opened(stage, verification(cast, state="verified", preset=True))  # asked again
         assert "before" in str(dialog.query_one("#state").render())
+        assert "preset key" in str(dialog.query_one("#meaning").render())
         await stage.pilot.press("escape")
         await stage.tell(verification(cast, state="differs"))
         assert "host is not who you think: the connection is ended." in toasts(stage)
@@ -121,12 +111,6 @@ async def test_another_key_than_the_one_compared_is_shown_anew(open_stage: Open,
         dialog = await opened(stage, verification(cast, fingerprint="ff" * 32))
         assert grouped(bytes.fromhex("ff" * 32))[:19].replace(" ", "") in "".join(seen(stage).split())
         assert dialog.shown.fingerprint == "ff" * 32
-
-
-async def test_a_preset_key_is_explained(open_stage: Open, cast: SimpleNamespace) -> None:
-    async with open_stage() as stage:
-        dialog = await opened(stage, verification(cast, preset=True))
-        assert "preset key" in str(dialog.query_one("#meaning").render())
 
 
 async def test_a_host_chooses_among_members(open_stage: Open, cast: SimpleNamespace) -> None:
@@ -165,16 +149,11 @@ async def test_who_has_left_cannot_be_compared_with(open_stage: Open, cast: Simp
         assert toasts(stage) == ["bob left."]
 
 
-async def test_the_end_closes_it(open_stage: Open, cast: SimpleNamespace) -> None:
-    async with open_stage() as stage:
-        await opened(stage, verification(cast))
-        await stage.tell(ev.Disconnected(time=cast.NOW, code="cut", text="The connection was cut."))
-        assert isinstance(stage.app.screen, ChatScreen)
-
-
-async def test_one_dialog_at_a_time(open_stage: Open, cast: SimpleNamespace) -> None:
+async def test_there_is_one_dialog_at_a_time_and_the_end_closes_it(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         shown = verification(cast)
         await opened(stage, shown)
         await stage.tell(msgspec.structs.replace(shown))
         assert sum(isinstance(screen, VerifyDialog) for screen in stage.app.screen_stack) == 1
+        await stage.tell(ev.Disconnected(time=cast.NOW, code="cut", text="The connection was cut."))
+        assert isinstance(stage.app.screen, ChatScreen)

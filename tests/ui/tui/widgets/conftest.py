@@ -1,5 +1,6 @@
 """Widgets alone on a screen."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -34,6 +35,7 @@ def show() -> Show:
 
     @asynccontextmanager
     async def shown(widget: Widget, size: tuple[int, int] = (40, 10)) -> AsyncIterator[Pilot[None]]:
+        asyncio.get_running_loop().set_debug(False)  # it would remember where each of thousands of calls came from
         async with Frame(widget).run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             yield pilot

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -55,6 +56,17 @@ async def test_keys_in_one_go_keep_their_order(desk: SimpleNamespace) -> None:
     await desk.pilot.pause()
     assert desk.sent() == [("a\nb", False)]
     assert desk.composer.text == "c"
+
+
+async def test_a_path_is_only_asked_about_where_nothing_is_written(desk: SimpleNamespace, tmp_path: Path) -> None:
+    await desk.paste(str(tmp_path))
+    assert desk.composer.text == ""
+    desk.composer.insert_pasted(str(tmp_path), literal=True)
+    await desk.press("enter")
+    assert desk.sent() == [(str(tmp_path), True)]
+    await desk.press("x")
+    await desk.paste(str(tmp_path))
+    assert desk.composer.text == f"x{tmp_path}"
 
 
 async def test_a_paste_of_many_lines_is_one_text_and_no_command(desk: SimpleNamespace) -> None:
@@ -156,10 +168,12 @@ async def test_a_refused_text_comes_back(desk: SimpleNamespace) -> None:
 
 async def test_long_and_hostile_texts_can_be_written(desk: SimpleNamespace, cast: SimpleNamespace) -> None:
     for hostile in cast.HOSTILE.values():
-        await desk.paste(hostile)
-        await desk.press("left", "up", "down")
+        await desk.paste(hostile[:2_000])
+        desk.composer.action_cursor_left()
+        desk.composer.action_earlier()
+        desk.composer.action_later()
         assert desk.composer.text
-        await desk.press("f7", "delete")
+        desk.composer.clear()
 
 
 # --- completion ---

@@ -169,6 +169,10 @@ async def test_a_secret_is_shown_by_key_and_by_mouse_and_masked_again(
         await pilot.press("down", "v")
         await pilot.pause()
         assert "a5a5a5a5" in "\n".join(cast.look(diagram)), "a closed step opens"
+        await pilot.resize_terminal(80, 8)
+        await pilot.press("end", "v", "v")
+        await pilot.pause()
+        assert "a5a5a5a5" in "\n".join(cast.look(diagram)), "what is shown is in sight"
 
 
 async def test_copying_leaves_out_the_lanes(opened: tuple[Diagram, Pilot[None]]) -> None:

@@ -223,8 +223,8 @@ async def test_hostile_text(show: Show, trace: Trace, cast: SimpleNamespace, siz
 async def test_memory_of_the_list_is_bounded(show: Show, trace: Trace) -> None:
     async with show(widget := Inspector(), (80, 24)) as pilot:
         widget.action_mode("records")
-        for start in range(0, 4 * model.MOST_RECORDS, 1_000):
+        for start in range(0, 2 * model.MOST_RECORDS, 1_000):
             widget.inspection.add(trace(number=number) for number in range(start, start + 1_000))
         await pilot.pause()
         assert len(widget.query_one(RecordList).blocks) <= model.MOST_RECORDS * 11 // 10
-        assert widget.query_one(RecordList).blocks[-1].event.detail["number"] == 4 * model.MOST_RECORDS - 1
+        assert widget.query_one(RecordList).blocks[-1].event.detail["number"] == 2 * model.MOST_RECORDS - 1

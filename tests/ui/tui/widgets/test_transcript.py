@@ -75,7 +75,7 @@ async def test_hostile_text_keeps_within_its_line(show: Show, cast: SimpleNamesp
         for width in (80, 38, 12):
             await pilot.resize_terminal(width, 10)
             await pilot.pause()
-            for place in range(0, transcript.max_scroll_y, transcript.max_scroll_y // 50 + 1):
+            for place in range(0, transcript.max_scroll_y, transcript.max_scroll_y // 12 + 1):
                 transcript.scroll_to(y=place, animate=False)
                 for y in range(transcript.size.height):
                     strip = transcript.render_line(y)

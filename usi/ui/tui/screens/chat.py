@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -28,6 +27,7 @@ from usi.ui.tui import entries
 from usi.ui.tui.entries import Entry
 from usi.ui.tui.model import Phase, Situation
 from usi.ui.tui.model import Talk as PrivateTalk
+from usi.ui.tui.screens.dealing import DealingScreen
 from usi.ui.tui.screens.inspector import InspectorScreen
 from usi.ui.tui.spans import may_open
 from usi.ui.tui.widgets.activity import Activity
@@ -42,20 +42,24 @@ from usi.ui.tui.widgets.suggestions import Suggestions
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
 from usi.ui.tui.widgets.transcripts import Transcripts
+from usi.ui.tui.widgets.transfers import Passing, Transfers
 
 _KEYS = (
-    "help", "verify", "rejoin", "unread", "members", "inspector", "inspect", "activity", "rooms", "retry", "latest",
-    "palette",
-    "send", "newline", "quit",
+    "help", "verify", "file", "rejoin", "offer", "unread", "members", "inspector", "inspect", "activity", "rooms",
+    "retry", "latest", "palette",
+    "spot-down", "use", "drop", "send", "newline", "quit",
 )  # fmt: skip
 _IMPORTANT_KEYS = (
-    "quit", "help", "retry", "latest", "unread", "rejoin", "verify", "members", "activity", "inspector", "palette",
-    "rooms", "inspect", "newline", "send",
+    "quit", "help", "offer", "use", "drop", "retry", "latest", "unread", "rejoin", "verify", "file", "members",
+    "activity", "inspector", "palette", "rooms", "spot-down", "inspect", "newline", "send",
 )  # fmt: skip
 _PANELS: dict[str, type[Widget]] = {"side": Members, "rooms": Conversations, "activity": Activity, "tracing": Tracing}
 """What can be folded away, and what of it takes the focus."""
 _FOLDED = {"rooms": ("-medium",), "activity": ("-high",)}
 """Where a panel that there is room for is folded away until it is wanted."""
+
+_SMALL = ev.Message | ev.Delivered | ev.TraceEvent | ev.FileProgress | ev.Files
+"""Events that change nothing but the transcript."""
 
 
 class Wanted(NamedTuple):
@@ -75,7 +79,7 @@ class Panels(Vertical):
     """Panels side by side or one above the other, as the style sheet says."""
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(DealingScreen):
     """Shows what the peer tells, and tells the peer what its person wants."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-medium"), (100, "-wide"), (160, "-vast")]
@@ -170,11 +174,16 @@ class ChatScreen(Screen[None]):
         """That of the conversation on the screen."""
         return self.query_one(Transcripts).current
 
+    @property
+    def peer(self) -> Peer:
+        return self._peer
+
     def restart(self, peer: Peer) -> None:
         """Begin another attempt on the same screen; what was said stays."""
         self._peer = peer
         self._situation = self._situation.again(self._settings)
         self._own.clear()
+        self.begin_dealing()
         while not self._wanted.empty():
             self._wanted.get_nowait()
         self._update()
@@ -185,11 +194,13 @@ class ChatScreen(Screen[None]):
             with Vertical(id="rooms"):
                 yield Static(tr("Conversations"), classes="heading", markup=False)
                 yield Conversations(id="conversations")
+                yield Transfers(id="transfers")
             with Panels(id="main"):
                 with Vertical(id="talk"):
                     yield Transcripts(self._situation.status.room, id="transcripts")
                     if self._settings.hosting:
                         yield Activity(id="activity")
+                        yield Passing(id="passing")
                 if self._settings.dev:
                     yield Tracing(id="tracing")
             with Vertical(id="side"):
@@ -207,7 +218,9 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         self.query_one(Composer).suggestions = self.query_one(Suggestions)
         if self._settings.hosting:
-            self._tell(tr("Making a fresh key for this conversation … Opening the port …"))
+            fresh = tr("Making a fresh key for this conversation … Opening the port …")
+            self._tell(fresh if self._settings.key is None else tr("Opening the port …"))
+            self.watch_passing()
         self.watch(self.app, "app_focus", self._watched)
         self._update()
         self._carry_out()
@@ -239,18 +252,20 @@ class ChatScreen(Screen[None]):
                 self.go_to(event.room)
                 continue
             places = [transcripts.of(room) if (room := entries.place_of(event)) else transcripts.current]
+            made = self.deal(event, places[0])
             for place in transcripts if isinstance(event, ev.Disconnected) else places:
-                if (entry := entries.entry_of(event)) is not None:
+                if (entry := made or entries.entry_of(event)) is not None:
                     said.setdefault(place, []).append(entry)
-                    if isinstance(event, ev.Message) and event.mine:
+                    if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
                         self._own[event.id] = entry, place
         for place, added in said.items():
             place.append(added)
+        self.show_happened(happened)
         if self._settings.hosting:
             self._log(happened)
         if self._settings.dev:
             self.query_one(Tracing).note(event for event in happened if isinstance(event, ev.TraceEvent))
-        if any(not isinstance(event, ev.Message | ev.Delivered | ev.TraceEvent) for event in happened):
+        if any(not isinstance(event, _SMALL) for event in happened):
             self._update()
 
     def _begin_in(self, room: str) -> None:
@@ -278,7 +293,12 @@ class ChatScreen(Screen[None]):
         situation = self._situation
         elsewhere = sum(situation.unread.values()) - situation.unread.get(situation.status.room, 0)
         badges = {"activity": self._refusals, "latest": self.transcript.unseen, "unread": elsewhere}
+        badges["offer"] = len(self.deals.unanswered)
         self.query_one(KeyBar).badges = badges
+
+    def show_deals(self) -> None:
+        super().show_deals()
+        self._count()
 
     def _settle(self, event: ev.Delivered | ev.Failed) -> None:
         entry, place = self._own.pop(event.id, (None, None))
@@ -286,6 +306,7 @@ class ChatScreen(Screen[None]):
             return
         if isinstance(event, ev.Failed):
             entries.fail(entry, event)
+            _ = self.deal(event, place)
         else:
             entries.deliver(entry)
         place.changed(entry)
@@ -304,6 +325,7 @@ class ChatScreen(Screen[None]):
         composer.room = status.room
         composer.names = [member.name for member in seated if not member.me]
         self._list_rooms()
+        self.refresh_bindings()
         if situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:
@@ -450,6 +472,7 @@ class ChatScreen(Screen[None]):
                     again = None  # what stands behind the command may be the password
                 self.post_message(self.Refused(again, str(error), room))
             else:
+                self.taken(wanted.intent)
                 if isinstance(entered, Entry):
                     self.query_one(Transcripts).of(room).take_away(entered)
                     self.refresh_bindings()
@@ -547,6 +570,10 @@ class ChatScreen(Screen[None]):
                 return self._settings.dev
             case "fold", ("activity",):
                 return self._settings.hosting
+            case "offer", ():
+                return bool(self.deals.open)
+            case "file", ():
+                return self._situation.status.phase == "open"
             case "retry", ():
                 return bool(self.query(Transcripts)) and self.transcript.failed is not None
             case "latest", ():

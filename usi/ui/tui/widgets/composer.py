@@ -15,6 +15,7 @@ from usi.core import commands
 from usi.core.text import visible
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate, Completion, complete
+from usi.ui.tui.looking import dropped
 from usi.ui.tui.widgets.suggestions import Suggestions
 
 _NEWLINE = ("ctrl+j", "shift+enter", "alt+enter")
@@ -60,9 +61,18 @@ Enter sends. Ctrl+J begins a new line; Shift+Enter and Alt+Enter do too where th
 at the edges bring back what was sent before. `/` or `!` begins a command; `//` says a text that begins with `/`. A
 paste of several lines is one text and never a command.
 
-Tab completes commands and the names of members. Where there are several ways to go on, a list shows them: Tab, Up and
+Tab completes commands, the names of members, and paths behind `/send`. Dropping a file here, or pasting its path, asks
+whether to send it. Where there are several ways to go on, a list shows them: Tab, Up and
 Down choose, Enter takes one, Escape closes the list.
 """)
+
+    @dataclass
+    class Dropped(Message):
+        """Files were dropped here, or their paths pasted, and nothing else stands here."""
+
+        paths: list[str]
+        text: str
+        """What came, to be inserted if that is what was meant."""
 
     @dataclass
     class Submitted(Message):
@@ -101,6 +111,8 @@ Down choose, Enter takes one, Escape closes the list.
         """The conversation on the screen."""
         self.names: Sequence[str] = ()
         """Members whose names can be completed."""
+        self.numbers: Sequence[Candidate] = ()
+        """Of files that something can be done about."""
         self.suggestions: Suggestions | None = None
         """Where the ways to go on are listed."""
 
@@ -197,7 +209,7 @@ Down choose, Enter takes one, Escape closes the list.
         return self.get_text_range((0, 0), self.cursor_location)
 
     def _ways(self) -> Completion | None:
-        return complete(self._before(), self.names) if self.selection.is_empty else None
+        return complete(self._before(), self.names, self.numbers) if self.selection.is_empty else None
 
     def _offer(self, completion: Completion | None) -> None:
         if self.suggestions is not None:
@@ -282,10 +294,21 @@ Down choose, Enter takes one, Escape closes the list.
         self.paste(event.text)
 
     def paste(self, pasted: str) -> None:
-        """Insert a pasted text. One of several lines at the very beginning makes the whole a text, never a command."""
+        """Insert a pasted text, unless it is the path of a file, and nothing else: then ask what is meant."""
+        paths = dropped(pasted) if not self.text else []
+        if paths:
+            self.post_message(self.Dropped(paths, pasted))
+        else:
+            self.insert_pasted(pasted)
+
+    def insert_pasted(self, pasted: str, *, literal: bool = False) -> None:
+        """Insert a pasted text. One of several lines, or a `literal` one, at the very beginning makes the whole a text,
+        never a command."""
         text = _CONTROL.sub(lambda found: visible(found.group()), pasted.replace("\r\n", "\n").replace("\r", "\n"))
         if "\n" not in text.rstrip("\n"):
             text = text.rstrip("\n")
-        elif min(self.selection) == (0, 0):
+        else:
+            literal = True
+        if literal and min(self.selection) == (0, 0):
             self._pasted = text.partition("\n")[0]
         self.insert(text)

@@ -300,6 +300,16 @@ secrets and masks them again.
             if not block.open:
                 self._toggle(block)
             self.post_message(self.Revealing([*block.secrets.values()]))
+            self.call_after_refresh(self._bring_secret, block)
+
+    def _bring_secret(self, block: F) -> None:
+        """Scroll so that the first secret of an entry is in view."""
+        place = self._index(block)
+        line = next((number for number, row in enumerate(block.rows(self._width)) if row.secret), None)
+        if place is not None and line is not None:
+            y = self._tops[place] - self._first_line + line
+            if not self.scroll_offset.y <= y < self.scroll_offset.y + self.size.height - 1:
+                self.scroll_to(y=max(0, y - self.size.height // 2), animate=False, force=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "reveal" or (self._cursor is not None and bool(self._cursor.secrets))

@@ -20,6 +20,8 @@ class HeaderBar(Widget):
     COMPONENT_CLASSES = {"header--title", "header--room", "header--quiet", "header--good", "header--alarm"}
 
     status: reactive[Status | None] = reactive(None)
+    moving: reactive[str] = reactive("")
+    """How far files are that are under way, where no list says it."""
 
     def render(self) -> Content:
         if self.status is None:
@@ -54,6 +56,8 @@ class HeaderBar(Widget):
         right.append((6, self._styled(_exchange(status.key_exchange), "quiet")))
         if status.preset:
             right.append((2, self._styled(tr("preset key"), "good")))
+        if self.moving:
+            right.append((0, self._styled(self.moving, "room")))
         if status.phase == "leaving":
             right.append((0, self._styled(tr("leaving …"), "room")))
         else:

@@ -17,6 +17,7 @@ from usi.core.language import tr
 from usi.ui.i18n import mark
 from usi.ui.tui.colours import colour_of
 from usi.ui.tui.entries import Entry, Row, day_line, rule
+from usi.ui.tui.offers import OfferEntry
 from usi.ui.tui.spans import may_open
 from usi.ui.tui.widgets.lines import Line, Lines
 
@@ -24,7 +25,7 @@ _MARKS = {"": "", "sending": "…", "delivered": "✓", "failed": "✗"}
 
 
 class Spot(NamedTuple):
-    """Something in an entry that Enter or a click does: opens a link, or sends again (without one)."""
+    """Something in an entry that Enter or a click does: a link, a button of an offer, or to send again (without)."""
 
     entry: Entry
     url: str
@@ -38,10 +39,13 @@ class Entries(Lines[Entry]):
         "transcript--mine",
         "transcript--quiet",
         "transcript--strong",
+        "transcript--good",
         "transcript--alarm",
         "transcript--retry",
         "transcript--link",
         "transcript--code",
+        "transcript--button",
+        "transcript--bar",
         "transcript--new",
         "transcript--sending",
         "transcript--delivered",
@@ -129,11 +133,11 @@ class Transcript(Entries):
 
     BINDINGS = [
         Binding("left", "spot(-1)", "Link above", show=False, id="spot-up",
-                tooltip=mark("Go to the link or the failed message above")),
-        Binding("right", "spot(1)", "Link below", show=False, id="spot-down",
-                tooltip=mark("Go to the link or the failed message below")),
-        Binding("enter", "use", "Open", show=False, id="use",
-                tooltip=mark("Open the link, or send the failed message again")),
+                tooltip=mark("Go to the link, the button or the failed message above")),
+        Binding("right", "spot(1)", mark("Other"), key_display="←→", show=False, id="spot-down",
+                tooltip=mark("Go to the link, the button or the failed message below")),
+        Binding("enter", "use", mark("Use"), key_display="Enter", show=False, id="use",
+                tooltip=mark("Open the link, press the button, or send the failed message again")),
         Binding("r", "retry", "Retry", show=False, id="retry-here",
                 tooltip=mark("Send the message again that was not delivered")),
     ]  # fmt: skip
@@ -142,8 +146,9 @@ class Transcript(Entries):
 
 Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark text with the mouse, copy it with Ctrl+C.
 
-Left and Right go to the links and to the messages that were not delivered; Enter or a click opens a link or sends a
-message again, R sends the last one again. Your own messages have … while they are on their way, ✓ when the host has
+Left and Right go to the links, to the buttons of files that are offered, and to the messages that were not delivered;
+Enter or a click opens a link, presses a button or sends a message again, R sends the last one again. F7 goes to the
+newest offer. Your own messages have … while they are on their way, ✓ when the host has
 them, ✗ when they were not delivered.
 """)
 
@@ -152,6 +157,13 @@ them, ✗ when they were not delivered.
         """Somebody wants to see where a link leads."""
 
         url: str
+
+    @dataclass
+    class DeedWanted(Message):
+        """Somebody has pressed a button of an offer."""
+
+        number: int
+        deed: str
 
     @dataclass
     class RetryWanted(Message):
@@ -281,12 +293,13 @@ them, ✗ when they were not delivered.
 
     def on_click(self, event: events.Click) -> None:
         meta = event.style.meta
+        place = self._at(self._first_line + self.scroll_offset.y + event.y)
+        if place is None:
+            return
         if (url := meta.get("open")) is not None:
-            self.post_message(self.LinkChosen(str(url)))
-        elif "retry" in meta:
-            place = self._at(self._first_line + self.scroll_offset.y + event.y)
-            if place is not None and self._blocks[place[0]].unsent:
-                self.post_message(self.RetryWanted(self._blocks[place[0]]))
+            self._use(Spot(self._blocks[place[0]], str(url)))
+        elif "retry" in meta and self._blocks[place[0]].unsent:
+            self.post_message(self.RetryWanted(self._blocks[place[0]]))
 
     def action_retry(self) -> None:
         """Send the last failed message again."""
@@ -297,16 +310,46 @@ them, ✗ when they were not delivered.
         """Do what the spot under the cursor is for."""
         if self._spot is None:
             self.action_retry()
-        elif not self._spot.url:
-            self.post_message(self.RetryWanted(self._spot.entry))
-        elif may_open(self._spot.url):
-            self.post_message(self.LinkChosen(self._spot.url))
+        else:
+            self._use(self._spot)
+
+    def _use(self, spot: Spot) -> None:
+        entry, url = spot
+        if isinstance(entry, OfferEntry):
+            if url in entry.deal.deeds:  # what was pressed is still there
+                self.post_message(self.DeedWanted(entry.deal.number, url))
+        elif not url:
+            self.post_message(self.RetryWanted(entry))
+        elif may_open(url):
+            self.post_message(self.LinkChosen(url))
+
+    def go_to_offer(self, number: int | None = None) -> bool:
+        """Go to the first button of this offer; or of the newest that waits for an answer, or else that has any button,
+        and from there to the next older one. False where there is none."""
+        offers = [entry for entry in self._blocks if isinstance(entry, OfferEntry) and entry.deal.deeds]
+        if number is not None:
+            offers = [entry for entry in offers if entry.deal.number == number]
+        else:
+            offers = [entry for entry in offers if entry.deal.unanswered] or offers
+        if offers:
+            here = offers.index(self._spot.entry) if self._spot is not None and self._spot.entry in offers else 0
+            self.focus()
+            self._go_to(Spot(offers[here - 1], offers[here - 1].deal.deeds[0]))
+        return bool(offers)
 
     def action_spot(self, direction: int) -> None:
         """Go to the next spot in this direction; from below the last line, if one is nowhere yet."""
         spot = next(self._spots(direction), None)
-        if spot is None:
-            return
+        if spot is not None:
+            self._go_to(spot)
+
+    def leave_spot(self) -> None:
+        """Be nowhere again."""
+        if self._spot is not None:
+            gone, self._spot = self._spot, None
+            self.changed(gone.entry)
+
+    def _go_to(self, spot: Spot) -> None:
         old, self._spot = self._spot, spot
         for entry in {id(s.entry): s.entry for s in (old, spot) if s is not None}.values():
             self.changed(entry)

@@ -1,0 +1,37 @@
+"""Following the hub's numbers and the authors' own counts."""
+
+import pytest
+
+from usi.core.content import Body
+from usi.core.thread import Thread, title_of
+
+BOB = b"b" * 32
+
+
+def body(n: int, run: bytes = b"r" * 8) -> Body:
+    return Body("text", "…", "bob", 1_700_000_000_000, run, n)
+
+
+@pytest.mark.parametrize(("number", "missing", "after"), [(8, 0, 8), (10, 2, 10), (7, -1, 7), (1, -7, 7)])
+def test_the_hub_s_numbers(number: int, missing: int, after: int) -> None:
+    thread = Thread(None, "general", 7)
+    assert thread.follow(number) == missing
+    assert thread.number == after
+
+
+def test_an_author_s_counts() -> None:
+    thread = Thread(None, "general")
+    assert [thread.count(BOB, body(n)) for n in (5, 6, 9, 9, 2, 10)] == [0, 0, 2, -1, -8, 0]
+    assert thread.count(BOB, body(1, b"s" * 8)) == 0, "another run of its program counts anew"
+
+
+def test_of_who_is_fresh_everything_must_have_come() -> None:
+    thread = Thread(None, "general", fresh={BOB})
+    assert thread.count(BOB, body(3)) == 2
+    assert Thread(None, "general").count(BOB, body(3)) == 0
+
+
+def test_names_in_sentences() -> None:
+    assert (title_of("general"), title_of("@bob")) == ("#general", "@bob")
+    assert Thread(None, "general").title == "#general"
+    assert not Thread(None, "general").sealable
