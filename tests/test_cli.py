@@ -12,7 +12,7 @@ import pytest
 from usi import __version__, cli
 from usi.config import DEFAULT_PORT, Settings
 from usi.core.crypto import PrivateKey
-from usi.ui import plain
+from usi.ui import passphrase, plain
 
 KEY = bytes(range(16))
 HEX = KEY.hex()
@@ -257,12 +257,12 @@ def test_a_passphrase_from_the_terminal(
     settings_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("-s", "--identity", str(tmp_path / "id.pem"))
-    monkeypatch.setattr(cli, "_has_terminal", lambda: False)
+    monkeypatch.setattr(passphrase, "_has_terminal", lambda: False)
     assert cli.main([*options, "--plain"]) == 2
     assert "--passphrase-file" in capsys.readouterr().err
-    monkeypatch.setattr(cli, "_has_terminal", lambda: True)
+    monkeypatch.setattr(passphrase, "_has_terminal", lambda: True)
     typed = ["one", "two"]
-    monkeypatch.setattr("getpass.getpass", lambda prompt, stream: typed.pop(0))
+    monkeypatch.setattr(passphrase, "getpass", lambda prompt, stream: typed.pop(0))
     assert cli.main([*options, "--plain"]) == 2
     assert "not the same" in capsys.readouterr().err
     typed[:] = ["one", "one", "one"]

@@ -16,13 +16,12 @@ from usi import __version__
 from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Settings
 from usi.core import errors, text
 from usi.core.language import tr
-from usi.ui import i18n
+from usi.ui import i18n, passphrase
 
 if TYPE_CHECKING:
     from usi.core.crypto import PrivateKey
 
 KEY_VARIABLE = "USI_KEY"
-PASSPHRASE_VARIABLE = "USI_PASSPHRASE"
 _MAX_PORT = 65_535
 _PORT = re.compile(r"[0-9]{1,5}")
 _STATUSES = i18n.mark("""\
@@ -72,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--identity", metavar=tr("FILE"), help=tr("keep one key from run to run in this file, made where missing"))
     add(
         "--passphrase-file", metavar=tr("FILE"),
-        help=tr("read the passphrase of the identity from a file (or set {variable})", variable=PASSPHRASE_VARIABLE),
+        help=tr("read the passphrase from a file (or set {variable})", variable=passphrase.VARIABLE),
     )  # fmt: skip
     add("--invite", action="store_true", help=tr("host: start with a code for guests, which verifies them and you"))
     add("--code", metavar=tr("CODE"), help=tr("the code that the host gave you: both are verified, or nothing is said"))
@@ -82,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         help=tr("where received files go (default: {folder} in this folder)", folder=DEFAULT_DOWNLOADS),
     )  # fmt: skip
     add("--accept-files", action="store_true", help=tr("receive all that is offered, without asking"))
+    add("--account", metavar=tr("NAME"), help=tr("ask for a password and print the account to paste into the file"))
+    add("--history-check", metavar=tr("FILE"), help=tr("read a whole history: what is there, and what is wrong"))
+    add(
+        "--log-check", nargs="+", metavar=(tr("FILE"), tr("HASH")),
+        help=tr("show that nothing was changed in a log, and that a line is there whose hash was noted"),
+    )  # fmt: skip
     add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
     add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
     add("--ask-private", action="store_true", help=tr("ask before somebody opens a private conversation"))
@@ -141,6 +146,8 @@ def _run(arguments: list[str], language: str) -> int:
         options = _parser().parse_args(arguments)
     if options.demo:
         return _demo(options)
+    if options.account is not None or options.history_check is not None or options.log_check is not None:
+        return _look_after(options)
     if options.doctor is not None:
         return _doctor(options)
     settings = _settings(options)
@@ -164,6 +171,26 @@ def _demo(options: argparse.Namespace) -> int:
     from usi.ui import demo
 
     return demo.run(name)
+
+
+def _look_after(options: argparse.Namespace) -> int:
+    """What is done to the host's files without a host."""
+    wanted = [options.account, options.history_check, options.log_check]
+    if sum(each is not None for each in wanted) > 1 or options.server or options.client is not None:
+        raise errors.UsageError(why="--account, --history-check and --log-check each go alone.")
+    from usi.ui import upkeep
+
+    file = _passphrase_file(options)
+    if options.account is not None:
+        ask = passphrase.asker("", tr("Password of the account: "), file, variable=None)
+        return upkeep.print_account(options.account, ask)
+    if options.history_check is not None:
+        ask = passphrase.asker(tr("Passphrase of the history: "), "", file)
+        return upkeep.check_history(Path(options.history_check), ask)
+    path, *noted = options.log_check
+    if len(noted) > 1:
+        raise errors.UsageError(why="--log-check takes a file and at most one hash.")
+    return upkeep.check_log(Path(path), *noted)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -287,40 +314,12 @@ def _identity(path: Path, options: argparse.Namespace) -> PrivateKey:
     """The lasting key, for which a passphrase is read or asked for."""
     from usi.store.identity import open_identity
 
-    return open_identity(path, lambda new: _passphrase(options, new))
+    prompts = tr("Passphrase of your identity: "), tr("A passphrase for your new identity: ")
+    return open_identity(path, passphrase.asker(*prompts, _passphrase_file(options)))
 
 
-def _passphrase(options: argparse.Namespace, new: bool) -> str:
-    if options.passphrase_file is not None:
-        path = Path(options.passphrase_file)
-        try:
-            with path.open("rb") as file:
-                return file.read(4096).decode("utf-8", "surrogateescape").partition("\n")[0].removesuffix("\r")
-        except OSError as error:
-            raise errors.UnreadableFile(path=path, why=(error.strerror or "error").lower()) from error
-    if PASSPHRASE_VARIABLE in os.environ:
-        return os.environ[PASSPHRASE_VARIABLE]
-    if not _has_terminal():
-        raise errors.NoPassphrase
-    from getpass import getpass
-
-    if not new:
-        return getpass(tr("Passphrase of your identity: "), sys.stderr)
-    first = getpass(tr("A passphrase for your new identity: "), sys.stderr)
-    if first != getpass(tr("The same again: "), sys.stderr):
-        raise errors.BadPassphrase(why="the two are not the same")
-    return first
-
-
-def _has_terminal() -> bool:
-    """Whether a person can be asked without an echo; standard input may be a pipe."""
-    if os.name != "posix":
-        return sys.stdin.isatty()
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
+def _passphrase_file(options: argparse.Namespace) -> Path | None:
+    return Path(options.passphrase_file) if options.passphrase_file is not None else None
 
 
 def _split_host(target: str) -> tuple[str, int | None]:

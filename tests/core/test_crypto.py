@@ -6,6 +6,7 @@ import hmac
 import sys
 from importlib.util import find_spec, module_from_spec
 
+import bcrypt
 import pytest
 from Crypto.Cipher import AES
 from Crypto.PublicKey import RSA
@@ -598,3 +599,33 @@ def test_a_fingerprint_in_groups_of_four() -> None:
     grouped = crypto.grouped(bytes(range(32)))
     assert grouped.startswith("0001 0203 0405")
     assert [len(group) for group in grouped.split(" ")] == [4] * 16
+
+
+# --- what people type -----------------------------------------------------------------------------------------------
+
+
+def test_typed_text_is_the_same_from_every_keyboard() -> None:
+    assert crypto.typed("clé") == crypto.typed("cle\u0301") == "clé".encode()
+    assert crypto.typed("\udce9") == b"\xed\xb3\xa9"  # half a pair, as a file that is not UTF-8 gives
+
+
+def test_scrypt_is_that_of_rfc_7914() -> None:
+    """Section 12, the first 32 of 64 bytes."""
+    found = crypto.scrypt(b"password", b"NaCl", 1024, 8, 16)
+    assert found.hex() == "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
+
+
+def test_bcrypt_by_its_own_check() -> None:
+    hashed = crypto.sha256(b"secret")
+    found = crypto.bcrypt_of(hashed, bytes(range(16)))
+    assert found.startswith(b"$2b$12$")
+    assert len(found) == 60
+    assert bcrypt.checkpw(base64.b64encode(hashed), found)
+    assert crypto.bcrypt_of(hashed, bytes(16))[:29] != found[:29]
+
+
+def test_mac_is_that_of_rfc_4231() -> None:
+    found = crypto.mac(b"Jefe", b"what do ya want for nothing?")
+    assert found.hex() == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert crypto.equal(found, bytes(found))
+    assert not crypto.equal(found, found[:-1])

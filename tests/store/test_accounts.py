@@ -151,7 +151,7 @@ MISTAKES = {
     "a name that is not as shown": ('"zoé"', '" zoé"', 10, "write the name as it is shown: zoé"),
     "two alike": ('"zoé"', '"A1ice"', 10, "A1ice and alice look alike"),
     "a password in clear": (f'"zoé"\npassword = "{LINE}"', '"zoé"\npassword = "secret"', 11, "--account"),
-    "half a line": (f'"zoé"\npassword = "{LINE}"', f'"zoé"\npassword = "{LINE[:-3]}"', 11, "not whole"),
+    "half a line": (f'"zoé"\npassword = "{LINE}"', f'"zoé"\npassword = "{LINE[:-3]}"', 11, "not a whole one"),
     "no role": ('"moderator"', '"god"', 6, "guest, member, moderator, host"),
     "a role that is none": ('"moderator"', "1", 6, "guest, member, moderator, host"),
     "rooms as a list": ('{ staff = true, "the lounge" = false }', '["staff"]', 7, "rooms are written"),

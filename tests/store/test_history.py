@@ -195,7 +195,7 @@ def test_a_search_goes_backwards_through_all(history: History) -> None:
     assert [kept.posted.number for kept in reversed(newest.kept)] + rest == list(range(600, 201, -1))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_any_order_of_doings(data: st.DataObject) -> None:
     """Compared with two lists in memory, through appends in batches, retention, changes and new starts."""
@@ -558,12 +558,28 @@ def test_in_use_by_another_program(path: Path) -> None:
         refused(path, InUse)
         refused(path, InUse, check=True)
         other.communicate(b"\n")
+
+
+OPEN_IT = """
+import sys
+from pathlib import Path
+from tests.store.keeping import allow_cheap_keys, opened
+allow_cheap_keys()
+opened(Path(sys.argv[1]), check=sys.argv[2] == "check")
+"""
+
+
+@pytest.mark.parametrize("how", ["host", "check"])
+def test_another_program_cannot_have_it_meanwhile(path: Path, how: str) -> None:
+    filled(path)
     history = opened(path)
-    with pytest.raises(InUse):
-        opened(path)
-    with pytest.raises(InUse):
-        opened(path, check=True)
-    history.append(posts([21]), {})
+    for number in (21, 22):
+        result = subprocess.run(
+            [sys.executable, "-c", OPEN_IT, path, how], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert "InUse" in result.stderr, result.stderr
+        history.append(posts([number]), {})
+    assert numbers(history)[-1] == 22
     history.close()
 
 

@@ -62,6 +62,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "msg": _EVERYONE,
     "private": _EVERYONE,
     "block": _EVERYONE,
+    "add": _EVERYONE,
     "send": _EVERYONE,
     "accept": _EVERYONE,
     "decline": _EVERYONE,
@@ -129,16 +130,16 @@ class Stored:
 
     @classmethod
     def parse(cls, line: str) -> Stored:
-        """Raises `ValueError` with the reason."""
+        """Raises `ValueError` for what is none, or not whole."""
         scheme, *rest = line.split("$")
         if scheme != _SCHEME or len(rest) != 4 or rest[0] != str(BCRYPT_COST):
-            raise ValueError("the password is not a line that --account printed")
+            raise ValueError("not the line of a password")
         try:
             values = [base64.b64decode(value + "=" * (-len(value) % 4), validate=True) for value in rest[1:]]
         except ValueError:
             values = []
         if [len(value) for value in values] != [BCRYPT_SALT_SIZE, KEY_SIZE, KEY_SIZE]:
-            raise ValueError("the line of the password is not whole")
+            raise ValueError("the line of a password that is not whole")
         return cls(*values)
 
     @property

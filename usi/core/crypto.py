@@ -304,25 +304,43 @@ def _export(*contexts: HPKE.HPKE_Cipher) -> bytes:
     return b"".join(context.export(b"usi3 kem", KEY_SIZE) for context in contexts)
 
 
-# --- passwords ----------------------------------------------------------------------------------------------------
+# --- passwords and passphrases ------------------------------------------------------------------------------------
 
 SCRYPT_COST = 2**17  # N, with r = 8 and p = 1: 128 MiB and some tenths of a second for each guess
 BCRYPT_COST = 12
 BCRYPT_SALT_SIZE = 16
-_BCRYPT_DIGITS = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_BASE64_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_TO_BCRYPT = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+)
+
+
+def typed(secret: str) -> bytes:
+    """A password or passphrase as bytes, the same from every keyboard: NFC, UTF-8."""
+    return unicodedata.normalize("NFC", secret).encode("utf-8", "surrogatepass")
+
+
+def scrypt(secret: bytes, salt: bytes, n: int, r: int, p: int) -> bytes:
+    """scrypt (RFC 7914), 32 bytes. Takes 128 · n · r bytes of memory and, at n = 2^17, some tenths of a second: not on
+    an event loop."""
+    return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=256 * r * (n + p), dklen=KEY_SIZE)
+
+
+def bcrypt_of(hashed: bytes, salt: bytes) -> bytes:
+    """bcrypt, cost 12, of the base64 of 32 hashed bytes, with a salt of 16 bytes: 60 bytes of text. A quarter of a
+    second or more: not on an event loop. The hash lifts bcrypt's limit of 72 bytes, base64 its fear of NUL."""
+    digits = base64.b64encode(salt).rstrip(b"=").translate(_TO_BCRYPT)
+    return bcrypt.hashpw(base64.b64encode(hashed), b"$2b$%02d$" % BCRYPT_COST + digits)
 
 
 def stretched(password: bytes, salt: bytes) -> bytes:
-    """bcrypt of base64(SHA-256(password)), cost 12, with a salt of 16 bytes: 60 bytes of text. A quarter of a second
-    or more: not on an event loop. The hash in front lifts bcrypt's limit of 72 bytes, base64 its fear of NUL."""
-    digits = base64.b64encode(salt).rstrip(b"=").translate(bytes.maketrans(_BASE64_DIGITS, _BCRYPT_DIGITS))
-    return bcrypt.hashpw(base64.b64encode(sha256(password)), b"$2b$%02d$" % BCRYPT_COST + digits)
+    """bcrypt of base64(SHA-256(password)), as `bcrypt_of`."""
+    return bcrypt_of(sha256(password), salt)
 
 
 def slow_hash(data: bytes, salt: bytes) -> bytes:
     """scrypt, 32 bytes, for what could be guessed from a file."""
-    return hashlib.scrypt(data, salt=salt, n=2**14, r=8, p=1, dklen=KEY_SIZE)
+    return scrypt(data, salt, 2**14, 8, 1)
 
 
 # --- the curve P-256 ----------------------------------------------------------------------------------------------
@@ -419,31 +437,3 @@ def grouped(fingerprint: bytes) -> str:
     """A fingerprint as lower-case hexadecimal in groups of four digits."""
     digits = fingerprint.hex()
     return " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))
-
-
-# --- what people type ---------------------------------------------------------------------------------------------
-
-BCRYPT_COST = 12
-BCRYPT_SALT_SIZE = 16
-_TO_BCRYPT = bytes.maketrans(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
-)
-
-
-def typed(secret: str) -> bytes:
-    """A password or passphrase as bytes, the same from every keyboard: NFC, UTF-8."""
-    return unicodedata.normalize("NFC", secret).encode("utf-8", "surrogatepass")
-
-
-def scrypt(secret: bytes, salt: bytes, n: int, r: int, p: int) -> bytes:
-    """scrypt (RFC 7914), 32 bytes. Takes 128 · n · r bytes of memory and, at n = 2^17, some tenths of a second: not on
-    an event loop."""
-    return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=256 * r * (n + p), dklen=KEY_SIZE)
-
-
-def bcrypt_of(hashed: bytes, salt: bytes) -> bytes:
-    """bcrypt, cost 12, of the base64 of 32 hashed bytes, with a salt of 16 bytes: 60 bytes of text. A quarter of a
-    second or more: not on an event loop. The hash lifts bcrypt's limit of 72 bytes, base64 its fear of NUL."""
-    digits = base64.b64encode(salt).rstrip(b"=").translate(_TO_BCRYPT)
-    return bcrypt.hashpw(base64.b64encode(hashed), b"$2b$%02d$" % BCRYPT_COST + digits)

@@ -420,8 +420,7 @@ class BadAccounts(LocalError):
 
 
 class OpenAccounts(LocalError):
-    """Others on this machine may read {path}, which helps them guess passwords. Take their right away: chmod 600 {path}
-    """
+    """Others on this machine may read {path}, which helps them guess passwords. `chmod 600 {path}` ends that."""
 
     code = "open-accounts"
     exit_status = 2
@@ -466,7 +465,8 @@ class WrongPassphrase(LocalError):
 
 
 class NoPassphrase(LocalError):
-    """A passphrase is needed, and there is no terminal to ask for it. Use --passphrase-file, or set USI_PASSPHRASE."""
+    """A passphrase is needed, and there is no terminal to ask for it. Write it into a file and use --passphrase-file.
+    """
 
     code = "no-passphrase"
     exit_status = 2

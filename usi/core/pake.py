@@ -9,7 +9,6 @@ The client is RFC 9382's A and speaks first; the host is its B and confirms firs
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from typing import Literal
 
@@ -113,6 +112,5 @@ def password_secret(password: str, exporter: bytes) -> bytes:
     """The secret of a typed password on this link: 64 bytes. Takes a quarter of a second or more, on purpose: whoever
     could break the exchange one day would still have to guess through bcrypt."""
     (salt,) = derive(exporter, b"", "usi3 password salt")
-    typed = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
-    hashed = crypto.stretched(typed, salt[: crypto.BCRYPT_SALT_SIZE])
+    hashed = crypto.stretched(crypto.typed(password), salt[: crypto.BCRYPT_SALT_SIZE])
     return b"".join(derive(hashed, b"", "usi3 password", 2))

@@ -21,9 +21,9 @@ from typing import Any
 from usi.core import text
 from usi.core.accounts import ROLES, Account, Accounts, Role, Stored
 from usi.core.crypto import KEY_SIZE, random_bytes
-from usi.core.errors import BadAccounts, BadName, CannotKeep, OpenAccounts, UnreadableFile
+from usi.core.errors import BadAccounts, BadName, OpenAccounts, UnreadableFile
 from usi.core.language import tr
-from usi.store.folder import BINARY, NOFOLLOW, PRIVATE_FILE
+from usi.store import private
 
 SECRET_SUFFIX = ".secret"
 _LARGEST = 4 * 1024 * 1024  # bytes: some ten thousand accounts
@@ -96,8 +96,9 @@ def parse(path: Path, data: bytes, secret: bytes) -> Accounts:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         found = _AT_LINE.match(str(error))
         line = int(found[2]) if found and found[2] else source.rstrip().count("\n") + 1
-        why = (found[1] if found else str(error)).rstrip(".")
-        raise BadAccounts(path=path, line=line, why=why[:1].lower() + why[1:]) from error
+        said = (found[1] if found else str(error)).rstrip(".")
+        said = said[:1].lower() + said[1:]
+        raise BadAccounts(path=path, line=line, why=said) from error
     try:
         return Accounts(_accounts(document), secret)
     except _Wrong as error:
@@ -107,16 +108,16 @@ def parse(path: Path, data: bytes, secret: bytes) -> Accounts:
 def _accounts(document: dict[str, Any]) -> list[Account]:
     listed = document.pop("account", [])
     if document:
-        raise _Wrong(-1, next(iter(document)), tr("{name} means nothing here", name=next(iter(document))))
+        raise _Wrong(-1, next(iter(document)), why=tr("{name} means nothing here", name=next(iter(document))))
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise _Wrong(-1, "account", "accounts begin with [[account]]")
+        raise _Wrong(-1, "account", why="accounts begin with [[account]]")
     accounts: list[Account] = []
     looks: dict[str, str] = {}
     for index, fields in enumerate(listed):
         account = _account(index, fields)
         other = looks.setdefault(text.skeleton(account.name), account.name)
         if len(looks) == len(accounts):
-            raise _Wrong(index, "name", tr("{one} and {other} look alike", one=account.name, other=other))
+            raise _Wrong(index, "name", why=tr("{one} and {other} look alike", one=account.name, other=other))
         accounts.append(account)
     return accounts
 
@@ -124,26 +125,28 @@ def _accounts(document: dict[str, Any]) -> list[Account]:
 def _account(index: int, fields: dict[str, Any]) -> Account:
     for name in fields:
         if name not in _FIELDS:
-            raise _Wrong(index, name, tr("{name} means nothing here", name=name))
+            raise _Wrong(index, name, why=tr("{name} means nothing here", name=name))
     for name in ("name", "password"):
         if not isinstance(fields.get(name), str):
-            raise _Wrong(index, name if name in fields else None, tr("the {name} is missing or no text", name=name))
+            raise _Wrong(index, name if name in fields else None, why=tr("the {name} is missing or no text", name=name))
     try:
         called = text.clean_name(fields["name"])
     except BadName as error:
-        raise _Wrong(index, "name", str(error.fields["why"])) from error
+        raise _Wrong(index, "name", why=str(error.fields["why"])) from error
     if called != fields["name"]:
-        raise _Wrong(index, "name", tr("write the name as it is shown: {name}", name=called))
+        raise _Wrong(index, "name", why=tr("write the name as it is shown: {name}", name=called))
     try:
         stored = Stored.parse(fields["password"])
     except ValueError as error:
-        raise _Wrong(index, "password", str(error)) from error
+        raise _Wrong(
+            index, "password", why="the password is not a line that --account printed, or not a whole one"
+        ) from error
     role = fields.get("role", Role.MEMBER.word)
     if not isinstance(role, str) or role not in ROLES:
-        raise _Wrong(index, "role", tr("the role must be one of {roles}", roles=", ".join(ROLES)))
+        raise _Wrong(index, "role", why=tr("the role must be one of {roles}", roles=", ".join(ROLES)))
     rooms = fields.get("rooms", {})
     if not isinstance(rooms, dict) or not all(isinstance(value, bool) for value in rooms.values()):
-        raise _Wrong(index, "rooms", "rooms are written as { general = true, staff = false }")
+        raise _Wrong(index, "rooms", why="rooms are written as { general = true, staff = false }")
     return Account(called, stored, ROLES[role], {text.skeleton(room): said for room, said in rooms.items()})
 
 
@@ -165,25 +168,12 @@ def _line_of(source: str, wrong: _Wrong) -> int:
 
 
 def _secret(path: Path) -> bytes:
-    """The 32 bytes in this file, which is made where there is none."""
-    try:
-        with path.open("rb") as file:
-            found = file.read(KEY_SIZE + 1)
-        if len(found) == KEY_SIZE:
-            return found
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    """The 32 bytes in this file, which is made where there is none, or a part of one."""
+    found = private.read(path, KEY_SIZE + 1)
+    if found is not None and len(found[0]) == KEY_SIZE:
+        return found[0]
     new = random_bytes(KEY_SIZE)
-    try:  # a short one, left by a crash, is written again
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW | BINARY, PRIVATE_FILE)
-        with os.fdopen(fd, "wb") as out:
-            out.write(new)
-            out.flush()
-            os.fsync(fd)
-    except OSError as error:
-        raise CannotKeep(path=path, why=(error.strerror or "error").lower()) from error
+    private.write(path, new)
     return new
 
 

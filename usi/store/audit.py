@@ -245,7 +245,7 @@ def check_log(path: Path, noted: str | None = None) -> Checked:
             number, last = number + 1, _hash(line)
             found = found or last == noted
             continue
-        fault = fault or BrokenLog(path=path, line=at, why=_why(parsed, number + 1))
+        fault = fault or _broken(path, at, parsed, number + 1)
         pending.append(line)
         if len(torn) > _TAIL:
             break
@@ -256,12 +256,13 @@ def check_log(path: Path, noted: str | None = None) -> Checked:
     raise fault
 
 
-def _why(parsed: _Line | None, number: int) -> str:
+def _broken(path: Path, at: int, parsed: _Line | None, number: int) -> BrokenLog:
     if parsed is None:
-        return "it is no entry"
+        return BrokenLog(path=path, line=at, why="it is no entry")
     if parsed.number != number:
-        return tr("its number is {found} and should be {number}", found=parsed.number, number=number)
-    return "it does not fit the line before, so one of the two was changed"
+        why = tr("its number is {found} and should be {number}", found=parsed.number, number=number)
+        return BrokenLog(path=path, line=at, why=why)
+    return BrokenLog(path=path, line=at, why="it does not fit the line before, so one of the two was changed")
 
 
 def _lines(path: Path) -> Iterator[bytes]:

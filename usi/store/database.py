@@ -50,6 +50,7 @@ class Database:
         self.path = path
         if new is not None:
             self._create()
+        announced = 0 if new is not None else _announced_size(path)
         with _said(path):
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",
@@ -60,7 +61,7 @@ class Database:
             )
         self._db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # where somebody put text for a row
         try:
-            self._set_up(new, read_only)
+            self._set_up(new, read_only, announced)
         except BaseException:
             self._db.close()
             if new is not None:
@@ -73,13 +74,13 @@ class Database:
         except OSError as error:
             raise CannotKeep(path=self.path, why=(error.strerror or "error").lower()) from error
 
-    def _set_up(self, new: Header | None, read_only: bool) -> None:
+    def _set_up(self, new: Header | None, read_only: bool, announced: int) -> None:
         with _said(self.path):
             try:
                 self._lock(read_only)
             except sqlite3.DatabaseError as error:
-                if _code(error) == sqlite3.SQLITE_CORRUPT:  # so a file is called that is too short, where that is seen
-                    self._check_size()
+                if _code(error) == sqlite3.SQLITE_CORRUPT:  # so a file is called whose last pages are not there
+                    self._check_size(announced)
                 raise
             if new is not None:
                 for statement in _SCHEMA:
@@ -89,7 +90,9 @@ class Database:
                 self._db.execute("INSERT INTO header VALUES (?, ?, ?, ?, ?, ?, ?)", row)
                 self._db.execute("COMMIT")
                 return
-            self._check_size()
+            (page,) = self._db.execute("PRAGMA page_size").fetchone()
+            (count,) = self._db.execute("PRAGMA page_count").fetchone()
+            self._check_size(page * count)  # part of the last one may be missing
             (application,) = self._db.execute("PRAGMA application_id").fetchone()
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if application != APPLICATION:
@@ -108,14 +111,10 @@ class Database:
         self._db.execute("BEGIN" if read_only else "BEGIN EXCLUSIVE")
         self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
-    def _check_size(self) -> None:
-        """Whether all pages are there that SQLite's own header counts."""
-        with self.path.open("rb") as file:
-            start = file.read(32)
-            found = file.seek(0, os.SEEK_END)
-        page = int.from_bytes(start[16:18], "big")
-        page = 65_536 if page == 1 else page
-        size = page * int.from_bytes(start[28:32], "big")
+    def _check_size(self, size: int) -> None:
+        """Whether the file has so many bytes. It is not opened for this: closing it again would take every lock of this
+        process on it away (POSIX)."""
+        found = os.stat(self.path).st_size
         if found < size:
             raise TruncatedHistory(path=self.path, size=size, found=found)
 
@@ -127,8 +126,12 @@ class Database:
             raise DamagedHistory(path=self.path, why="its header was changed")
         n, r, p, *rest = rows[0]
         header = Header(Cost(n, r, p), *rest)
-        if header.fault is not None:
-            raise DamagedHistory(path=self.path, why=header.fault)
+        if not header.is_whole:
+            raise DamagedHistory(path=self.path, why="its header was changed")
+        if not header.is_bearable:
+            raise DamagedHistory(
+                path=self.path, why="its header asks for a key that is too weak, or too costly to make"
+            )
         return header
 
     @contextmanager
@@ -161,21 +164,21 @@ class Database:
             self._db.close()
 
 
-def check_beginning(path: Path) -> bool:
-    """Whether there is a file. Raises for one that is none of SQLite's, which would only say that it is `not a
-    database`, and for an empty one, which it would take for a new one."""
+def _announced_size(path: Path) -> int:
+    """What size the file has by its own header. Raises for one that is none of SQLite's, which would only say that it
+    is `not a database`, and for an empty one, which it would take for a new one. Not while this process has it open:
+    see `_check_size`."""
     try:
         with path.open("rb") as file:
             start = file.read(100)
-    except FileNotFoundError:
-        return False
     except OSError as error:
         raise UnreadableFile(path=path, why=(error.strerror or "error").lower()) from error
     if not _MAGIC.startswith(start[: len(_MAGIC)]):
         raise NotAHistory(path=path)
     if len(start) < 100:
         raise TruncatedHistory(path=path, size=4096, found=len(start))
-    return True
+    page = int.from_bytes(start[16:18], "big")
+    return (65_536 if page == 1 else page) * int.from_bytes(start[28:32], "big")
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from msgspec import structs
 
 from usi.core import wire
 from usi.core.crypto import CryptoError, digest
-from usi.core.errors import DamagedHistory, UnreadableFile, WrongPassphrase
-from usi.store.database import Database, check_beginning
+from usi.core.errors import DamagedHistory, WrongPassphrase
+from usi.store.database import Database
 from usi.store.vault import Cost, Vault
 
 PAGE = 256  # rows that are read at once where all are wanted
@@ -117,9 +117,7 @@ class History:
 
         `ask` gets the passphrase and is told whether it is for a new file. Raises `WrongPassphrase` or one of the
         errors of `usi.store.database`."""
-        if not check_beginning(path):
-            if check:
-                raise UnreadableFile(path=path, why="there is none")
+        if not check and not path.exists():
             vault, header = Vault.new(ask(True), cost or Cost())
             return cls(Database(path, new=header), vault, clock, False)
         database = Database(path, read_only=check)

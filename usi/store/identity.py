@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from usi.core.crypto import CryptoError, PrivateKey
+from usi.core.crypto import CryptoError, PrivateKey, typed
 from usi.core.errors import BadPassphrase, CannotKeep, DamagedIdentity, OpenIdentity, WrongPassphrase
 from usi.store import private
 
@@ -33,7 +32,7 @@ def open_identity(path: Path, ask: Callable[[bool], str]) -> PrivateKey:
         raise DamagedIdentity(path=path, why="no passphrase protects it" if clear else "it is not an encrypted key")
     if os.name == "posix" and mode & _OTHERS:
         raise OpenIdentity(path=path)
-    passphrase = _encoded(ask(False))
+    passphrase = typed(ask(False))
     try:
         return PrivateKey.from_pem(pem, passphrase)
     except CryptoError as error:
@@ -45,14 +44,9 @@ def open_identity(path: Path, ask: Callable[[bool], str]) -> PrivateKey:
 def _make(path: Path, ask: Callable[[bool], str]) -> PrivateKey:
     if not path.parent.is_dir():
         raise CannotKeep(path=path, why="there is no such folder")
-    passphrase = _encoded(ask(True))
+    passphrase = typed(ask(True))
     if not passphrase:
         raise BadPassphrase(why="it is empty")
     key = PrivateKey.generate()
     private.write(path, key.to_pem(passphrase), new=True)
     return key
-
-
-def _encoded(passphrase: str) -> bytes:
-    """The same bytes from every keyboard."""
-    return unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from usi.core.crypto import (
     NONCE_SIZE,
+    SCRYPT_COST,
     CryptoError,
     Ocb,
     derive,
@@ -30,7 +31,7 @@ TAG_SIZE = 16  # of a room, a key or an author: enough that no two of a file are
 class Cost:
     """Parameters of scrypt; each guess takes 128 · n · r bytes of memory."""
 
-    n: int = 2**17
+    n: int = SCRYPT_COST
     r: int = 8
     p: int = 1
 
@@ -48,19 +49,21 @@ class Header:
     salt: bytes
     file_id: bytes
     proof: bytes
+    """A sealed row without content: it opens under the right passphrase only."""
     checksum: bytes
     """Of the rest, without a key: it tells a damaged header from a wrong passphrase."""
 
     @property
-    def fault(self) -> str | None:
-        """What is wrong with it, as a phrase."""
-        if len(self.salt) != SALT_SIZE or len(self.file_id) != FILE_ID_SIZE or self.checksum != _checksum(self):
-            return "its header was changed"
+    def is_whole(self) -> bool:
+        sizes = (len(self.salt), len(self.file_id)) == (SALT_SIZE, FILE_ID_SIZE)
+        return sizes and self.checksum == _checksum(self)
+
+    @property
+    def is_bearable(self) -> bool:
+        """Whether its cost is within bounds."""
         cost = self.cost
         within = LEAST.n <= cost.n <= MOST.n and LEAST.r <= cost.r <= MOST.r and LEAST.p <= cost.p <= MOST.p
-        if not within or cost.n & (cost.n - 1):
-            return "its header asks for a key that is too weak, or too costly to make"
-        return None
+        return within and not cost.n & (cost.n - 1)
 
 
 def _checksum(header: Header) -> bytes:

@@ -16,18 +16,22 @@ VARIABLE = "USI_PASSPHRASE"
 _LONGEST = 4096  # bytes that are read of a file
 
 
-def asker(prompt: str, new_prompt: str, file: Path | None) -> Callable[[bool], str]:
+def asker(prompt: str, new_prompt: str, file: Path | None, *, variable: str | None = VARIABLE) -> Callable[[bool], str]:
     """What gets a passphrase when it is needed, told whether it is for something new: then it is not empty, and a
     person types it twice.
 
-    The first line of `file`, else the variable, else the answer to one of the two prompts (translated here). Raises
-    `UnreadableFile`, `NoPassphrase` where nobody can be asked, or `BadPassphrase`.
+    The first line of `file`, else the environment's `variable`, else the answer to one of the two prompts, which are in
+    the person's language. Raises `UnreadableFile`, `NoPassphrase` where nobody can be asked, or `BadPassphrase`.
     """
 
     def ask(new: bool) -> str:
-        given = _first_line(file) if file is not None else os.environ.get(VARIABLE)
+        given = None
+        if file is not None:
+            given = _first_line(file)
+        elif variable is not None:
+            given = os.environ.get(variable)
         if given is None:
-            given = _typed(tr(new_prompt if new else prompt), twice=new)
+            given = _typed(new_prompt if new else prompt, twice=new)
         if new and not given:
             raise BadPassphrase(why="it is empty")
         return given
