@@ -419,6 +419,13 @@ class BadAccounts(LocalError):
     exit_status = 2
 
 
+class BadRooms(LocalError):
+    """The rooms in {path} are wrong: {why}."""
+
+    code = "bad-rooms"
+    exit_status = 2
+
+
 class OpenAccounts(LocalError):
     """Others on this machine may read {path}, which helps them guess passwords. `chmod 600 {path}` ends that."""
 
