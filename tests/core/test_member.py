@@ -26,7 +26,7 @@ from usi.core.errors import (
     PeerError,
     TextTooLong,
 )
-from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, Member
+from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, FileMessage, Member
 from usi.core.outbox import OUTBOX_BYTES, OUTBOX_POSTS
 from usi.core.roster import Proof
 from usi.core.trace import Secret, Trace
@@ -217,7 +217,9 @@ def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
     assert rows["alice"].words is None
     assert rows["alice"].member == desk.keys["alice"].public.id.hex()
     assert not any(row.verified for row in users.members)
-    assert desk.told == [users]
+    (entered,) = desk.all(events.RoomEntered)
+    assert set(entered.members) == {row.member for row in users.members}
+    assert desk.told == [users, entered]
 
 
 BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
@@ -236,6 +238,18 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "notice": lambda desk: wire.Notice("name-taken", "bob"),
     "passed": lambda desk: wire.Passed(desk.keys["alice"].public.id, b"p" * 16, b"USI3P"),
     "gathered": lambda desk: wire.Gathered(b"c" * 16, b"k" * 32, 0),
+    "standing": lambda desk: wire.Standing(2),
+    "salt": lambda desk: wire.Salt(bytes(16)),
+    "room-list": lambda desk: wire.RoomList([]),
+    "entered": lambda desk: wire.Entered(ROOM),
+    "out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
+    "room-key": lambda desk: wire.RoomKey(ROOM.conversation, bytes(32)),
+    "topic": lambda desk: wire.Topic(ROOM.conversation, "on cats", "alice"),
+    "deed": lambda desk: wire.Deed("kicked", "bob", "alice", "too loud"),
+    "old-key": lambda desk: wire.OldKey(ROOM.conversation, b"m" * 32, bytes(32)),
+    "old": lambda desk: wire.Old(ROOM.conversation, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
+    "old-end": lambda desk: wire.OldEnd(ROOM.conversation, 1, 0, False),
+    "log-entry": lambda desk: wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
 }
 FOR_THE_HOST = [
     wire.Join("bob"),
@@ -248,14 +262,21 @@ FOR_THE_HOST = [
     wire.Pass(b"m" * 32, b"p" * 16, b""),
     wire.Gather(b"c" * 16, b"k" * 32, [b"m" * 32, b"n" * 32]),
     wire.Leave(b"c" * 16),
+    wire.Login("bob"),
+    wire.Unlock(bytes(48)),
+    wire.ListRooms(),
+    wire.Enter("staff"),
+    wire.Past(ROOM.conversation, 0, 10),
+    wire.Order("kick", "bob", "", "", 0, False),
+    wire.Fetch(b"m" * 32, b"t" * 16, b"r" * 16, 0),
 ]
 
 
 def test_the_lists_of_messages_are_whole(desk: Desk) -> None:
     both = {wire.Alive, wire.Bye}
     early = {type(make(desk)) for make in BEFORE_ITS_TIME.values()}
-    assert early == set(get_args(wire.FromHost)) - both - {wire.Welcome}
-    assert {type(message) for message in FOR_THE_HOST} == set(get_args(wire.FromMember)) - both
+    assert early == set(get_args(wire.FromHost)) - both - {wire.Welcome} - set(get_args(FileMessage))
+    assert {type(message) for message in FOR_THE_HOST} == set(get_args(wire.FromMember)) - both - {wire.FileWord}
 
 
 @pytest.mark.parametrize("what", BEFORE_ITS_TIME)
@@ -852,11 +873,15 @@ def test_a_text_of_somebody_who_left_has_the_signed_name(desk: Desk) -> None:
 def test_coming_going_and_renaming_are_told(desk: Desk) -> None:
     desk.open()
     alice = desk.keys["alice"].public.id
-    desk.tell(wire.Joined(ROOM.conversation, [desk.info("alice")]), wire.Renamed(alice, "liddell"), wire.Left(ROOM.conversation, [alice], "cut"))
+    desk.tell(
+        wire.Joined(ROOM.conversation, [desk.info("alice")]),
+        wire.Renamed(alice, "liddell"),
+        wire.Left(ROOM.conversation, [alice], "cut"),
+    )
     assert desk.told == [
-        events.MemberJoined(time=seconds(0), name="alice", member=alice.hex()),
+        events.MemberJoined(time=seconds(0), name="alice", member=alice.hex(), rooms=["general"]),
         events.MemberRenamed(time=seconds(0), old="alice", name="liddell", member=alice.hex(), mine=False),
-        events.MemberLeft(time=seconds(0), name="liddell", member=alice.hex(), reason="cut"),
+        events.MemberLeft(time=seconds(0), name="liddell", member=alice.hex(), reason="cut", rooms=["general"]),
     ]
 
 
@@ -992,6 +1017,7 @@ def test_the_host_s_own_person_knows_the_links(host_desk: Desk) -> None:
             fingerprint=shown,
             words=["north", "east", "south", "west"],
             address="192.0.2.1:5",
+            rooms=["general"],
         )
     ]
     rows = {row.name: row for row in desk.member.users(asked=True).members}

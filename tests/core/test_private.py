@@ -20,7 +20,6 @@ from usi.core.crypto import PrivateKey, digest, random_bytes
 from usi.core.errors import (
     LocalError,
     NoSuchMember,
-    NoSuchRoom,
     NotAnswered,
     NotPrivate,
     NotWithYourself,
@@ -469,8 +468,6 @@ def test_who_could_not_go_where_it_wanted_says_nothing_where_it_is(town: Town, l
         ("/msg alice x", NotWithYourself),
         ("/private bob alice", NotWithYourself),
         ("/add bob", NotPrivate),
-        ("/leave", NotPrivate),
-        ("/join nowhere", NoSuchRoom),
         ("/block alice", NotWithYourself),
     ],
 )

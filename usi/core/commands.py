@@ -413,7 +413,10 @@ COMMANDS: tuple[Command, ...] = (
         lambda rest: Add(_names(rest))
     )),
     Command(
-        ("leave", "partir"), "", "leave this room or private conversation; its opener ends that for all", _nothing(Leave())
+        ("leave", "partir"),
+        "",
+        "leave this room or private conversation; its opener ends that for all",
+        _nothing(Leave()),
     ),
     Command(("rooms", "salons"), "", "the rooms that you may enter", _nothing(Rooms())),
     Command(("join", "rejoindre"), "ROOM", "enter a room, or go to a conversation: #general, @alice", _something(Go)),

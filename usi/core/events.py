@@ -72,6 +72,8 @@ class MemberJoined(Event, frozen=True, tag="member_joined"):
     """This key was compared before in this run."""
     rooms: list[str] = []
     """Where it came in."""
+    here: bool = False
+    """It was in another room that is ours, too."""
 
 
 class MemberLeft(Event, frozen=True, tag="member_left"):

@@ -389,7 +389,7 @@ class Hub:
     def enter(self, seat: Seat, room: HostedRoom) -> list[Effect]:
         """Let somebody into a room."""
         if seat.link in room.links:
-            return []
+            return [Send((seat.link,), wire.Notice("in-room", room.name))]
         present = [other.info for other in self._inside(room)]
         effects: list[Effect] = [Send((seat.link,), wire.Entered(room.info))]
         return [*effects, *self._present(seat, room, present), *self._seat_in(seat, room)]

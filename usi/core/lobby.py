@@ -43,6 +43,7 @@ NOTICES = {
     "too-many-rooms": "There are {about} rooms already, which is the limit.",
     "first-room": "{about} is where everybody comes in: it cannot be closed.",
     "last-room": "{about} is the only room that you are in; /quit leaves the host.",
+    "in-room": "You are in {about} already.",
     "host-stays": "The host is in every room.",
     "ban-set": "{about} is banned.",
     "ban-gone": "{about} is not banned any more.",
@@ -157,7 +158,7 @@ class Lobby:
 
     def topic(self, room: Room, said: str) -> None:
         if said:
-            self._send(wire.Order("topic", "", room.name[: wire.MAX_NAME], commands.mended(said)[: wire.MAX_TOPIC]))
+            self._send(wire.Order("topic", "", room.name[: wire.MAX_NAME], commands.mended(said)[: wire.MAX_TOPIC], 0, False))
         else:
             self._emit(events.RoomTopic(time=self._time(), room=room.name, topic=room.topic, by=""))
 
@@ -228,13 +229,11 @@ class Lobby:
     def take_present(self, message: wire.Present) -> Room | None:
         """Note who was in a room before; returns it when its list is whole."""
         room = self._room(message.room)
-        if room.listed:
-            raise BadMessage(why="two lists of one room's members")
         for info in message.members:
             self._seat(info)
             room.members.add(info.id)
-        room.listed = message.last
-        return room if message.last else None
+        whole, room.listed = message.last and not room.listed, room.listed or message.last
+        return room if whole else None
 
     def tell_entered(self, room: Room) -> None:
         """Tell of a room whose list is whole, and see what was said there before."""
@@ -276,6 +275,7 @@ class Lobby:
                     address=facts.address if facts else None,
                     verified=info.id in self._roster.verified,
                     rooms=[room.name],
+                    here=known,
                 )
             )
             if not known:
@@ -383,7 +383,7 @@ class Lobby:
     def take_log(self, message: wire.LogEntry) -> None:
         facts = {
             text.visible(name, keep_newlines=False): text.visible(value, keep_newlines=False)
-            for name, value in message.facts.items()
+            for name, value in message.facts
         }
         at = datetime.fromtimestamp(min(message.time, 250_000_000_000_000) / 1000, UTC)
         self._emit(events.LogLine(time=self._time(), what=message.event, at=at, facts=facts, asked=True))
@@ -393,7 +393,7 @@ class Lobby:
         sentence = NOTICES.get(message.code)
         if sentence is None:
             return False
-        if message.code in ("no-such-room", "room-name-refused", "no-right"):
+        if message.code in ("no-such-room", "room-name-refused", "too-many-rooms", "in-room", "no-right"):
             self.wanted = None
         about = text.visible(message.about, keep_newlines=False)
         self._emit(events.Notice(time=self._time(), code=message.code, text=tr(sentence, about=about)))

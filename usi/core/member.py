@@ -60,6 +60,7 @@ FileMessage = wire.Ticket | wire.NoTicket | wire.Wanted | wire.FileWord
 """What the hub says of data connections: `net.files` hears it, not the member machine."""
 
 NOTICES = private.NOTICES | {
+    "history-kept": "This host keeps what is said in its rooms.",
     "withheld": "{count} messages in {room} did not arrive: the host withheld them.",
     "withheld-from": "{count} messages of {name} in {room} did not arrive: the host withheld them.",
     "repeated": "The host repeated or held back a message in {room}; it was not shown.",
@@ -162,6 +163,11 @@ class Member:
     def room(self) -> str | None:
         """The name of the conversation that is chosen."""
         return self._current.name if self._current is not None and not self._adrift else None
+
+    @property
+    def entering(self) -> bool:
+        """Whether the person has asked for a room and the host has not answered: what is said next may be for it."""
+        return self._lobby.wanted is not None
 
     @property
     def in_flight(self) -> int:
@@ -375,6 +381,10 @@ class Member:
         threads: list[Thread] = [*self._rooms.values(), *self._private.known]
         for thread in threads:
             if room in (thread.name, thread.title):
+                return thread
+        wanted = text.skeleton(room.removeprefix("#"))
+        for thread in self._rooms.values():
+            if text.skeleton(thread.name) == wanted:
                 return thread
         raise NoSuchRoom(room=room)
 
@@ -796,6 +806,8 @@ class Member:
         elif self._lobby.listed:
             self._present = True
             self._emit(self.users(asked=False))
+            if self._lobby.keeps and self.roster.host != self.id:
+                self._notify("history-kept")
             for each in self._rooms.values():
                 self._lobby.tell_entered(each)
             self._tell_vouched(self.roster.host)

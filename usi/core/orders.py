@@ -9,7 +9,7 @@ from typing import Protocol
 
 from usi.core import text, wire
 from usi.core.accounts import Account, Role, may_act_on
-from usi.core.errors import BadName, Banned, Kicked, NoSuchMember, NoSuchRoom, PeerError
+from usi.core.errors import BadName, Banned, Kicked, PeerError
 from usi.core.facts import Effect, KeepRoom, Note, Seat, Send, ShowLog
 from usi.core.moderation import Moderation
 from usi.core.rooms import HostedRoom, Rooms
@@ -123,7 +123,7 @@ class Orders:
         moderation = self._house.moderation
         moderation.locked = not moderation.locked
         code = "locked" if moderation.locked else "unlocked"
-        deed = wire.Deed(code, "", actor.name)
+        deed = wire.Deed(code, "", actor.name, "")
         return [Send(self._house.neighbours(actor), deed), self._note(code, actor, None)]
 
     # --- rooms ---
@@ -141,17 +141,17 @@ class Orders:
         room = house.rooms.add(name, private=order.private)
         room.granted.add(actor.who)
         effects: list[Effect] = [KeepRoom(room.info, room.past)] if house.keeps else []
-        effects += house.enter(house.host_seat(), room)
-        effects += house.enter(actor, room)
+        for seat in dict.fromkeys((house.host_seat(), actor)):
+            effects += house.enter(seat, room)
         if not order.private:
-            effects.append(Send(house.neighbours(actor), wire.Deed("room-new", name, actor.name)))
+            effects.append(Send(house.neighbours(actor), wire.Deed("room-new", name, actor.name, "")))
         return [*effects, self._note("room-new", actor, None, room=name)]
 
     def _close_room(self, actor: Seat, order: wire.Order) -> list[Effect]:
         room = self._room(actor, order.room)
         if room is self._house.rooms.first:
             raise _Refused("first-room", room.name)
-        told = Send(list({**room.links, actor.link: None}), wire.Deed("room-closed", room.name, actor.name))
+        told = Send(list({**room.links, actor.link: None}), wire.Deed("room-closed", room.name, actor.name, ""))
         return [told, self._note("room-closed", actor, None, room=room.name), *self._house.close_room(room)]
 
     def _grant(self, actor: Seat, order: wire.Order) -> list[Effect]:
@@ -182,7 +182,7 @@ class Orders:
     def _target(self, actor: Seat, name: str) -> Seat:
         seat = self._house.find(name)
         if seat is None:
-            raise _Refused(NoSuchMember.code, name)
+            raise _Refused("no-such-member", name)
         if not may_act_on(actor.role, seat.role):
             raise _Refused("out-of-reach", seat.name)
         return seat
@@ -194,13 +194,13 @@ class Orders:
             return seat.who, seat.name, seat
         account = self._house.account_of(name)
         if account is None:
-            raise _Refused(NoSuchMember.code, name)
+            raise _Refused("no-such-member", name)
         return text.skeleton(account.name), account.name, None
 
     def _room(self, actor: Seat, name: str) -> HostedRoom:
         room = self._house.rooms.find(name)
         if room is None or not self._house.admits(actor, room):
-            raise _Refused(NoSuchRoom.code, name)
+            raise _Refused("no-such-room", name)
         return room
 
     def _told_right(

@@ -243,14 +243,14 @@ class Order(Message, frozen=True, tag="order"):
     """What moderators and the host may do; `word` is one of `usi.core.orders.ORDERS`. Answered with Notice."""
 
     word: Code
-    about: Annotated[str, Meta(max_length=128)] = ""
+    about: Annotated[str, Meta(max_length=128)]
     """A member's name, a fingerprint, an address, or a new room's name."""
-    room: Annotated[str, Meta(max_length=MAX_NAME)] = ""
-    text: Reason = ""
+    room: Annotated[str, Meta(max_length=MAX_NAME)]
+    text: Reason
     """A reason or a topic."""
-    seconds: Count = 0
+    seconds: Count
     """How long; 0: until it is taken back, or the host stops."""
-    private: bool = False
+    private: bool
 
 
 # --- host to member ------------------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ class Deed(Message, frozen=True, tag="deed"):
     code: Code
     name: Annotated[str, Meta(max_length=64)]
     by: Name
-    reason: Reason = ""
+    reason: Reason
 
 
 class OldKey(Message, frozen=True, tag="old-key"):
@@ -370,7 +370,9 @@ class LogEntry(Message, frozen=True, tag="log-entry"):
 
     time: Count
     event: Code
-    facts: dict[Annotated[str, Meta(max_length=32)], Annotated[str, Meta(max_length=512)]]
+    facts: Annotated[
+        list[tuple[Annotated[str, Meta(max_length=32)], Annotated[str, Meta(max_length=512)]]], Meta(max_length=16)
+    ]
 
 
 class KeyOf(Message, frozen=True, tag="key"):

@@ -14,6 +14,7 @@ from usi.core.errors import LocalError
 from usi.store.audit import AuditLog, Entry
 
 RECENT = 50  # entries that /log shows
+_UNTOLD = frozenset({"started", "stopped", "joined", "left", "refused"})  # events of their own say these
 _WAITING = 10_000  # entries that wait for the disk; more are counted and told, not kept in memory
 
 
@@ -37,8 +38,9 @@ class Chronicle:
     def note(self, event: str, facts: Mapping[str, str]) -> None:
         now = time.time()
         facts = {name: value[:500] for name, value in facts.items() if value}
-        self._recent.append(wire.LogEntry(int(now * 1000), event, facts))
-        self._tell(events.LogLine(time=_at(now), what=event, at=_at(now), facts=facts))
+        self._recent.append(wire.LogEntry(int(now * 1000), event, list(facts.items())))
+        if event not in _UNTOLD:
+            self._tell(events.LogLine(time=_at(now), what=event, at=_at(now), facts=facts))
         if self._log is not None:
             self._waiting.append(Entry(event, facts))
             if not self._writing:

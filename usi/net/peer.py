@@ -218,6 +218,9 @@ class Peer:
 
     async def do(self, intent: commands.Intent) -> None:
         """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
+        if isinstance(intent, commands.ForRoom) and intent.room is None:
+            while self._connected and self._member.entering and self._ended_by is None:
+                await self._movement()
         if isinstance(intent, commands.ForRoom):
             intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
         match intent:
