@@ -5,9 +5,10 @@ Pure: the clock is given. All of it lasts for one run of the host, or for the ti
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 
 from usi.core import text
 
@@ -28,12 +29,11 @@ def seconds_of(said: str) -> int | None:
     return seconds if 0 < seconds <= LONGEST else None
 
 
-@dataclass(frozen=True)
-class Ban:
-    """One thing that is not let in: a name's skeleton, a key's id in hexadecimal, or a network."""
-
-    about: str
-    until: float
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 of an IPv6 one. `ValueError` where it is none."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    plain = getattr(found, "ipv4_mapped", None) or found
+    return str(plain) if plain.version == 4 else str(ipaddress.ip_network((plain, 64), strict=False))
 
 
 class Moderation:
@@ -53,8 +53,8 @@ class Moderation:
         plain = re.sub(r"[\s-]", "", about.lower())
         if _FINGERPRINT.fullmatch(plain):
             return f"key {plain}"
-        if re.fullmatch(r"[0-9a-f:.]+(/\d+)?", about.lower()) and re.search(r"[.:]", about):
-            return f"net {about.lower()}"
+        with suppress(ValueError):
+            return f"net {network_of(about)}"
         return f"name {text.skeleton(about)}"
 
     def ban(self, key: str, seconds: float) -> None:
