@@ -215,7 +215,8 @@ class Member:
     def do(self, intent: commands.ForMember, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
         self._pass_time(now)
-        if isinstance(intent, commands.Private | commands.Go):
+        new_room = isinstance(intent, commands.Order) and intent.word == "room-new"
+        if isinstance(intent, commands.Private | commands.Go) or new_room:
             self._adrift = True  # until it has worked: what is typed next is not for the ears of those who are left
         match intent:
             case commands.Say(said, room):
