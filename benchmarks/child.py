@@ -21,9 +21,12 @@ class BenchmarkError(Exception):
 class Child:
     """`python -m MODULE ARGUMENTS` from the root of the repository, on these cores only (None: on any)."""
 
-    def __init__(self, module: str, arguments: Sequence[str] = (), cores: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str] = (), cores: Sequence[int] | None = None, **variables: str
+    ) -> None:
+        """`variables` are added to its environment."""
         self.name = module
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("USI_")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("USI_")} | variables
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,

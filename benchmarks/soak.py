@@ -67,7 +67,8 @@ def run(minutes: float, bots: int, *, fast: bool) -> tuple[list[Line], dict[str,
         events.touch()
         with Child("benchmarks.host", [str(events), *hidden]) as host:
             port = host.ask("about")["port"]
-            with Child("benchmarks.bots", [str(port), str(bots), scratch]) as crowd:
+            # The threads of so many peers in one process would each get an arena of the C library's to themselves.
+            with Child("benchmarks.bots", [str(port), str(bots), scratch], MALLOC_ARENA_MAX="2") as crowd:
                 said = crowd.ask("collect")  # when all have come
                 began, seconds = time.monotonic(), minutes * 60
                 pause = max(1.0, seconds / _SAMPLES)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 from fuzzing.targets.registry import key_of, target
 from fuzzing.targets.texts import check_file_name
@@ -11,7 +13,7 @@ from usi.core import text
 from usi.core.crypto import SIGNATURE_SIZE, TAG_SIZE
 from usi.core.errors import BadManifest, FileAltered, FileReordered, FileReplaced
 from usi.core.transfer import Offered, Opener, Sealer
-from usi.store import manifest
+from usi.store import codes, landing, manifest
 
 
 @target(bytes(20), b"\x01\x02\x00" + bytes(300), b"\x00" * 3 + bytes(range(256)))
@@ -55,3 +57,29 @@ def manifests(data: bytes) -> None:
         assert len({tuple(map(text.file_key, path)) for path in written}) == len(written)
         folders = {path for path, place in zip(written, places, strict=True) if place.size is None}
         assert all(path[:-1] in folders or len(path) == 1 for path in written)
+
+
+def _part_seed() -> bytes:
+    offered = Offered(bytes(16), bytes(32), "a", 7, None, 0)
+    return landing._encode(landing.PartFacts(offered, bytes(32), "alice"))
+
+
+@target(b"{}", b"[" * 2_000, more=lambda: [_part_seed()])
+def part_facts(data: bytes) -> None:
+    """The file beside an unfinished one: read back, or taken for none."""
+    with tempfile.TemporaryFile() as side:
+        side.write(data)
+        side.seek(0)
+        facts = landing._read_facts(side.fileno())
+        if facts is not None:
+            assert landing._decoder.decode(landing._encode(facts)) == facts
+
+
+@target(b"[]", b'[{"x":' + b"[" * 2_000, b'[{"salt":"AAAA","hashed":"AAAA","until":9e15}]')
+def spent_codes(data: bytes) -> None:
+    """The file of codes that failed: whatever is in it, nothing fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "codes"
+        path.write_bytes(data)
+        for spent in codes.SpentCodes(path)._load():
+            assert isinstance(spent.until, float)

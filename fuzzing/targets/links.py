@@ -11,6 +11,7 @@ from fuzzing.targets.registry import Drawn, key_of, target
 from usi.core import content, pair, text, wire
 from usi.core.crypto import NONCE_SIZE, SIGNATURE_SIZE, TAG_SIZE, CryptoError
 from usi.core.errors import PeerError
+from usi.core.pake import Proving
 from usi.core.session import CLIENT_BLOCK_SIZE, Role, Session, State
 
 # --- messages and records ---------------------------------------------------------------------------------------------
@@ -220,3 +221,15 @@ def body(data: bytes) -> None:
         assert len(inside.text.encode()) <= wire.MAX_TEXT
         text.visible(inside.text)
         assert content._decoder.decode(content._encoder.encode(inside)) == inside
+
+
+# --- proofs -----------------------------------------------------------------------------------------------------------
+
+
+@target(bytes(65), b"\4" + bytes(64), more=lambda: [Proving("client", "x", b"p" * 64, bytes(32), Drawn(b"p")).message])
+def points(data: bytes) -> None:
+    """The other side's half of a proof: a point, or refused; and nothing that it sends fits without the secret."""
+    proving = Proving("host", "x", b"q" * 64, bytes(32), Drawn(b"q"))
+    with suppress(CryptoError):
+        proving.confirm(data)
+        assert not proving.fits(data[-32:])

@@ -7,9 +7,10 @@ from contextlib import suppress
 
 from fuzzing.targets.registry import target
 from usi import cli
-from usi.core import commands, paths, text, wire
-from usi.core.crypto import PRESET_SIZES, parse_preset_key
-from usi.core.errors import BadKey, BadName, LocalError, UsageError
+from usi.core import commands, invitation, paths, text, wire
+from usi.core.crypto import ID_SIZE, PRESET_SIZES, parse_preset_key
+from usi.core.errors import BadCode, BadFingerprint, BadInvitation, BadKey, BadName, LocalError, UsageError
+from usi.core.words import WORDS
 from usi.ui.doctor.terminal import answers
 
 _MAX_CLEAN_FILE_NAME = 245
@@ -94,6 +95,25 @@ def preset_keys(data: bytes) -> None:
     for raw in _texts(data):
         with suppress(BadKey):
             assert len(parse_preset_key(raw)) in PRESET_SIZES
+
+
+@target(b"lilac-soprano-distant-mixer", b"LILA sopr, dist.mixe", b"a-b-c-d", "é-é-é-é".encode())
+def invitation_codes(data: bytes) -> None:
+    for raw in _texts(data):
+        with suppress(BadCode):
+            code = invitation.parse_code(raw)
+            assert invitation.parse_code(code) == code
+            assert all(word in WORDS for word in code.split("-"))
+
+
+@target(*(b"usi://host:1/#" + 64 * b"a" + end for end in (b"", b"-lilac-soprano-distant-mixer", b"-")), b"usi://#")
+def pasted_invitations(data: bytes) -> None:
+    for raw in _texts(data):
+        if invitation.is_pasted(raw):
+            with suppress(BadInvitation, BadFingerprint, BadCode):
+                read = invitation.parse_pasted(raw)
+                assert len(read.key) == ID_SIZE
+                assert read.target
 
 
 @target(b"localhost", b"[::1]:12800", b"192.0.2.1:1", b"::1", b"a:b:c", b"[", b"x:99999")

@@ -21,7 +21,8 @@ from usi.core.content import ConversationKey
 from usi.core.crypto import PrivateKey, digest
 from usi.core.errors import PeerError, Replaced, from_code
 from usi.core.hub import OWN, Arrived, Close, Effect, Fact, Gone, Heard, Hub, Note
-from usi.core.member import NOTICES, Member
+from usi.core.member import Member
+from usi.core.report import NOTICES
 from usi.core.roster import Proof
 
 NOW = 1_700_000_000.0

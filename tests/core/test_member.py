@@ -26,8 +26,10 @@ from usi.core.errors import (
     PeerError,
     TextTooLong,
 )
-from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, LATE, NOTICES, FileMessage, Member
+from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, FileMessage, Member
 from usi.core.outbox import OUTBOX_BYTES, OUTBOX_POSTS
+from usi.core.reading import LATE
+from usi.core.report import NOTICES
 from usi.core.roster import Proof
 from usi.core.trace import Secret, Trace
 

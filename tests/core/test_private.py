@@ -713,7 +713,8 @@ def test_a_host_that_has_lied_about_ids_from_the_start_is_seen_by_the_words(town
     his.start(town.keys["host"].public, Proof(bytes(32), WORDS))
     names = [wire.MemberInfo(town.keys["host"].public.id, "host"), wire.MemberInfo(false.id, "alice")]
     me = wire.MemberInfo(bob.id, "bob")
-    his.receive([wire.Welcome(me, names[0], bytes(16), False, [ROOM]), wire.Present(ROOM.conversation, names, True)], NOW)
+    welcome = wire.Welcome(me, names[0], bytes(16), False, [ROOM])
+    his.receive([welcome, wire.Present(ROOM.conversation, names, True)], NOW)
     his.take_outgoing()
     stolen: list[pairing.Message] = []
 

@@ -60,3 +60,21 @@ def test_without_a_folder_nothing_fails(tmp_path: Path) -> None:
     spent = SpentCodes(tmp_path / "usi" / "spent.json")
     spent.add(CODE, NOW)
     assert not spent.has(CODE, NOW)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[{"x":' + b"[" * 5_000,
+        b'[{"salt":"","hashed":"","until":9e15}]',
+        b'[{"salt":"AAAA","hashed":"AAAA","until":9e15}]',
+        b"\xff",
+    ],
+    ids=["deep", "no salt", "short salt", "no JSON"],
+)
+def test_a_damaged_file_is_an_empty_one(content: bytes, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert not SpentCodes(path).has(CODE, NOW)
+    SpentCodes(path).add(CODE, NOW)
+    assert SpentCodes(path).has(CODE, NOW)

@@ -76,7 +76,7 @@ class UnreadableFile(LocalError):
 
 
 class MissingLibrary(LocalError):
-    """USI needs the Python package {name}, which is not installed. Run pip install -r requirements.txt."""
+    """USI needs the Python package {name}, which is not installed. Install what requirements.txt lists, with pip."""
 
     code = "missing-library"
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from usi.core import commands, events, text, wire
 from usi.core.accounts import Role
 from usi.core.content import Body, ConversationKey, Opened
@@ -27,6 +29,7 @@ from usi.core.errors import (
 )
 from usi.core.language import tr
 from usi.core.outbox import Outbox
+from usi.core.report import Report
 from usi.core.roster import Roster
 from usi.core.thread import PRIVATE_MARK, Thread
 
@@ -108,22 +111,20 @@ class _Question:
 
 
 class Lobby:
-    """`send` takes messages for the hub, `emit` events for the face, `notify` codes of notices; `seat` notes a member
-    under a name, `gone` that one is not seen any more; `fail` is given what cannot be delivered."""
+    """`send` takes messages for the hub; `seat` notes a member under a name, `gone` that one is not seen any more;
+    `fail` is given what cannot be delivered."""
 
     def __init__(
         self,
         roster: Roster,
         outbox: Outbox,
+        report: Report,
         *,
         send: Callable[[wire.Message], None],
-        emit: Callable[[events.Event], None],
-        notify: Callable[..., None],
         seat: Callable[[wire.MemberInfo], object],
         gone: Callable[[bytes], None],
         fail: Callable[[str, Body, PeerError], None],
     ) -> None:
-        self.now = 0.0
         self.rooms: dict[bytes, Room] = {}
         self.keeps = False
         """The host keeps a history."""
@@ -133,8 +134,7 @@ class Lobby:
         self._roster = roster
         self._outbox = outbox
         self._send = send
-        self._emit = emit
-        self._notify = notify
+        self._report = report
         self._seat = seat
         self._gone = gone
         self._fail = fail
@@ -144,11 +144,23 @@ class Lobby:
 
     # --- what the person wants ---
 
-    def find(self, room: Thread) -> Room:
-        """This conversation as a room; raises `NotARoom`."""
-        if not isinstance(room, Room):
-            raise NotARoom
-        return room
+    def called(self, name: str) -> Room | None:
+        """The room that we are in of that name, or of one that looks like it."""
+        wanted = text.skeleton(name.removeprefix("#"))
+        return next((room for room in self.rooms.values() if text.skeleton(room.name) == wanted), None)
+
+    @staticmethod
+    def readers(thread: Thread) -> set[bytes]:
+        """Who is in a room."""
+        return thread.members if isinstance(thread, Room) else set()
+
+    def with_rooms(self, rows: Iterable[events.Member]) -> list[events.Member]:
+        """The rows of a list of members with the rooms that each shares with us."""
+        inside = {room.name: {member.hex() for member in room.members} for room in self.rooms.values()}
+        return [
+            structs.replace(row, rooms=[name for name, members in inside.items() if row.member in members])
+            for row in rows
+        ]
 
     def order(self, order: commands.Order) -> None:
         if order.word == "room-new":
@@ -156,11 +168,13 @@ class Lobby:
         about, room = order.about[:128], order.room[: wire.MAX_NAME]
         self._send(wire.Order(order.word, about, room, order.text, order.seconds, order.private))
 
-    def topic(self, room: Room, said: str) -> None:
+    def topic(self, thread: Thread, said: str) -> None:
+        room = _as_room(thread)
         if said:
-            self._send(wire.Order("topic", "", room.name[: wire.MAX_NAME], commands.mended(said)[: wire.MAX_TOPIC], 0, False))
+            said = commands.mended(said)[: wire.MAX_TOPIC]
+            self._send(wire.Order("topic", "", room.name[: wire.MAX_NAME], said, 0, False))
         else:
-            self._emit(events.RoomTopic(time=self._time(), room=room.name, topic=room.topic, by=""))
+            self._report.tell(events.RoomTopic(time=self._report.time, room=room.name, topic=room.topic, by=""))
 
     def enter(self, name: str) -> None:
         """Ask for a room; raises `NoSuchRoom` where it cannot be one."""
@@ -173,13 +187,16 @@ class Lobby:
     def leave(self, room: Room) -> None:
         self._send(wire.Leave(room.conversation))
 
-    def history(self, room: Room, count: int) -> None:
-        """Show so many messages from before those that were shown. Raises `NoHistory`, `StillSearching`."""
+    def history(self, thread: Thread, count: int) -> None:
+        """Show so many messages from before those that were shown. Raises `NotARoom`, `NoHistory` or
+        `StillSearching`."""
+        room = _as_room(thread)
         self._may_ask()
         self._ask(_Question(room, True, room.oldest), count)
 
-    def search(self, room: Room, needle: str) -> None:
-        """Look through what this member may read of a room. Raises `NoHistory`, `StillSearching`."""
+    def search(self, thread: Thread, needle: str) -> None:
+        """Look through what this member may read of a room. Raises as `history`."""
+        room = _as_room(thread)
         self._may_ask()
         self._ask(_Question(room, True, 0, needle.casefold()), wire.MAX_PAGE)
 
@@ -221,6 +238,35 @@ class Lobby:
         self.rooms[info.conversation] = room
         return room
 
+    def take(self, message: wire.Message | wire.LinkFacts) -> bool:
+        """A message that is only about rooms; False for any other."""
+        match message:
+            case wire.Left():
+                self.take_left(message)
+            case wire.Entered():
+                self.take_entered(message)
+            case wire.RoomKey():
+                self.take_key(message)
+            case wire.Topic():
+                self.take_topic(message)
+            case wire.Deed():
+                self.take_deed(message)
+            case wire.Standing():
+                self.take_standing(message)
+            case wire.RoomList():
+                self.take_list(message)
+            case wire.LogEntry():
+                self.take_log(message)
+            case wire.OldKey():
+                self.take_old_key(message)
+            case wire.Old():
+                self.take_old(message)
+            case wire.OldEnd():
+                self.take_old_end(message)
+            case _:
+                return False
+        return True
+
     def take_entered(self, message: wire.Entered) -> None:
         if message.room.conversation in self.rooms:
             raise BadMessage(why="a room that we are in")
@@ -235,11 +281,18 @@ class Lobby:
         whole, room.listed = message.last and not room.listed, room.listed or message.last
         return room if whole else None
 
-    def tell_entered(self, room: Room) -> None:
-        """Tell of a room whose list is whole, and see what was said there before."""
-        self._emit(
+    def tell_all(self) -> None:
+        """The lists of the first rooms are whole: tell of them, and that the host keeps a history."""
+        if self.keeps and self._roster.host != self._roster.own:
+            self._report.notify("history-kept")
+        for room in self.rooms.values():
+            self.tell_entered(room)
+
+    def tell_entered(self, room: Room) -> bool:
+        """Tell of a room whose list is whole, and see what was said there before. Whether this person asked for it."""
+        self._report.tell(
             events.RoomEntered(
-                time=self._time(),
+                time=self._report.time,
                 room=room.name,
                 topic=room.topic,
                 restricted=room.restricted,
@@ -247,6 +300,10 @@ class Lobby:
             )
         )
         self.look_back(room)
+        if self.wanted is None or text.skeleton(self.wanted) != text.skeleton(room.name):
+            return False
+        self.wanted = None
+        return True
 
     def look_back(self, room: Room) -> None:
         """Ask for the last messages of a room that was just entered."""
@@ -265,9 +322,9 @@ class Lobby:
             room.fresh.add(info.id)
             profile = self._roster.here[info.id]
             facts = profile.facts
-            self._emit(
+            self._report.tell(
                 events.MemberJoined(
-                    time=self._time(),
+                    time=self._report.time,
                     name=profile.name,
                     member=info.id.hex(),
                     fingerprint=facts.fingerprint.hex() if facts else None,
@@ -300,9 +357,9 @@ class Lobby:
         facts = profile.facts
         if not here:
             self._gone(member)
-        self._emit(
+        self._report.tell(
             events.MemberLeft(
-                time=self._time(),
+                time=self._report.time,
                 name=profile.name,
                 member=member.hex(),
                 reason=code,
@@ -324,7 +381,7 @@ class Lobby:
         if self._question is not None and self._question.room is room:
             self._question.void = True
         said = tr(OUT.get(message.code, "You are in {room} no longer."), room=room.title)
-        self._emit(events.RoomLeft(time=self._time(), room=room.name, code=message.code, text=said))
+        self._report.tell(events.RoomLeft(time=self._report.time, room=room.name, code=message.code, text=said))
         return room
 
     def take_key(self, message: wire.RoomKey) -> None:
@@ -340,7 +397,7 @@ class Lobby:
         room = self._room(message.room)
         room.topic = text.visible(message.topic, keep_newlines=False)
         by = text.visible(message.by, keep_newlines=False)
-        self._emit(events.RoomTopic(time=self._time(), room=room.name, topic=room.topic, by=by))
+        self._report.tell(events.RoomTopic(time=self._report.time, room=room.name, topic=room.topic, by=by))
 
     def take_deed(self, message: wire.Deed) -> None:
         name, by, reason = (
@@ -348,15 +405,15 @@ class Lobby:
         )
         sentence = DEEDS.get(message.code)
         if sentence is None:
-            self._notify("unknown-notice")  # its words are the host's, and must not look like ours
+            self._report.notify("unknown-notice")  # its words are the host's, and must not look like ours
             return
         said = tr(sentence, name=name, by=by, reason=reason)
         if reason and message.code not in _WITH_ROOM:
             said += " " + tr("Reason: “{reason}”", reason=reason)
         mine = self._roster.here[self._roster.own].name == message.name and message.code != "room-new"
-        self._emit(
+        self._report.tell(
             events.Moderation(
-                time=self._time(), code=message.code, name=name, by=by, reason=reason, text=said, mine=mine
+                time=self._report.time, code=message.code, name=name, by=by, reason=reason, text=said, mine=mine
             )
         )
 
@@ -365,7 +422,7 @@ class Lobby:
         self.tell_role()
 
     def tell_role(self) -> None:
-        self._emit(events.Role(time=self._time(), role=self.role.word))  # type: ignore[arg-type]
+        self._report.tell(events.Role(time=self._report.time, role=self.role.word))  # type: ignore[arg-type]
 
     def take_list(self, message: wire.RoomList) -> None:
         rows = [
@@ -378,7 +435,7 @@ class Lobby:
             )
             for row in message.rooms
         ]
-        self._emit(events.Rooms(time=self._time(), rooms=rows))
+        self._report.tell(events.Rooms(time=self._report.time, rooms=rows))
 
     def take_log(self, message: wire.LogEntry) -> None:
         facts = {
@@ -386,7 +443,7 @@ class Lobby:
             for name, value in message.facts
         }
         at = datetime.fromtimestamp(min(message.time, 250_000_000_000_000) / 1000, UTC)
-        self._emit(events.LogLine(time=self._time(), what=message.event, at=at, facts=facts, asked=True))
+        self._report.tell(events.LogLine(time=self._report.time, what=message.event, at=at, facts=facts, asked=True))
 
     def knows_notice(self, message: wire.Notice) -> bool:
         """Tell what a notice answers to, where it is one of ours."""
@@ -396,7 +453,7 @@ class Lobby:
         if message.code in ("no-such-room", "room-name-refused", "too-many-rooms", "in-room", "no-right"):
             self.wanted = None
         about = text.visible(message.about, keep_newlines=False)
-        self._emit(events.Notice(time=self._time(), code=message.code, text=tr(sentence, about=about)))
+        self._report.tell(events.Notice(time=self._report.time, code=message.code, text=tr(sentence, about=about)))
         return True
 
     # --- the past ---
@@ -428,7 +485,7 @@ class Lobby:
             body = opened.body()
         except CryptoError:
             if question.needle is None:
-                self._notify("unreadable", room=room.title, name=message.sender.hex()[:8])
+                self._report.notify("unreadable", room=room.title, name=message.sender.hex()[:8])
             return
         if body.kind not in ("text", "me"):
             return  # offers of the past lead nowhere
@@ -440,13 +497,13 @@ class Lobby:
         name = text.visible(body.name, keep_newlines=False)
         question.shown.append(
             events.Message(
-                time=self._time(),
+                time=self._report.time,
                 id=message.id.hex(),
                 room=room.name,
                 from_=profile.name if profile and body.name in profile.names else name,
                 member=message.sender.hex(),
                 text=body.text,
-                sent_at=_clock(body.sent_at, self.now),
+                sent_at=_clock(body.sent_at, self._report.now),
                 mine=message.sender == self._roster.own,
                 signature=signature,
                 kind=body.kind,
@@ -461,7 +518,7 @@ class Lobby:
             from_=text.visible(body.name, keep_newlines=False),
             member=message.sender.hex(),
             text=body.text,
-            sent_at=_clock(body.sent_at, self.now),
+            sent_at=_clock(body.sent_at, self._report.now),
             signature=_judge(opened, author),
         )
 
@@ -486,18 +543,18 @@ class Lobby:
         room = question.room
         if question.needle is not None:
             hits = sorted(question.hits, key=lambda hit: hit.number)[-HITS:]
-            self._emit(
+            self._report.tell(
                 events.Found(
-                    time=self._time(), room=room.name, text=question.needle, hits=hits, more=message.more
+                    time=self._report.time, room=room.name, text=question.needle, hits=hits, more=message.more
                 )
             )
             return
         for shown in question.shown:
-            self._emit(shown)
+            self._report.tell(shown)
         room.oldest = min(room.oldest, message.first or room.oldest)
-        self._emit(
+        self._report.tell(
             events.History(
-                time=self._time(),
+                time=self._report.time,
                 room=room.name,
                 count=len(question.shown),
                 more=message.more,
@@ -520,8 +577,12 @@ class Lobby:
             raise BadMessage(why="a room that we are not in")
         return room
 
-    def _time(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
+
+def _as_room(thread: Thread) -> Room:
+    """This conversation as a room; raises `NotARoom`."""
+    if not isinstance(thread, Room):
+        raise NotARoom
+    return thread
 
 
 def refusal(code: str) -> PeerError:

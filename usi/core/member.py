@@ -10,67 +10,44 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
-from msgspec.structs import replace
-
-from usi.core import commands, events, private, text, wire
-from usi.core.content import RUN_SIZE, Body, Kind, Opened
-from usi.core.crypto import CryptoError, PrivateKey, PublicKey, random_bytes
+from usi.core import commands, events, text, wire
+from usi.core.comparing import Comparing
+from usi.core.content import RUN_SIZE, Body, Kind
+from usi.core.crypto import PrivateKey, PublicKey, random_bytes
 from usi.core.errors import (
-    BadCommand,
     BadHandshake,
     BadMessage,
-    Distrusted,
     LocalError,
     NameTaken,
     NoSuchRoom,
     NotConnected,
-    NothingToCompare,
     NotPrivate,
     Nowhere,
     OutOfTurn,
     PeerError,
-    PushedOut,
-    SenderGone,
-    TooManyOffers,
     UsiError,
-    Withdrawn,
 )
-from usi.core.language import tr
 from usi.core.lobby import Lobby, Room, refusal
+from usi.core.offering import Offering
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
 from usi.core.password import PasswordCheck, State
 from usi.core.private import Private, Talk
+from usi.core.reading import Reader
+from usi.core.report import Report
 from usi.core.roster import Profile, Proof, Roster
-from usi.core.thread import PRIVATE_MARK, Thread
+from usi.core.thread import Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
 from usi.core.transfer import Offered
 
 KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
 KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
-LATE = 300.0  # seconds that an author's clock may be off before a post is marked
-OWN_OFFERS = 20  # files that a member may offer at once
-LISTED_OFFERS = 20  # and that it can have open at a reader: more push out its oldest
-EARLIEST, LATEST = 86_400_000, 250_000_000_000_000  # milliseconds: time stamps that every clock and zone can show
 
 FileMessage = wire.Ticket | wire.NoTicket | wire.Wanted | wire.FileWord
 """What the hub says of data connections: `net.files` hears it, not the member machine."""
-
-NOTICES = private.NOTICES | {
-    "history-kept": "This host keeps what is said in its rooms.",
-    "withheld": "{count} messages in {room} did not arrive: the host withheld them.",
-    "withheld-from": "{count} messages of {name} in {room} did not arrive: the host withheld them.",
-    "repeated": "The host repeated or held back a message in {room}; it was not shown.",
-    "unreadable": "A message of {name} in {room} could not be read: it was sealed with another key, or changed.",
-    "unknown-notice": "The host sent a notice that this version does not know.",
-    "offer-unsigned": "{name} offers a file, but the offer's signature could not be checked; it cannot be accepted.",
-    "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
-}
-"""Sentences of the notices by code."""
-
 
 class Member:
     """One person's part. `key` is the person's, `wanted_name` the name to ask for; `preset` tells that a preset key
@@ -90,18 +67,12 @@ class Member:
         self.name = wanted_name
         self.id = key.public.id
         self.roster = Roster(key.public)
-        self.offers = Offers()
         self._wanted_names: deque[str] = deque()
         """Names asked for by /nick and not answered, oldest first."""
-        self._compared: dict[str, tuple[bytes, Proof]] = {}
-        """Skeleton of a name → the key and the proof that were shown for it, to be compared."""
         self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
         self.host_lasts = False
         """The host says that it keeps its key from run to run."""
-        self._vouched: dict[bytes, events.How] = {}
-        """Members who were verified before they were here, and how: to be told when they are."""
         self._key = key
-        self._preset = preset
         self._trace = tracer
         self._host_key: PublicKey | None = None
         self._run = random_bytes(RUN_SIZE)
@@ -112,27 +83,27 @@ class Member:
         self._inbox: deque[tuple[float, wire.Message | wire.LinkFacts]] = deque()
         """Arrival and message, of what waits behind an author's key."""
         self._outgoing: list[wire.Message] = []
-        self._events: list[events.Event] = []
-        self._now = 0.0
+        self._report = Report()
+        self._reader = Reader(self.roster, self._report)
+        self._offering = Offering(self._report)
         self._outbox = Outbox(key, self._send, self._note_sealed)
         self._private = Private(
             key,
             self.roster,
             self._outbox,
+            self._report,
             send=self._send,
-            emit=self._emit,
-            notify=self._notify,
             fail=self._fail,
             show=self._show_proof,
             ask=ask_private,
             tracer=pair_tracer,
         )
+        self._comparing = Comparing(self.roster, self._report, self._private, preset=preset)
         self._lobby = Lobby(
             self.roster,
             self._outbox,
+            self._report,
             send=self._send,
-            emit=self._emit,
-            notify=self._notify,
             seat=self._seat,
             gone=self._gone,
             fail=self._fail,
@@ -147,8 +118,12 @@ class Member:
 
     def take_events(self) -> list[events.Event]:
         """Events for the face, each returned once."""
-        taken, self._events = self._events, []
-        return taken
+        return self._report.take()
+
+    @property
+    def offers(self) -> Offers:
+        """Own offers of files and other people's."""
+        return self._offering.list
 
     @property
     def rooms(self) -> list[str]:
@@ -246,39 +221,40 @@ class Member:
             case commands.Users():
                 self._emit(self.users(asked=True))
             case commands.Verify():
-                self._verify(intent)
+                if not self._present:
+                    raise NotConnected
+                self._comparing.verify(intent)
             case commands.Password(name):
                 if not self._present:
                     raise NotConnected
                 self.check.begin(name)
             case commands.Rooms() | commands.Order() | commands.Topic() | commands.History() | commands.Search():
+                if not self._present:
+                    raise NotConnected
                 self._do_in_rooms(intent)
 
     def _do_in_rooms(
         self, intent: commands.Rooms | commands.Order | commands.Topic | commands.History | commands.Search
     ) -> None:
-        if not self._present:
-            raise NotConnected
         match intent:
             case commands.Rooms():
                 self._send(wire.ListRooms())
             case commands.Order():
                 self._lobby.order(intent)
             case commands.Topic(said, room):
-                self._lobby.topic(self._lobby.find(self._find_thread(room)), said)
+                self._lobby.topic(self._find_thread(room), said)
             case commands.History(count, room):
-                self._lobby.history(self._lobby.find(self._find_thread(room)), count)
+                self._lobby.history(self._find_thread(room), count)
             case commands.Search(needle, room):
-                self._lobby.search(self._lobby.find(self._find_thread(room)), needle)
+                self._lobby.search(self._find_thread(room), needle)
 
     def vouch(self, member: bytes, how: events.How) -> None:
         """This member's key, with ours, is verified. Told once the member is here."""
-        self.roster.verified.add(member)
-        self._vouched[member] = how
+        self._comparing.vouch(member, how)
 
     def type_password(self, secret: bytes | None, now: float) -> None:
         """The password that was asked for, as `pake.password_secret` makes it; None: not typed. `LocalError`."""
-        self._now = now
+        self._pass_time(now)
         if secret is None:
             self.check.cancel()
         else:
@@ -296,78 +272,17 @@ class Member:
         self._present = False
 
     def users(self, *, asked: bool) -> events.Users:
-        inside = {room.name: {member.hex() for member in room.members} for room in self._rooms.values()}
-        rows = [
-            replace(row, rooms=[name for name, members in inside.items() if row.member in members])
-            for row in self.roster.rows()
-        ]
+        rows = self._lobby.with_rooms(self.roster.rows())
         return events.Users(time=self._time(), members=rows, asked=asked)
 
-    def _verify(self, intent: commands.Verify) -> None:
-        """Show what to compare, or take note of what people found."""
-        if not self._present:
-            raise NotConnected
-        roster = self.roster
-        if intent.name is not None:
-            member = roster.find(intent.name)
-        else:
-            others = [member for member in roster.here if roster.proof_of(member) is not None]
-            if len(others) != 1:
-                raise BadCommand(usage=commands.find("verify").usage)
-            member = others[0]
-        proof, name = roster.proof_of(member), roster.here[member].name
-        if member == self.id:
-            raise NothingToCompare(name=name)
-        if proof is None:
-            self._private.compare(member)
-            return
-        key = text.skeleton(name)
-        pair = roster.pairs.get(member) == proof
-        before = member in roster.verified
-        if intent.match is False:
-            roster.verified.discard(member)
-        elif intent.match and self._compared.get(key) == (member, proof):
-            roster.verified.add(member)  # only what was shown can have been compared, not who has the name by now
-        self._show_proof(member, differs=intent.match is False)
-        if before != (member in roster.verified):
-            self._private.note_change(member)
-        if intent.match is False and pair:
-            self._private.distrust(member, Distrusted())
-
-    def _show_proof(self, member: bytes, *, differs: bool = False, by: events.How = "comparison") -> None:
-        """What to compare with a member, or what came of it."""
-        proof, name = self.roster.proof_of(member), self.roster.here[member].name
-        if proof is None:
-            raise NothingToCompare(name=name)
-        pair = self.roster.pairs.get(member) == proof
-        self._compared[text.skeleton(name)] = (member, proof)
-        verified: Literal["verified", "open"] = "verified" if member in self.roster.verified else "open"
-        self._emit(
-            events.Verification(
-                time=self._time(),
-                name=self.roster.here[member].name,
-                member=member.hex(),
-                fingerprint=proof.fingerprint.hex(),
-                words=list(proof.words),
-                state="differs" if differs else verified,
-                preset=self._preset and not pair,
-                pair=pair,
-                by=by,
-            )
-        )
-
-    def _tell_vouched(self, member: bytes) -> None:
-        how = self._vouched.pop(member, None)
-        if how is not None and self.roster.proof_of(member) is not None:
-            self._show_proof(member, by=how)
-            self._private.note_change(member)
+    def _show_proof(self, member: bytes) -> None:
+        self._comparing.show(member)
 
     def _tell_password(self, member: bytes, state: State) -> None:
         name = self.roster.here[member].name
         self._emit(events.Password(time=self._time(), name=name, member=member.hex(), state=state))
         if state == "matched":
-            self._vouched[member] = "password"
-            self._tell_vouched(member)
+            self._comparing.matched(member)
 
     # --- conversations ---
 
@@ -383,10 +298,8 @@ class Member:
         for thread in threads:
             if room in (thread.name, thread.title):
                 return thread
-        wanted = text.skeleton(room.removeprefix("#"))
-        for thread in self._rooms.values():
-            if text.skeleton(thread.name) == wanted:
-                return thread
+        if (found := self._lobby.called(room)) is not None:
+            return found
         raise NoSuchRoom(room=room)
 
     def _go(self, name: str) -> None:
@@ -467,7 +380,7 @@ class Member:
             kind=kind,
             text=said,
             name=self.name,
-            sent_at=int(self._now * 1000),
+            sent_at=int(self._report.now * 1000),
             run=self._run,
             n=1,
             offer=offer,
@@ -483,15 +396,12 @@ class Member:
         """Offer a file, under a cleaned name, to a conversation (None: the one that is chosen), or privately to the
         member called `to`. Raises `LocalError`."""
         self._pass_time(now)
-        if len(self.offers.mine) >= OWN_OFFERS:
-            raise TooManyOffers(count=OWN_OFFERS)
+        self._offering.check()
         thread = self._find_thread(room) if to is None else self._talk_with([to])
         shown_id = self._post(thread, "offer", "", offer=offered)
-        offer = self.offers.add(offered, self.id, self.name, thread.name, name, mine=True)
-        readers = thread.everybody if isinstance(thread, Talk) else self._readers(thread)
-        offer.audience = readers & self.roster.here.keys() - {self.id}
-        self._tell_offer(offer, shown_id, "good")
-        return offer
+        readers = thread.everybody if isinstance(thread, Talk) else self._lobby.readers(thread)
+        audience = readers & self.roster.here.keys() - {self.id}
+        return self._offering.note_own(thread, shown_id, offered, self.id, self.name, name, audience)
 
     def may_fetch(self, offer: Offer, member: bytes) -> bool:
         """Whether an own offer was made to this member, among others."""
@@ -499,10 +409,6 @@ class Member:
         if thread is not None:
             return member in thread.members
         return any(room.name == offer.room and member in room.members for room in self._rooms.values())
-
-    @staticmethod
-    def _readers(thread: Thread) -> set[bytes]:
-        return thread.members if isinstance(thread, Room) else set()
 
     def withdraw(self, offer: Offer, why: LocalError, now: float) -> None:
         """Take an own offer back, for all who have not fetched it."""
@@ -513,74 +419,23 @@ class Member:
     def close_offer(self, offer: Offer, error: UsiError, now: float) -> None:
         """Nobody can accept it any more."""
         self._pass_time(now)
-        self._close_offer(offer, error)
+        self._offering.close(offer, error)
 
     def take_up(self, offered: Offered, sender: bytes, kept: int, now: float) -> None:
         """List an offer of an earlier run, of which `kept` bytes have arrived and whose sender is here."""
         self._pass_time(now)
         profile = self.roster.here.get(sender)
-        if self._rooms and profile is not None and self.offers.of_transfer(offered.transfer) is None:
-            name, room = text.clean_file_name(offered.name), self._first_room
-            offer = self.offers.add(offered, sender, profile.name, room.name, name, mine=False)
-            self._tell_offer(offer, "", "good", kept)
+        if self._rooms and profile is not None:
+            self._offering.take_up(self._first_room, offered, sender, profile.name, kept)
 
     def ask_key(self, member: bytes) -> None:
         """Have the key of a member who is here, if it is not known yet."""
         if self.roster.asks_for(member):
             self._outgoing.append(wire.GetKey(member))
 
-    def _take_offer(
-        self, thread: Thread, posted: wire.Posted, body: Body, sender: str, signature: events.Signature
-    ) -> None:
-        offered = body.offer
-        if offered is None or signature != "good":
-            self._notify("offer-unsigned", name=sender)  # nobody could answer for what would arrive
-            return
-        if self.offers.of_transfer(offered.transfer) is not None:
-            return  # taken up from an earlier run, or offered twice
-        crowd = self.offers.of_sender(posted.sender)
-        if len(crowd) >= LISTED_OFFERS:
-            self._close_offer(crowd[0], PushedOut())
-        name = text.clean_file_name(offered.name)
-        offer = self.offers.add(offered, posted.sender, sender, thread.name, name, mine=False)
-        self._tell_offer(offer, posted.id.hex(), signature)
-
-    def _take_withdrawal(self, posted: wire.Posted, body: Body, signature: events.Signature) -> None:
-        offer = self.offers.of_transfer(body.transfer or b"")
-        if offer is not None and offer.sender == posted.sender and signature == "good":
-            self._close_offer(offer, Withdrawn())
-
-    def _close_offer(self, offer: Offer, error: UsiError) -> None:
-        if not offer.closed:
-            self.offers.close(offer)
-            self._emit(
-                events.FileClosed(
-                    time=self._time(), transfer=offer.number, name=offer.name, code=error.code, text=str(error)
-                )
-            )
-
-    def _tell_offer(self, offer: Offer, post_id: str, signature: events.Signature, kept: int = 0) -> None:
-        self._emit(
-            events.FileOffer(
-                time=self._time(),
-                transfer=offer.number,
-                id=post_id,
-                room=offer.room,
-                from_=offer.sender_name,
-                member=offer.sender.hex(),
-                name=offer.name,
-                size=offer.offered.content,
-                files=offer.offered.files,
-                mine=offer.mine,
-                signature=signature,
-                kept=kept,
-                private=offer.room.startswith(PRIVATE_MARK),
-            )
-        )
-
     def _take_ack(self, message: wire.Ack) -> None:
         entry = self._outbox.answered(message.id)
-        self._take_number(entry.thread, message.number)
+        self._reader.follow(entry.thread, message.number)
         self._emit(events.Delivered(time=self._time(), id=entry.shown_id, number=message.number))
         self._outbox.flush(entry.thread)
 
@@ -604,7 +459,7 @@ class Member:
         if body.offer is not None or body.transfer is not None:
             offer = self.offers.of_transfer(body.offer.transfer if body.offer else b"")
             if offer is not None:
-                self._close_offer(offer, error)
+                self._offering.close(offer, error)
             return
         self._emit(
             events.Failed(time=self._time(), id=shown_id, code=error.code, text=str(error), message=body.text)
@@ -621,7 +476,7 @@ class Member:
                     raise OutOfTurn(what="a message before its welcome, or a second one")
                 if isinstance(message, wire.Posted | wire.Old) and message.sender not in self.roster.keys:
                     # Clocks are set back, too; then the wait is over.
-                    patient = abs(self._now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
+                    patient = abs(self._report.now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
                     if patient and not give_up:
                         return
                     self.roster.keys[message.sender] = None
@@ -639,31 +494,9 @@ class Member:
                 self._take_ack(message)
             case wire.Joined():
                 for member in self._lobby.take_joined(message):
-                    self._tell_vouched(member)
-            case wire.Left():
-                self._lobby.take_left(message)
-            case wire.Entered():
-                self._lobby.take_entered(message)
+                    self._comparing.tell_vouched(member)
             case wire.Out():
                 self._take_out(message)
-            case wire.RoomKey():
-                self._lobby.take_key(message)
-            case wire.Topic():
-                self._lobby.take_topic(message)
-            case wire.Deed():
-                self._lobby.take_deed(message)
-            case wire.Standing():
-                self._lobby.take_standing(message)
-            case wire.RoomList():
-                self._lobby.take_list(message)
-            case wire.LogEntry():
-                self._lobby.take_log(message)
-            case wire.OldKey():
-                self._lobby.take_old_key(message)
-            case wire.Old():
-                self._lobby.take_old(message)
-            case wire.OldEnd():
-                self._lobby.take_old_end(message)
             case wire.Renamed():
                 self._take_renamed(message)
             case wire.LinkFacts():
@@ -692,7 +525,7 @@ class Member:
                 self._private.take_passed(message)
             case wire.Gathered():
                 self._private.take_gathered(message)
-            case _:
+            case _ if not self._lobby.take(message):
                 raise OutOfTurn(what="a message for the host")
 
     def _take_post(self, posted: wire.Posted) -> None:
@@ -701,82 +534,33 @@ class Member:
             return  # a private conversation that we have left, or that somebody wants us in
         if posted.sender == self.id:
             raise BadMessage(why="a post of our own")
-        if not self._take_number(thread, posted.number):
+        read = self._reader.read(thread, posted)
+        if read is None:
             return
-        if isinstance(thread, Talk) and posted.sender not in thread.members:
-            self._notify("outsider", room=thread.title)
-            return
-        author = self.roster.keys.get(posted.sender)
-        profile = self.roster.here.get(posted.sender)
-        try:
-            opened = thread.key.open(posted)
-            body = opened.body()
-        except CryptoError:
-            name = profile.name if profile else posted.sender.hex()[:8]
-            self._notify("unreadable", room=thread.title, name=name)
-            return
-        signature = self._judge(opened, author)
-        if (posted.sender, posted.id) in thread.shown:
-            self._notify("repeated", room=thread.title)
-            return
-        if signature == "good" and not self._take_count(thread, posted.sender, body, profile):
-            return
-        thread.shown[posted.sender, posted.id] = None
-        thread.fresh.discard(posted.sender)
-        self._note_content("open", "in", posted, body.text or body.kind, signature, private=thread.private)
-        signed_name = text.visible(body.name, keep_newlines=False)
-        name = profile.name if profile else signed_name
+        body = read.body
+        self._note_content("open", "in", posted, body.text or body.kind, read.signature, private=thread.private)
         if body.kind == "offer":
-            self._take_offer(thread, posted, body, name, signature)
-            return
-        if body.kind == "withdraw":
-            self._take_withdrawal(posted, body, signature)
-            return
-        sent_at, late = self._read_clock(body.sent_at)
-        self._emit(
-            events.Message(
-                time=self._time(),
-                id=posted.id.hex(),
-                room=thread.name,
-                from_=name,
-                member=posted.sender.hex(),
-                text=body.text,
-                sent_at=sent_at,
-                mine=False,
-                signature=signature,
-                kind=body.kind,
-                late=late,
-                private=thread.private,
-                signed_as=signed_name if profile and body.name not in profile.names else None,
+            self._offering.take(thread, posted, read)
+        elif body.kind == "withdraw":
+            self._offering.take_withdrawal(posted, read)
+        else:
+            self._emit(
+                events.Message(
+                    time=self._time(),
+                    id=posted.id.hex(),
+                    room=thread.name,
+                    from_=read.name,
+                    member=posted.sender.hex(),
+                    text=body.text,
+                    sent_at=read.sent_at,
+                    mine=False,
+                    signature=read.signature,
+                    kind=body.kind,
+                    late=read.late,
+                    private=thread.private,
+                    signed_as=read.signed_as,
+                )
             )
-        )
-
-    def _judge(self, opened: Opened, author: PublicKey | None) -> events.Signature:
-        if author is None:
-            return "missing"
-        return "good" if opened.is_by(author) else "bad"
-
-    def _take_number(self, thread: Thread, number: int) -> bool:
-        """Follow the hub's numbers; False where the post must not be shown."""
-        missing = thread.follow(number)
-        if missing:
-            self._notify("withheld" if missing > 0 else "repeated", room=thread.title, count=missing)
-        return missing >= 0
-
-    def _take_count(self, thread: Thread, author: bytes, body: Body, profile: Profile | None) -> bool:
-        """Follow an author's signed count; False where the post must not be shown."""
-        missing = thread.count(author, body)
-        if missing < 0:
-            self._notify("repeated", room=thread.title)
-        elif missing:
-            name = profile.name if profile else text.visible(body.name, keep_newlines=False)
-            self._notify("withheld-from", room=thread.title, name=name, count=missing)
-        return missing >= 0
-
-    def _read_clock(self, sent_at: int) -> tuple[datetime, bool]:
-        if not EARLIEST <= sent_at <= LATEST:
-            return self._time(), True
-        return datetime.fromtimestamp(sent_at / 1000, UTC), abs(sent_at / 1000 - self._now) > LATE
 
     # --- who is here ---
 
@@ -795,8 +579,7 @@ class Member:
         self._seat(message.host)
         self._seat(message.me)
         self.name = message.me.name
-        if self.roster.own_link is not None:  # the face shows it on joining
-            self._compared[text.skeleton(message.host.name)] = (host_key.id, self.roster.own_link)
+        self._comparing.note_shown(message.host.name, host_key.id)  # the face shows it on joining
 
     def _take_present(self, message: wire.Present) -> None:
         room = self._lobby.take_present(message)
@@ -807,19 +590,14 @@ class Member:
         elif self._lobby.listed:
             self._present = True
             self._emit(self.users(asked=False))
-            if self._lobby.keeps and self.roster.host != self.id:
-                self._notify("history-kept")
-            for each in self._rooms.values():
-                self._lobby.tell_entered(each)
-            self._tell_vouched(self.roster.host)
+            self._lobby.tell_all()
+            self._comparing.tell_vouched(self.roster.host)
 
     def _take_room(self, room: Room) -> None:
         """A room was entered later; who asked for it is there now, and so is who is nowhere else."""
-        self._lobby.tell_entered(room)
-        wanted = self._lobby.wanted is not None and text.skeleton(self._lobby.wanted) == text.skeleton(room.name)
-        if wanted:
-            self._lobby.wanted = None
-        if wanted or (isinstance(self._current, Room) and self._current not in self._rooms.values()):
+        if self._lobby.tell_entered(room) or (
+            isinstance(self._current, Room) and self._current not in self._rooms.values()
+        ):
             self._choose(room)
 
     def _take_out(self, message: wire.Out) -> None:
@@ -830,10 +608,7 @@ class Member:
     def _gone(self, member: bytes) -> None:
         """A member is not seen any more."""
         self.check.left(member)
-        for offer in self.offers.of_sender(member):
-            self._close_offer(offer, SenderGone())
-        for offer in self.offers.mine:
-            offer.audience.discard(member)
+        self._offering.gone(member)
         self._private.take_left(member)
         del self.roster.here[member]
 
@@ -859,7 +634,7 @@ class Member:
 
     def _seat(self, info: wire.MemberInfo) -> Profile:
         if not self.roster.seat(info):
-            self._notify("name-changed-hands", name=self.roster.here[info.id].name)
+            self._report.notify("name-changed-hands", name=self.roster.here[info.id].name)
         return self.roster.here[info.id]
 
     # --- telling ---
@@ -869,22 +644,19 @@ class Member:
             name = text.visible(message.about, keep_newlines=False)
             self._emit(events.Notice(time=self._time(), code=message.code, text=str(NameTaken(name=name))))
         elif not self._lobby.knows_notice(message):
-            self._notify("unknown-notice")  # its words are the host's, and must not look like ours
-
-    def _notify(self, code: str, **fields: object) -> None:
-        self._emit(events.Notice(time=self._time(), code=code, text=tr(NOTICES[code], **fields)))
+            self._report.notify("unknown-notice")  # its words are the host's, and must not look like ours
 
     def _send(self, message: wire.Message) -> None:
         self._outgoing.append(message)
 
     def _emit(self, event: events.Event) -> None:
-        self._events.append(event)
+        self._report.tell(event)
 
     def _pass_time(self, now: float) -> None:
-        self._now = self._private.now = self._lobby.now = now
+        self._report.now = now
 
     def _time(self) -> datetime:
-        return datetime.fromtimestamp(self._now, UTC)
+        return self._report.time
 
     def _note_sealed(self, thread: Thread, post: wire.Post, body: Body) -> None:
         self._note_content("seal", "out", post, body.text or body.kind, "good", private=thread.private)

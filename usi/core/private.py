@@ -2,14 +2,13 @@
 
 The member who opens a conversation makes its keys and hands them out over pair links, which the host cannot open. Every
 change of the roster is a new key, and a key is in use from the hub's `gathered` on (PROTOCOL.md, "Private
-conversations"). Times are seconds since 1970 (UTC); whoever calls sets `now` first.
+conversations"). The time is that of the report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Literal
 
 from usi.core import events, wire
@@ -42,6 +41,7 @@ from usi.core.pair import Pair
 from usi.core.pairs import PATIENCE, Pairs
 from usi.core.recent import Recent
 from usi.core.relay import OPEN_TALKS, PAIR_SECONDS
+from usi.core.report import Report
 from usi.core.roster import Roster
 from usi.core.thread import PRIVATE_MARK, Thread
 from usi.core.trace import Tracer
@@ -50,16 +50,6 @@ MOST_TALKS = 256  # conversations that others can put us into, in all
 WAITING_POSTS = 8  # texts that wait for a person who is asked first
 _NAMES_KEPT = 1_000
 _CLOSED_KEPT = 100
-
-NOTICES = {
-    "pair-asking": "{name} is asked first whether to talk privately.",
-    "pair-ended": "The private connection with {name} has ended. {why}",
-    "not-in": "{name} is not in {room}. {why}",
-    "blocked": "{name} can open no private conversation with you any more. /block {name} again lifts that.",
-    "unblocked": "{name} can open private conversations with you again.",
-    "outsider": "The host put a message into {room} that is of nobody who is in; it was not shown.",
-}
-"""Sentences of the notices by code, besides those that rooms have as well."""
 
 Roll = tuple[bytes, ...]
 """The ids of the members of a conversation, sorted."""
@@ -100,37 +90,36 @@ class Talk(Thread):
         """Who is in, or is to be."""
         return {self.opener, *self.members, *self.invited, *(self.next[1] if self.next else ())}
 
+    def admits(self, author: bytes) -> bool:
+        return author in self.members
+
     @property
     def sealable(self) -> bool:
         return self.key is not None and self.next is None and not self.held and self.closed is None
 
 
 class Private:
-    """`send` takes messages for the hub, `emit` events for the face, `notify` codes of notices.
-    `fail` is given what cannot be delivered, `show` a member whose fingerprint was asked for and is there now. `ask`:
-    the person is asked first."""
+    """`send` takes messages for the hub. `fail` is given what cannot be delivered, `show` a member whose fingerprint
+    was asked for and is there now. `ask`: the person is asked first."""
 
     def __init__(
         self,
         key: PrivateKey,
         roster: Roster,
         outbox: Outbox,
+        report: Report,
         *,
         send: Callable[[wire.Message], None],
-        emit: Callable[[events.Event], None],
-        notify: Callable[..., None],
         fail: Callable[[str, Body, PeerError], None],
         show: Callable[[bytes], None],
         ask: bool = False,
         tracer: Callable[[str], Tracer | None] = lambda name: None,
     ) -> None:
-        self.now = 0.0
         self._own = key.public.id
         self._roster = roster
         self._outbox = outbox
         self._send = send
-        self._emit = emit
-        self._notify = notify
+        self._report = report
         self._fail = fail
         self._show = show
         self._pairs = Pairs(key, self, send, ask=ask, tracer=lambda other: tracer(roster.name_of(other)))
@@ -206,7 +195,7 @@ class Private:
             raise NotWithYourself
         blocked = self._pairs.blocked
         blocked ^= {member}
-        self._notify("blocked" if member in blocked else "unblocked", name=self._roster.name_of(member))
+        self._report.notify("blocked" if member in blocked else "unblocked", name=self._roster.name_of(member))
         if member in blocked:
             self._pairs.end(member, Unwelcome(), BlockedIt())
 
@@ -214,7 +203,7 @@ class Private:
         """See to it that there is something to compare with this member, and have it shown then."""
         self._check({member})
         self._to_show.add(member)
-        self._pairs.reach(member, self.now)
+        self._pairs.reach(member, self._report.now)
 
     def distrust(self, member: bytes, error: PeerError) -> None:
         """People compared, and it differed."""
@@ -238,7 +227,7 @@ class Private:
 
     def take_passed(self, message: wire.Passed) -> None:
         if message.member in self._roster.here:  # what comes late of one who left is of no use
-            self._pairs.take(message, self.now)
+            self._pairs.take(message, self._report.now)
 
     def take_gathered(self, message: wire.Gathered) -> None:
         """The hub uses another key from here on. What it says of conversations that we are not in is passed over: any
@@ -256,7 +245,7 @@ class Private:
         else:
             talk.fresh |= set(talk.next[1]) - before
             if missing := message.number - talk.number:
-                self._notify("withheld" if missing > 0 else "repeated", room=talk.title, count=missing)
+                self._report.notify("withheld" if missing > 0 else "repeated", room=talk.title, count=missing)
                 talk.number = max(talk.number, message.number)
         first = talk.key is None
         talk.key, talk.members = talk.next
@@ -272,13 +261,13 @@ class Private:
         """Somebody left the host."""
         for talk in self.talks:
             if member in talk.members and talk.key is not None:
-                talk.held, talk.since = True, self.now
+                talk.held, talk.since = True, self._report.now
         self._pairs.gone(member, Left())
 
     def tick(self) -> None:
-        self._pairs.tick(self.now)
+        self._pairs.tick(self._report.now)
         for talk in self.talks:
-            if talk.since is not None and abs(self.now - talk.since) > PATIENCE:
+            if talk.since is not None and abs(self._report.now - talk.since) > PATIENCE:
                 self._close(talk, Withheld())
 
     def disconnected(self) -> None:
@@ -303,7 +292,7 @@ class Private:
     def pair_asks(self, pair: Pair) -> None:
         name = self._roster.name_of(pair.other)
         if pair.mine:
-            self._notify("pair-asking", name=name)
+            self._report.notify("pair-asking", name=name)
             for talk in self.talks:
                 if pair.other in talk.invited:
                     talk.since = None
@@ -311,9 +300,9 @@ class Private:
             return
         text = tr("{name} asks for a private conversation. /private {name} takes it, /block {name} refuses.", name=name)
         room = self._direct_name(pair.other)
-        self._emit(
+        self._report.tell(
             events.Conversation(
-                time=self._time(),
+                time=self._report.time,
                 room=room,
                 state="asked",
                 members=self._partners((self._own, pair.other), pair.other),
@@ -352,7 +341,7 @@ class Private:
         name = self._roster.name_of(other)
         concerned = [talk for talk in self.talks if other in talk.everybody]
         if other in self._to_show or not (left or any(talk.direct for talk in concerned)):
-            self._notify("pair-ended", name=name, why=str(error))
+            self._report.notify("pair-ended", name=name, why=str(error))
         self._to_show.discard(other)
         for talk in concerned:
             if talk.direct:
@@ -361,7 +350,7 @@ class Private:
                 self._close(talk, OpenerGone() if left else error)
             elif talk.opener == self._own:
                 if other in talk.invited:
-                    self._notify("not-in", name=name, room=talk.title, why=str(error))
+                    self._report.notify("not-in", name=name, room=talk.title, why=str(error))
                 talk.invited.discard(other)
                 self._settle(talk)
 
@@ -383,7 +372,7 @@ class Private:
             else:
                 opened = sum(talk.opener == other for talk in self._talks.values())
                 pace = self._paces[other] = self._paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
-                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not pace.take(self.now):
+                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not pace.take(self._report.now):
                     self._pairs.say(other, pairing.Out(message.conversation))
                     return
                 others = set(members) - {self._own}
@@ -393,7 +382,7 @@ class Private:
         elif talk.opener != other or talk.direct != direct:
             raise BadMessage(why="a key of somebody else's conversation")
         talk.next = roster_key(talk.conversation, other, members, message.secret), members
-        talk.since = self.now
+        talk.since = self._report.now
 
     # --- inside ---
 
@@ -406,7 +395,7 @@ class Private:
             raise TooManyInTalk(count=wire.MAX_ROSTER)
         if sum(talk.opener == self._own for talk in self._talks.values()) >= OPEN_TALKS:
             raise TooManyTalks(count=OPEN_TALKS)
-        self._pairs.check(others, self.now)
+        self._pairs.check(others, self._report.now)
 
     def _with(self, other: bytes) -> Talk:
         talk = self._direct.get(other)
@@ -414,14 +403,14 @@ class Private:
             talk = self._new_direct(other)
             self._call(talk, {other})
         else:
-            self._pairs.reach(other, self.now)
+            self._pairs.reach(other, self._report.now)
         return talk
 
     def _call(self, talk: Talk, others: set[bytes]) -> None:
         """Reach these for a conversation; it goes on when they have answered."""
-        talk.since = self.now if talk.key is None else talk.since
+        talk.since = self._report.now if talk.key is None else talk.since
         for other in others:
-            self._pairs.reach(other, self.now)
+            self._pairs.reach(other, self._report.now)
         if talk.key is None and talk.closed is None:
             self._tell(talk, "opening")
         self._settle(talk)
@@ -433,7 +422,7 @@ class Private:
         return talk
 
     def _new(self, name: str, *, direct: bool, opener: bytes = b"") -> Talk:
-        talk = self._talks[name] = Talk(None, name, direct=direct, opener=opener, since=self.now)
+        talk = self._talks[name] = Talk(None, name, direct=direct, opener=opener, since=self._report.now)
         return talk
 
     def _direct_name(self, other: bytes) -> str:
@@ -462,7 +451,7 @@ class Private:
             pair = self._pairs.get(other)
             if pair is None or not pair.ready:
                 return
-            talk.since = self.now
+            talk.since = self._report.now
             if not pair.mine:
                 self._pairs.say(other, pairing.Want())  # the opener of the pair link opens it, so that there is one
                 return
@@ -485,7 +474,7 @@ class Private:
         secret = random_bytes(KEY_SIZE)
         key = roster_key(talk.conversation, self._own, members, secret)
         handed = pairing.Handed(talk.conversation, not talk.direct, list(members), secret)
-        talk.next, talk.since = (key, members), self.now
+        talk.next, talk.since = (key, members), self._report.now
         talk.invited -= set(members)
         talk.out &= set(members)
         for other in members:
@@ -527,9 +516,9 @@ class Private:
         verified = all(member in self._roster.verified for member in others)
         host_is_in = self._roster.host in members
         names = ", ".join(sorted(map(self._roster.name_of, others)))
-        self._emit(
+        self._report.tell(
             events.Conversation(
-                time=self._time(),
+                time=self._report.time,
                 room=talk.name,
                 state=state,
                 members=self._partners(members, talk.opener),
@@ -538,9 +527,6 @@ class Private:
                 code=talk.closed.code if talk.closed else None,
             )
         )
-
-    def _time(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
 
 
 def _sentence(talk: Talk, state: str, names: str, *, verified: bool, host_is_in: bool) -> str:

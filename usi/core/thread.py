@@ -55,6 +55,10 @@ class Thread:
         """Whether what is said can go out now."""
         return self.key is not None
 
+    def admits(self, author: bytes) -> bool:
+        """Whether this member may say something in it."""
+        return True
+
     def follow(self, number: int) -> int:
         """Follow the hub's numbers, which have no holes: how many are missing before this one. Negative: it does not
         rise, and must not be shown."""

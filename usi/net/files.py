@@ -515,6 +515,7 @@ class Files:
         task = self._loop.create_task(self._guarded(transfer, work), name="usi transfer")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # of a task that was cancelled before it began, too
         if transfer is not None:
             transfer.task = task
             self._tick_soon()
@@ -528,8 +529,6 @@ class Files:
                 self._fail(transfer, error)
                 if transfer.direction == "in":
                     self._say(transfer.member, transfer.offer.offered.transfer, error.code)
-        finally:
-            work.close()
 
     def _stop(self, transfer: _Transfer, error: UsiError) -> None:
         """End a transfer that is under way, for this reason."""

@@ -48,7 +48,7 @@ class SpentCodes:
             private.write(self._path, msgspec.json.encode(spent[-_MOST:]))
 
     def _load(self) -> list[_Spent]:
-        with suppress(UnreadableFile, ValueError):
+        with suppress(UnreadableFile, ValueError, RecursionError):  # whatever is in it, nothing fails
             found = private.read(self._path, _LARGEST)
             if found is not None:
                 return msgspec.json.decode(found[0], type=list[_Spent])[-_MOST:]

@@ -26,6 +26,15 @@ def size(count: int) -> str:
     return tr(_UNITS[index], amount=digits.replace(".", mark_of_decimals))
 
 
+def content(count: int, files: int | None) -> str:
+    """The bytes of a file (`files` None), or of so many files in a folder."""
+    if files is None:
+        return size(count)
+    if files == 1:
+        return tr("folder of one file, {size}", size=size(count))
+    return tr("folder of {count} files, {size}", count=files, size=size(count))
+
+
 def speed(rate: int) -> str:
     """Bytes a second as `8.1 MB/s`."""
     return tr("{size}/s", size=size(rate))

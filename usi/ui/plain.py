@@ -365,9 +365,7 @@ def _message(event: ev.Message) -> str | None:
 
 
 def _offer(event: ev.FileOffer) -> str:
-    number, name, size = event.transfer, _inline(event.name), amounts.size(event.size)
-    if event.files is not None:
-        size = tr("folder of {count} files, {size}", count=event.files, size=size)
+    number, name, size = event.transfer, _inline(event.name), amounts.content(event.size, event.files)
     if event.mine:
         return tr("You offer {name} ({size}) as number {number}; /cancel {number} takes it back.",
                   name=name, size=size, number=number)  # fmt: skip

@@ -66,7 +66,10 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.Failed(time=time, id="0", code="cut", text=text, message=text),
             *files(text),
             ev.Check(time=time, **name, state="bad", text=text, advice=text, facts={text: text}),
-            ev.Invitation(time=time, state="open", locator=text, until=time, failed=1, limit=3, code=text, links=[text]),
+            ev.Invitation(
+                time=time, state="open", locator=text, until=time, failed=1, limit=3, code=text, links=[text],
+                address=text,
+            ),
             ev.Password(time=time, **name, **ids, state="asked"),
             ev.Users(time=time, members=[member], asked=True),
             ev.Verification(time=time, **name, **ids, **proof, state="open", preset=False),

@@ -55,7 +55,8 @@ def versions(own: str) -> Iterator[Finding]:
         return
     wrong = ", ".join(f"{name} {version or tr('missing')}" for name, version in outside.items())
     said = tr("These libraries are missing or of another version than USI is made for: {listed}.", listed=wrong)
-    yield Finding("libraries", "bad", said, tr("Run pip install -r requirements.txt in USI's environment."), found)
+    advice = tr("Install what requirements.txt lists into USI's environment, with pip.")
+    yield Finding("libraries", "bad", said, advice, found)
 
 
 def _bounds() -> list[tuple[str, str, str]]:

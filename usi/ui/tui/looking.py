@@ -78,12 +78,10 @@ class Found(NamedTuple):
     """There is more than was counted."""
 
     def __str__(self) -> str:
-        size = amounts.size(self.size)
-        if self.files is None:
-            return size
         if self.more:
+            size = amounts.size(self.size)
             return tr("folder of more than {count} files, {size}", count=self.files, size=size)
-        return tr("folder of {count} files, {size}", count=self.files, size=size)
+        return amounts.content(self.size, self.files)
 
 
 def measure(path: str, cancelled: Callable[[], bool] = lambda: False) -> Found | None:

@@ -120,9 +120,9 @@ def _over(why: str) -> _Row:
 
 
 def _offered(offer: ev.FileOffer) -> str:
-    name, size, number = short(offer.name, _NAME), _whole(amounts.size(offer.size)), offer.transfer
-    if offer.files is not None:
-        size = tr("folder of {count} files, {size}", count=offer.files, size=size)
+    name, size, number = short(offer.name, _NAME), amounts.content(offer.size, offer.files), offer.transfer
+    if offer.files is None:
+        size = _whole(size)
     if offer.mine:  # behind "you"
         return tr("offer {name} ({size})  #{number}", name=name, size=size, number=number)
     if offer.kept:

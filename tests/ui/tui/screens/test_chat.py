@@ -672,9 +672,9 @@ async def test_refusals_stand_in_the_log_of_a_host(open_stage: Open, cast: Simpl
             "← bob left (connection lost), 192.0.2.5:4000",
         ]
         assert any("was refused" in line for line in cast.look(stage.get(Activity)))
-        assert "F5 Activity  " in cast.look(stage.get(KeyBar))[0]
+        assert "F5 Activity F8" in cast.look(stage.get(KeyBar))[0]
         await stage.tell(refused)
-        assert "F5 Activity  " in cast.look(stage.get(KeyBar))[0]
+        assert "F5 Activity F8" in cast.look(stage.get(KeyBar))[0]
         await stage.pilot.press("f5")
         assert stage.app.focused is stage.composer
 

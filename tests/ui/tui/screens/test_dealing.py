@@ -85,6 +85,23 @@ async def test_f7_goes_from_one_offer_to_the_next_older(open_stage: Open, cast: 
         await stage.until(lambda: stage.peer.wanted == [ACCEPT(2)])
 
 
+async def test_f7_leads_to_what_is_under_way_where_nothing_waits(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((40, 12)) as stage:
+        await stage.tell(cast.Told(1).offer(), cast.Told(1).progress(430), cast.Told(2).offer(), cast.Told(2).done())
+        await stage.pilot.press("f7", "enter")
+        await stage.until(lambda: stage.peer.wanted == [CANCEL(1)])
+
+
+async def test_the_focus_leaves_a_list_that_folds_away(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.Told().offer(), cast.Told().failed())
+        stage.get(Ways).focus()
+        await stage.pilot.press("delete")
+        await stage.until(lambda: not stage.get(Transfers).display)
+        await stage.pilot.press("h", "i")
+        assert stage.composer.text == "hi"
+
+
 async def test_typed_commands_work_as_well(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         await stage.tell(cast.Told(1).offer(), cast.Told(2).offer())

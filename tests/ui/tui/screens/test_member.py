@@ -32,7 +32,8 @@ def offers(menu: MemberMenu) -> list[str | None]:
 async def test_what_can_be_done_depends_on_the_member(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         host, alice, bob = cast.THERE.members
-        for member, expected in ((host, ["verify", "mention", "info"]), (alice, ["info"]), (bob, ["mention", "info"])):
+        others = ["talk", "verify", "mention", "block", "info"]
+        for member, expected in ((host, others), (alice, ["info"]), (bob, others)):
             assert offers(await opened(stage, member)) == expected
             await stage.pilot.press("escape")
             await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
@@ -42,7 +43,7 @@ async def test_what_can_be_done_depends_on_the_member(open_stage: Open, cast: Si
 async def test_verify(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         await opened(stage, cast.THERE.members[0])
-        await stage.pilot.press("enter")
+        await stage.pilot.press("down", "enter")
         await stage.until(lambda: stage.peer.wanted)
         assert stage.peer.wanted == [commands.Verify("host")]
 
@@ -51,7 +52,7 @@ async def test_mention(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         stage.composer.insert("thanks ")
         await opened(stage, cast.THERE.members[2])
-        await stage.pilot.press("enter")
+        await stage.pilot.press("down", "down", "enter")
         await stage.until(lambda: stage.composer.text == "thanks bob ")
         assert stage.chat.focused is stage.composer
 
@@ -59,7 +60,7 @@ async def test_mention(open_stage: Open, cast: SimpleNamespace) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])
 async def test_info(open_stage: Open, cast: SimpleNamespace, size: tuple[int, int]) -> None:
     async with open_stage(size) as stage:
-        for member, part in ((cast.THERE.members[0], "not verified"), (cast.THERE.members[2], "Verify the host")):
+        for member, part in ((cast.THERE.members[0], "not verified"), (cast.THERE.members[2], "verifying makes one")):
             await opened(stage, member)
             await stage.pilot.press("end", "enter")
             await stage.until(lambda: isinstance(stage.app.screen, MemberInfo))

@@ -50,7 +50,7 @@ _KEYS = (
     "spot-down", "use", "drop", "send", "newline", "quit",
 )  # fmt: skip
 _IMPORTANT_KEYS = (
-    "quit", "help", "offer", "use", "drop", "retry", "latest", "unread", "rejoin", "verify", "file", "members",
+    "quit", "help", "offer", "use", "drop", "retry", "latest", "unread", "rejoin", "verify", "members", "file",
     "activity", "inspector", "palette", "rooms", "spot-down", "inspect", "newline", "send",
 )  # fmt: skip
 _PANELS: dict[str, type[Widget]] = {"side": Members, "rooms": Conversations, "activity": Activity, "tracing": Tracing}

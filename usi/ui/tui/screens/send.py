@@ -112,17 +112,17 @@ class SendDialog(Dialog[str]):
     SendDialog > #frame { width: 84; }
     SendDialog #whom { color: $foreground-muted; margin: 0 0 1 0; }
     SendDialog PathInput { width: 1fr; background: $background; }
-    SendDialog Suggestions { background: $background; }
+    SendDialog Suggestions { background: $background; margin: 0; }
     SendDialog Folder {
-        height: 12; margin: 1 0 0 0; padding: 0; background: $surface; scrollbar-size-vertical: 1;
+        height: 12; max-height: 33vh; margin: 0 0 1 0; padding: 0; background: $surface; scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 0; border-top: solid $foreground 15%;
     }
     SendDialog Folder:focus { border-top: solid $primary; }
-    SendDialog #found { margin: 1 0 0 0; min-height: 1; }
+    SendDialog #found { min-height: 1; }
     SendDialog.-low Folder, SendDialog.-narrow Folder { display: none; }
-    SendDialog.-low #whom, SendDialog.-low #found { margin: 0; }
-    SendDialog #keys { color: $foreground-muted; }
-    SendDialog.-low #keys { display: none; }
+    SendDialog.-low #whom { margin: 0; }
+    SendDialog #keys { color: $foreground-muted; margin: 1 0 0 0; }
+    SendDialog.-low #keys, SendDialog.-narrow #keys { display: none; }
     """
 
     def __init__(self, whom: str) -> None:
@@ -140,10 +140,9 @@ class SendDialog(Dialog[str]):
         yield Static(Content(self._whom), id="whom")
         yield self._input
         yield self._suggestions
-        yield Folder(Path.cwd())
         yield Static(id="found", markup=False)
-        yield Static(tr("Tab completes. In the list: Enter chooses, Backspace goes to the folder above."), id="keys",
-                     markup=False)  # fmt: skip
+        yield Static(tr("Tab completes. Below, Enter chooses and Backspace goes up."), id="keys", markup=False)
+        yield Folder(Path.cwd())
 
     def offers(self) -> Iterable[Button]:
         yield button(tr("send"), "send", "primary")

@@ -62,8 +62,8 @@ at the edges bring back what was sent before. `/` or `!` begins a command; `//` 
 paste of several lines is one text and never a command.
 
 Tab completes commands, the names of members, and paths behind `/send`. Dropping a file here, or pasting its path, asks
-whether to send it. Where there are several ways to go on, a list shows them: Tab, Up and
-Down choose, Enter takes one, Escape closes the list.
+whether to send it. Where there are several ways to go on, a list shows them: Tab, Up and Down choose, Enter takes one,
+Escape closes the list.
 """)
 
     @dataclass

@@ -148,8 +148,8 @@ Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark tex
 
 Left and Right go to the links, to the buttons of files that are offered, and to the messages that were not delivered;
 Enter or a click opens a link, presses a button or sends a message again, R sends the last one again. F7 goes to the
-newest offer. Your own messages have … while they are on their way, ✓ when the host has
-them, ✗ when they were not delivered.
+newest offer. Your own messages have … while they are on their way, ✓ when the host has them, ✗ when they were not
+delivered.
 """)
 
     @dataclass
