@@ -14,6 +14,7 @@ from usi.core.crypto import PrivateKey
 from usi.core.errors import BadMessage, LocalError, NoHistory, NoSuchRoom, NotARoom, Nowhere, PeerError, StillSearching
 from usi.core.facts import OWN, Arrived, Close, Fact, Gone, Heard, Keep, KeepRoom, Read, ReadPast, Send
 from usi.core.hub import Hub
+from usi.core.lobby import QUESTIONS
 from usi.core.member import Member
 from usi.core.roster import Proof
 
@@ -335,9 +336,12 @@ def test_a_search_looks_through_all_pages(keeping: Town) -> None:
 def test_one_question_at_a_time(keeping: Town) -> None:
     alice = keeping.add("alice")
     keeping.do(alice, "hello")
-    alice.member.do(commands.Search("x"), NOW)
+    for _ in range(QUESTIONS + 1):
+        alice.member.do(commands.Search("x"), NOW)
     with pytest.raises(StillSearching):
         alice.member.do(commands.History(5), NOW)
+    keeping.deliver()
+    assert len(alice.all(events.Found)) == QUESTIONS + 1
 
 
 def test_what_comes_of_the_past_after_leaving_is_not_shown(keeping: Town) -> None:

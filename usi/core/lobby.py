@@ -5,6 +5,7 @@ What is private between members is in `usi.core.private`. Times are those of the
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from usi.core.thread import PRIVATE_MARK, Thread
 
 ON_ENTERING = 10  # messages of the past that are shown to who comes in
 HITS = 50  # and that a search finds at most
+QUESTIONS = 4  # about the past that wait for their turn
 SEARCHED = 20_000  # messages that it looks through at most
 
 NOTICES = {
@@ -89,8 +91,6 @@ class Room(Thread):
     """The list of its members is whole."""
     oldest: int = 0
     """No message below this number has been shown; 0: none at all yet."""
-    looked_back: bool = False
-    """The last messages from before we came were asked for."""
     old_keys: dict[bytes, ConversationKey] = field(default_factory=dict)
 
 
@@ -139,6 +139,9 @@ class Lobby:
         self._gone = gone
         self._fail = fail
         self._question: _Question | None = None
+        """What the host has been asked and has not answered."""
+        self._questions: deque[tuple[_Question, int]] = deque()
+        """What it is to be asked next, and for how many."""
         self._leaving: dict[bytes, list[str]] = {}
         """Member → rooms that it left the host from, while another one is still to be told of."""
 
@@ -203,12 +206,25 @@ class Lobby:
     def _may_ask(self) -> None:
         if not self.keeps:
             raise NoHistory
-        if self._question is not None:
+        if len(self._questions) >= QUESTIONS:
             raise StillSearching
 
     def _ask(self, question: _Question, count: int) -> None:
+        """Ask the host, one question after the other."""
+        if self._question is not None:
+            self._questions.append((question, count))
+            return
         self._question = question
+        if question.needle is None:
+            question.before = question.room.oldest
         self._send(wire.Past(question.room.conversation, question.before, count))
+
+    def _ask_next(self) -> None:
+        self._question = None
+        while self._questions and self._question is None:
+            question, count = self._questions.popleft()
+            if not question.void:
+                self._ask(question, count)
 
     # --- coming and going ---
 
@@ -307,8 +323,7 @@ class Lobby:
 
     def look_back(self, room: Room) -> None:
         """Ask for the last messages of a room that was just entered."""
-        if self.keeps and room.number and not room.looked_back and self._question is None:
-            room.looked_back = True
+        if self.keeps and room.number:
             self._ask(_Question(room, False, room.oldest), ON_ENTERING)
 
     def take_joined(self, message: wire.Joined) -> list[bytes]:
@@ -378,8 +393,9 @@ class Lobby:
                 self._gone(member)
         for shown_id, body in self._outbox.drop_waiting(room):
             self._fail(shown_id, body, NotInRoom(room=room.title))
-        if self._question is not None and self._question.room is room:
-            self._question.void = True
+        for question in [self._question, *(question for question, _ in self._questions)]:
+            if question is not None and question.room is room:
+                question.void = True
         said = tr(OUT.get(message.code, "You are in {room} no longer."), room=room.title)
         self._report.tell(events.RoomLeft(time=self._report.time, room=room.name, code=message.code, text=said))
         return room
@@ -526,13 +542,11 @@ class Lobby:
         question = self._asked(message.room)
         if question.needle is not None and self._goes_on(question, message):
             question.before = message.first
-            self._ask(question, wire.MAX_PAGE)
+            self._send(wire.Past(message.room, message.first, wire.MAX_PAGE))
             return
-        self._question = None
         if not question.void:
             self._tell_past(question, message)
-        for room in self.rooms.values():
-            self.look_back(room)
+        self._ask_next()
 
     def _goes_on(self, question: _Question, message: wire.OldEnd) -> bool:
         """Whether a search has still to look further back."""

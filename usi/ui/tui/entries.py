@@ -15,6 +15,7 @@ from usi.core import text
 from usi.core.crypto import grouped
 from usi.core.errors import PeerError
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.ui import community, trust
 from usi.ui.i18n import mark
 from usi.ui.tui.spans import Span, spans_of
@@ -464,6 +465,10 @@ def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] |
         case ev.Listening():
             places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
             return "quiet", f"· {tr('Hosting on {places}', places=places)}"
+        case ev.MemberJoined() | ev.MemberLeft() if event.here and event.rooms:
+            name, room = inline(event.name), inline(title_of(event.rooms[0]))
+            came = isinstance(event, ev.MemberJoined)
+            return "quiet", f"· {tr('{name} joined {room}' if came else '{name} left {room}', name=name, room=room)}"
         case ev.MemberJoined():
             name, address = inline(event.name), inline(event.address or "")
             said = tr("{name} joined from {address}", name=name, address=address) if address else _joined(event)
