@@ -30,6 +30,7 @@ def _arguments() -> argparse.Namespace:
     add("--members", nargs="+", type=int, metavar="N", help="members in the room (default: each benchmark's own)")
     add("--seconds", type=float, metavar="S", help="of each measurement, at most (default: 5; memory: 25)")
     add("--in-flight", nargs="+", type=int, default=[64, 1], metavar="N", help="posts under way (default: 64 and 1)")
+    add("--size", type=int, metavar="MB", help="of the file that is sent (default: 1000)")
     add("--authors", type=int, default=64, metavar="N", help="who post in turn (default: 64)")
     add("--repeat", type=int, default=1, metavar="N", help="measure so many times and show the spread")
     add("--fast", action="store_true", help="only with the libraries of the `fast` extra")
@@ -47,6 +48,7 @@ def _options(arguments: argparse.Namespace, name: str) -> Options:
         seconds=seconds,
         authors=max(1, arguments.authors),
         in_flight=tuple(arguments.in_flight),
+        size=(arguments.size or (5 if arguments.quick else 1000)) * 1_000_000,
         most_posts=300 if arguments.quick else Options.most_posts,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import files as transfers
 from benchmarks.child import BenchmarkError, Child
 from usi.config import Limits
 
@@ -36,6 +37,8 @@ class Options:
     authors: int = 64
     """Who post in turn: at most so many, and all but three of the members."""
     in_flight: Sequence[int] = (64, 1)
+    size: int = 1_000_000_000
+    """Bytes of the file that is sent."""
     most_posts: int = 6_000
     """Posts that are signed and sealed beforehand, a millisecond each: small rooms end with them, before their time."""
 
@@ -219,11 +222,17 @@ def memory(options: Options) -> Iterator[Row]:
         yield _with_shares(row, idle)
 
 
+def files(options: Options) -> Iterator[Row]:
+    """A file from member to host to member, beside scp, plain TCP and TLS; chat latency without and with it."""
+    yield from transfers.rows(options.size, () if options.fast else FAST_LIBRARIES)
+
+
 BENCHMARKS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "handshake": handshake,
     "delivery": delivery,
     "latency": latency,
     "memory": memory,
+    "files": files,
 }
 
 

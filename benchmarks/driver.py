@@ -241,6 +241,10 @@ class Driver:
             raise OverflowError("too many posts for one host")
         return sum(self._size + (number > 0x7F) + (number > 0xFF) for number in numbers)
 
+    def skip(self, posts: int) -> None:
+        """Somebody else has posted so often: the conversation's numbers are further."""
+        self._number += posts
+
     def check(self, posts: int, own: Sequence[int]) -> dict[str, Any]:
         """Look whether the delivery before this was complete; `posts` and `own` are from its answer.
 

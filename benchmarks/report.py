@@ -14,9 +14,22 @@ from typing import Any
 from benchmarks.cases import Row
 
 _LIBRARIES = ("pycryptodome", "msgspec", "cryptography", "uvloop")
-_SETTINGS = ("fast", "members", "in_flight", "rate")
+_SETTINGS = ("fast", "members", "in_flight", "rate", "what", "where")
 """Columns that say what was measured; all others are figures."""
 _COLUMNS: dict[str, tuple[str, str]] = {
+    "what": ("by", "{}"),
+    "where": ("files in", "{}"),
+    "mb_per_second": ("MB/s", "{:,.0f}"),
+    "sender_cpu": ("sender CPU s", "{:.2f}"),
+    "host_cpu": ("host CPU s", "{:.2f}"),
+    "receiver_cpu": ("receiver CPU s", "{:.2f}"),
+    "sender_mb": ("sender peak MB", "{:.0f}"),
+    "host_mb": ("host peak MB", "{:.0f}"),
+    "receiver_mb": ("receiver peak MB", "{:.0f}"),
+    "quiet_p50_ms": ("chat p50 ms before", "{:.1f}"),
+    "quiet_p99_ms": ("p99 ms before", "{:.1f}"),
+    "busy_p50_ms": ("chat p50 ms meanwhile", "{:.1f}"),
+    "busy_p99_ms": ("p99 ms meanwhile", "{:.1f}"),
     "members": ("members", "{:,}"),
     "in_flight": ("in flight", "{}"),
     "rate": ("posts/s", "{:g}"),
@@ -29,7 +42,6 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "p99_ms": ("p99 ms", "{:.1f}"),
     "max_ms": ("max ms", "{:.1f}"),
     "kb_per_member": ("KB per member", "{:.1f}"),
-    "host_mb": ("host MB", "{:.0f}"),
     "join_seconds": ("joining s", "{:.1f}"),
     "host_share": ("host CPU", "{:.0%}"),
     "driver_share": ("driver CPU", "{:.0%}"),
@@ -81,11 +93,14 @@ def table(rows: Sequence[Row]) -> str:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(name) for name in _SETTINGS), []).append(row)
-    columns = [name for name in _COLUMNS if name in rows[0]]
+    columns = [name for name in _COLUMNS if any(name in row for row in rows)]
     lines = [["extra", *(_COLUMNS[name][0] for name in columns)]]
     for group in groups.values():
         cells = ["fast" if group[0]["fast"] else "none"]
-        cells += [_cell([row[name] for row in group], _COLUMNS[name][1], name in _SETTINGS) for name in columns]
+        cells += [
+            _cell([row[name] for row in group], _COLUMNS[name][1], name in _SETTINGS) if name in group[0] else ""
+            for name in columns
+        ]
         lines.append(cells)
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
     lines.insert(1, ["-" * width for width in widths])

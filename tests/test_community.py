@@ -54,7 +54,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def house(start: Any) -> Any:
+def house(start: Any) -> Any:  # noqa: F811
     """Starts a host with --json on a free port."""
 
     def begin(*arguments: str) -> Program:
@@ -65,7 +65,7 @@ def house(start: Any) -> Any:
 
 
 @pytest.fixture
-def member(start: Any) -> Any:
+def member(start: Any) -> Any:  # noqa: F811
     """Starts a member with --json, with a ready key, and waits until it is in."""
     keys = itertools.cycle(("alice", "bob", "carol", "mallory"))
 

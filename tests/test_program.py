@@ -558,6 +558,53 @@ def test_something_else_at_the_port_of_the_host(guest: Any) -> None:
     assert "does not speak USI" in one_sentence(alice)
 
 
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_through_a_pipeline(host: Any, guest: Any, tmp_path: Path) -> None:
+    """`echo "/send PATH" | usi …` ends when somebody has it; the sender's status says so."""
+    path = tmp_path / "some file.bin"
+    path.write_bytes(os.urandom(700_000))
+    h = host("--json")
+    bob = guest(h.port(), "bob", "--json", "--accept-files", "--downloads", str(tmp_path / "got"))
+    bob.hears("connected")
+    alice = guest(h.port(), "alice", "--plain")
+    alice.shows("Words:")
+    alice.type(f"/send '{path}'")
+    alice.end_input()
+    assert alice.ends() == 0
+    alice.shows("bob has some file.bin")
+    done = bob.hears("file_done")
+    assert Path(done["path"]) == tmp_path / "got" / path.name
+    assert Path(done["path"]).read_bytes() == path.read_bytes()
+    assert bob.hears("file_offer")["mine"] is False
+
+
+def test_a_file_that_nobody_takes(host: Any, guest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x")
+    h = host("--json")
+    alice = guest(h.port(), "alice", "--plain")
+    alice.shows("Words:")
+    alice.type(f"/send {path}")
+    alice.end_input()
+    h.hears("file_offer")
+    h.type("/decline")
+    assert alice.ends() == 1
+    alice.shows("host does not want a.bin")
+    alice.shows("Nobody took a.bin")
+
+
+def test_a_file_that_is_not_there_is_no_success(host: Any, guest: Any) -> None:
+    h = host("--json")
+    alice = guest(h.port(), "alice", "--plain")
+    alice.shows("Words:")
+    alice.type("/send no-such-file")
+    alice.end_input()
+    assert alice.ends() == 1
+    alice.shows("There is no file or folder no-such-file.")
+
+
 # --- the inspector ---------------------------------------------------------------------------------------------------
 
 

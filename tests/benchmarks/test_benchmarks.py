@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,20 @@ def test_memory() -> None:
     assert row["members"] == 5
     positive(row, "host_mb", "join_seconds")
     assert "kb_per_member" in row
+
+
+def test_files() -> None:
+    rows = cases.run("files", replace(TINY, size=3_000_000), 1)
+    ours = [row for row in rows if row["what"] == "usi"]
+    assert {row["where"] for row in ours} <= {"memory", "disk"}
+    for row in ours:
+        positive(row, "mb_per_second", "sender_mb", "host_mb", "receiver_mb")
+        assert min(row["sender_cpu"], row["host_cpu"], row["receiver_cpu"]) >= 0  # in ticks of a hundredth
+        assert 0 < row["busy_p50_ms"] <= row["busy_p99_ms"]
+    assert "plain TCP" in {row["what"] for row in rows}
+    for row in rows:
+        positive(row, "mb_per_second")
+    assert report.table(rows).count("\n") == len(rows) + 1
 
 
 def test_a_delivery_that_does_not_add_up_is_an_error() -> None:

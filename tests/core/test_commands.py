@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from usi.core import commands
 from usi.core.commands import (
     COMMANDS,
+    Accept,
     Act,
     Add,
     Block,
+    Cancel,
     Clear,
+    Decline,
+    Files,
     Go,
     Help,
     History,
@@ -32,6 +36,7 @@ from usi.core.commands import (
     Say,
     Search,
     Secret,
+    Send,
     Tell,
     Topic,
     Users,
@@ -82,6 +87,17 @@ SPELLINGS: dict[str, Intent] = {
     "bloquer bob": Block("bob"),
     "mute": Mute(),
     "sourdine": Mute(),
+    "send /tmp/a b.txt": Send("/tmp/a b.txt"),
+    "fichier ~/photo.jpg alice": Send("~/photo.jpg alice"),
+    "envoyer 'x'": Send("'x'"),
+    "accept": Accept(),
+    "accepter": Accept(),
+    "decline": Decline(),
+    "refuser": Decline(),
+    "cancel": Cancel(),
+    "annuler": Cancel(),
+    "files": Files(),
+    "fichiers": Files(),
     "me waves": Act("waves"),
     "moi waves": Act("waves"),
     "rooms": Rooms(),
@@ -114,7 +130,7 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Invite(), Leave(), Rooms(), Order("lock"), Order("log"))
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave(), Rooms(), Order("lock"), Order("log"))
 NAMES = [name for command in COMMANDS for name in command.names]
 
 
@@ -154,8 +170,10 @@ def test_an_argument_too_many_is_answered_with_the_usage(mark: str, name: str) -
 
 @pytest.mark.parametrize(
     "line",
-    ["/kick", "/ban", "/unban", "/silence", "/room", "/room new", "/room close", "/room open x", "/grant bob"]
-    + ["/revoke bob", "/history 0", "/history 201", "/history x", "/search"],
+    [
+        "/kick", "/ban", "/unban", "/silence", "/room", "/room new", "/room close", "/room open x", "/grant bob",
+        "/revoke bob", "/history 0", "/history 201", "/history x", "/search",
+    ],
 )
 def test_a_moderator_s_line_that_fits_nothing_is_answered_with_the_usage(line: str) -> None:
     with pytest.raises(BadCommand):
@@ -181,6 +199,26 @@ def test_a_time_that_is_none_is_said_and_nobody_is_banned_for_good_instead() -> 
 )
 def test_verify_takes_a_name_and_what_people_found(rest: str, intent: Intent) -> None:
     assert parse(f"/verify {rest}") == intent
+
+
+@pytest.mark.parametrize(("rest", "number"), [("", None), ("3", 3), ("#3", 3), ("  12 ", 12)])
+def test_a_transfer_is_named_by_its_number(rest: str, number: int | None) -> None:
+    assert parse(f"/accept {rest}") == Accept(number)
+    assert parse(f"/decline {rest}") == Decline(number)
+    assert parse(f"/cancel {rest}") == Cancel(number)
+
+
+@pytest.mark.parametrize("rest", ["x", "1 2", "#", "1.5", "a.txt", "9" * 5_000])
+@pytest.mark.parametrize("name", ["accept", "refuser", "cancel"])
+def test_a_transfer_is_named_by_nothing_else(name: str, rest: str) -> None:
+    with pytest.raises(BadCommand):
+        parse(f"/{name} {rest}")
+
+
+def test_send_keeps_its_line_as_it_is() -> None:
+    assert parse("!fichier  'a  b' /quit ") == Send("'a  b' /quit")
+    with pytest.raises(BadCommand):
+        parse("/send  ")
 
 
 @pytest.mark.parametrize("rest", ["alice perhaps", "alice bob", "alice yes no"])

@@ -287,6 +287,73 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
         {"code": "cut", "text": "It was cut.", "attempt": 2},
     ),
     (
+        events.FileOffer(
+            time=TIME, transfer=3, id="01" * 15, room="general", from_="alice", member=MEMBER, name="a.txt",
+            size=12, files=None, mine=False,
+        ),
+        "file_offer",
+        {
+            "transfer": 3, "id": "01" * 15, "room": "general", "from": "alice", "member": MEMBER, "name": "a.txt",
+            "size": 12, "files": None, "mine": False, "private": False, "signature": "good", "kept": 0,
+        },
+    ),
+    (
+        events.FileProgress(
+            time=TIME, transfer=3, direction="in", peer="alice", name="a.txt", done=5, size=12, rate=2
+        ),
+        "file_progress",
+        {"transfer": 3, "direction": "in", "peer": "alice", "name": "a.txt", "done": 5, "size": 12, "rate": 2},
+    ),
+    (
+        events.FileDone(
+            time=TIME, transfer=3, direction="out", peer="bob", name="a.txt", path="/tmp/a.txt", size=12,
+            seconds=0.5, sha256="00" * 32,
+        ),
+        "file_done",
+        {
+            "transfer": 3, "direction": "out", "peer": "bob", "name": "a.txt", "path": "/tmp/a.txt", "size": 12,
+            "seconds": 0.5, "sha256": "00" * 32,
+        },
+    ),
+    (
+        events.FileFailed(
+            time=TIME, transfer=3, direction="in", peer="alice", name="a.txt", code="file-cut", text="Cut.", kept=5
+        ),
+        "file_failed",
+        {
+            "transfer": 3, "direction": "in", "peer": "alice", "name": "a.txt", "code": "file-cut", "text": "Cut.",
+            "kept": 5,
+        },
+    ),
+    (
+        events.FileClosed(time=TIME, transfer=3, name="a.txt", code="withdrawn", text="Taken back."),
+        "file_closed",
+        {"transfer": 3, "name": "a.txt", "code": "withdrawn", "text": "Taken back."},
+    ),
+    (
+        events.Files(
+            time=TIME,
+            transfers=[
+                events.TransferRow(
+                    transfer=3, direction="out", peer=None, name="a.txt", state="offered", done=0, size=12, rate=0
+                )
+            ],
+            passing=[events.PassingRow(from_="alice", to="bob", bytes=7, seconds=1.5)],
+            folder="/tmp",
+        ),
+        "files",
+        {
+            "transfers": [
+                {
+                    "transfer": 3, "direction": "out", "peer": None, "name": "a.txt", "state": "offered", "done": 0,
+                    "size": 12, "rate": 0,
+                }
+            ],
+            "passing": [{"from": "alice", "to": "bob", "bytes": 7, "seconds": 1.5}],
+            "folder": "/tmp",
+        },
+    ),
+    (
         events.Disconnected(time=TIME, code="host-stopped", text="The host has stopped."),
         "disconnected",
         {"code": "host-stopped", "text": "The host has stopped.", "attempt": 0},

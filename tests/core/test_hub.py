@@ -17,7 +17,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from usi.core import hub, text, wire
 from usi.core.crypto import TAG_SIZE, Point, digest, sha256
 from usi.core.errors import BadMessage, Cut, OutOfTurn, PeerError, RefusedName, Replaced
-from usi.core.hub import OWN, Arrived, Close, Fact, Gone, Heard, Hub, Note, Send
+from usi.core.hub import (
+    OWN,
+    TRANSFERS,
+    TRANSFERS_OF_ONE,
+    Arrived,
+    Close,
+    Drop,
+    Expect,
+    Fact,
+    Gone,
+    Heard,
+    Hub,
+    Note,
+    Passed,
+    Send,
+)
 from usi.core.numbering import LOG_BYTES, LOG_POSTS
 
 GENERAL = sha256(b"general")[:16]
@@ -45,6 +60,8 @@ class Floor:
         self.told: dict[int, list[Any]] = defaultdict(list)
         self.closed: dict[int, PeerError] = {}
         self.who: dict[int, str] = {}
+        self.expected: list[Expect] = []
+        self.dropped: list[bytes] = []
         self._links = itertools.count(OWN)
         self._ids = itertools.count(1)
         self.join("host")
@@ -59,6 +76,11 @@ class Floor:
                     for link in effect.links:
                         assert link not in self.closed
                         self.told[link].append(effect.message)
+                elif isinstance(effect, Expect):
+                    self.expected.append(effect)
+                elif isinstance(effect, Drop):
+                    self.dropped.append(effect.request)
+                    waiting.append(Passed(effect.request))
                 elif isinstance(effect, Close):
                     self.closed[effect.link] = effect.error
                     waiting.append(Gone(effect.link, effect.error.code))
@@ -321,7 +343,7 @@ def test_a_host_that_keeps_its_key_says_so_behind_the_welcome(floor: Floor) -> N
 
 # --- whose turn it is ----------------------------------------------------------------------------------------------
 
-BOTH_WAYS = {wire.Alive, wire.Bye, wire.FileWord}
+BOTH_WAYS = {wire.Alive, wire.Bye}
 POINT = Point.generator().encode()
 FROM_HOST: list[wire.Message] = [
     wire.Welcome(wire.MemberInfo(b"m" * 32, "m"), wire.MemberInfo(b"h" * 32, "h"), b"s" * 16, False, []),
@@ -337,6 +359,9 @@ FROM_HOST: list[wire.Message] = [
     wire.Left(GENERAL, [b"m" * 32], "left"),
     wire.Renamed(b"m" * 32, "m"),
     wire.Notice("name-taken", "m"),
+    wire.Ticket(b"r" * 16, b"t" * 32),
+    wire.NoTicket(b"r" * 16, "no"),
+    wire.Wanted(b"m" * 32, b"t" * 16, 0, b"t" * 32),
     wire.Passed(b"m" * 32, b"p" * 16, b"x"),
     wire.Gathered(b"c" * 16, b"k" * 32, 1),
     wire.Standing(2),
@@ -351,14 +376,13 @@ FROM_HOST: list[wire.Message] = [
     wire.Old(GENERAL, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
     wire.OldEnd(GENERAL, 1, 0, False),
     wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
-    wire.Ticket(b"r" * 16, b"t" * 32),
-    wire.NoTicket(b"r" * 16, "no"),
-    wire.Wanted(b"m" * 32, b"t" * 16, 0, b"t" * 32),
 ]
 FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),
     wire.GetKey(member_id("host")),
     wire.Nick("alice"),
+    wire.Fetch(member_id("host"), b"t" * 16, b"r" * 16, 0),
+    wire.FileWord(member_id("host"), b"t" * 16, "declined"),
     wire.Ask(POINT),
     wire.Prove(None),
     wire.Pass(member_id("host"), b"p" * 16, b"x"),
@@ -373,7 +397,7 @@ FROM_MEMBER: list[wire.Message] = [
 
 
 def test_the_lists_of_messages_are_whole() -> None:
-    assert {type(message) for message in FROM_HOST} == set(get_args(wire.FromHost)) - BOTH_WAYS
+    assert {type(message) for message in FROM_HOST} == set(get_args(wire.FromHost)) - BOTH_WAYS - {wire.FileWord}
     assert {type(message) for message in FROM_MEMBER} == set(get_args(wire.FromMember)) - BOTH_WAYS - {
         wire.Join,
         wire.Claim,  # a host's door answers these
@@ -554,6 +578,135 @@ def test_the_log_is_bounded_by_bytes_and_what_leaves_it_is_forgotten(floor: Floo
     floor.hear(alice, posts[1])
     floor.hear(alice, posts[0])
     assert floor.told[alice] == [wire.Ack(posts[1].id, 2), wire.Ack(posts[0].id, fitting + 2)]
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def fetch(sender: str, number: int = 1, *, transfer: int = 1, first: int = 0) -> wire.Fetch:
+    return wire.Fetch(member_id(sender), transfer.to_bytes(16, "big"), number.to_bytes(16, "big"), first)
+
+
+def test_a_fetch_gives_each_of_the_two_a_ticket_of_its_own(floor: Floor) -> None:
+    alice, bob, carol = floor.join("alice"), floor.join("bob"), floor.join("carol")
+    floor.forget()
+    floor.hear(bob, fetch("alice", first=7))
+    (expect,) = floor.expected
+    assert (expect.sender.name, expect.receiver.name) == ("alice", "bob")
+    assert expect.request == fetch("alice").request
+    assert expect.from_sender != expect.to_receiver
+    assert floor.told == {
+        bob: [wire.Ticket(expect.request, expect.to_receiver)],
+        alice: [wire.Wanted(member_id("bob"), fetch("alice").transfer, 7, expect.from_sender)],
+    }
+    assert carol not in floor.told
+
+
+def test_tickets_are_expected_before_anybody_has_them(floor: Floor) -> None:
+    floor.join("alice")
+    effects = floor.hub.handle(Heard(floor.join("bob"), fetch("alice")))
+    assert [type(effect) for effect in effects] == [Expect, Send, Send]
+
+
+def test_the_host_s_own_person_sends_and_receives_like_anyone(floor: Floor) -> None:
+    alice = floor.join("alice")
+    floor.forget()
+    floor.hear(alice, fetch("host"))
+    floor.hear(OWN, fetch("alice", 2))
+    assert [type(message) for message in floor.told[OWN]] == [wire.Wanted, wire.Ticket]
+    assert [type(message) for message in floor.told[alice]] == [wire.Ticket, wire.Wanted]
+
+
+@pytest.mark.parametrize("sender", ["nobody", "bob", "gone"])
+def test_of_who_is_not_here_nothing_can_be_fetched_nor_of_oneself(floor: Floor, sender: str) -> None:
+    bob = floor.join("bob")
+    floor.handle(Gone(floor.join("gone"), "left"))
+    floor.forget()
+    floor.hear(bob, fetch(sender))
+    assert floor.told == {bob: [wire.NoTicket(fetch(sender).request, "sender-gone")]}
+    assert not floor.expected
+
+
+def test_two_transfers_under_one_request_end_the_link(floor: Floor) -> None:
+    floor.join("alice")
+    bob = floor.join("bob")
+    floor.hear(bob, fetch("alice"))
+    floor.hear(bob, fetch("alice", transfer=2))
+    assert isinstance(floor.closed[bob], BadMessage)
+    assert floor.dropped == [fetch("alice").request]
+
+
+def test_a_request_can_come_again_once_its_transfer_has_passed(floor: Floor) -> None:
+    floor.join("alice")
+    bob = floor.join("bob")
+    for _ in range(TRANSFERS_OF_ONE + 1):
+        floor.hear(bob, fetch("alice"))
+        floor.handle(Passed(fetch("alice").request))
+    assert len(floor.expected) == TRANSFERS_OF_ONE + 1
+    assert not floor.closed
+
+
+def test_one_member_has_so_many_transfers_and_no_more(floor: Floor) -> None:
+    floor.join("alice")
+    bob, carol = floor.join("bob"), floor.join("carol")
+    for number in range(1, TRANSFERS_OF_ONE + 1):
+        floor.hear(bob, fetch("alice", number, transfer=number))
+    floor.forget()
+    refused = fetch("alice", 99, transfer=99)
+    floor.hear(bob, refused)
+    assert floor.told == {bob: [wire.NoTicket(refused.request, "too-many-transfers")]}
+    floor.hear(carol, fetch("alice", 100))
+    assert floor.expected[-1].receiver.name == "carol"
+    floor.handle(Passed(fetch("alice", 1).request))
+    floor.hear(bob, refused)
+    assert floor.expected[-1].request == refused.request
+
+
+def test_a_host_has_so_many_transfers_and_no_more(floor: Floor) -> None:
+    floor.join("alice")
+    for number in range(1, TRANSFERS + 1):
+        receiver = floor.join(f"r{number}")
+        floor.hear(receiver, fetch("alice", number))
+    assert len(floor.expected) == TRANSFERS
+    late = floor.join("late")
+    floor.hear(late, fetch("alice", 999))
+    assert floor.all(late, wire.NoTicket) == [wire.NoTicket(fetch("alice", 999).request, "too-many-transfers")]
+    floor.handle(Gone(receiver, "left"))
+    floor.hear(late, fetch("alice", 1_000))
+    assert len(floor.all(late, wire.Ticket)) == 1
+
+
+def test_who_fetches_again_has_given_its_earlier_connections_up(floor: Floor) -> None:
+    """Else those of cut wires, and of senders that said "not now", would use up the places of all."""
+    floor.join("alice")
+    bob = floor.join("bob")
+    for number in range(1, 3 * TRANSFERS + 1):
+        floor.hear(bob, fetch("alice", number))
+    assert not floor.all(bob, wire.NoTicket)
+    assert floor.dropped == [fetch("alice", number).request for number in range(1, 3 * TRANSFERS)]
+    floor.handle(Passed(fetch("alice", 1).request))  # late news of one that was given up
+    floor.hear(bob, fetch("alice", 1_000))
+    assert floor.dropped[-1] == fetch("alice", 3 * TRANSFERS).request
+
+
+@pytest.mark.parametrize("leaver", ["alice", "bob"])
+def test_who_leaves_drops_its_transfers(floor: Floor, leaver: str) -> None:
+    links = {who: floor.join(who) for who in ("alice", "bob", "carol")}
+    floor.hear(links["bob"], fetch("alice", 1))
+    floor.hear(links["carol"], fetch("host", 2))
+    floor.handle(Gone(links[leaver], "cut"))
+    assert floor.dropped == [fetch("alice", 1).request]
+
+
+def test_a_word_goes_to_its_member_under_the_name_of_who_says_it(floor: Floor) -> None:
+    alice, bob = floor.join("alice"), floor.join("bob")
+    carol = floor.join("carol")
+    floor.forget()
+    floor.hear(alice, wire.FileWord(member_id("bob"), b"t" * 16, "withdrawn"))
+    assert floor.told == {bob: [wire.FileWord(member_id("alice"), b"t" * 16, "withdrawn")]}
+    floor.hear(carol, wire.FileWord(member_id("nobody"), b"t" * 16, "withdrawn"))
+    assert len(floor.told) == 1
+    assert not floor.closed
 
 
 # --- leaving -------------------------------------------------------------------------------------------------------

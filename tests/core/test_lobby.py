@@ -51,7 +51,8 @@ class Town:
         rooms = (hosted("general"), hosted("staff", private=True))
         self.hub = Hub(rooms, keeps=keeps, accounts=self.accounts)
         self.posts: list[wire.Posted] = []
-        self.room_keys = {room.key_id: wire.OldKey(room.conversation, keys["host"].public.id, room.key) for room in rooms}
+        holder = keys["host"].public.id
+        self.room_keys = {room.key_id: wire.OldKey(room.conversation, holder, room.key) for room in rooms}
         self.places: list[Place] = []
         self.add("host")
 

@@ -24,14 +24,19 @@ from usi.core.errors import (
     NothingToCompare,
     OutOfTurn,
     PeerError,
+    TakenBack,
     TextTooLong,
+    TooManyOffers,
 )
 from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, FileMessage, Member
+from usi.core.offering import LISTED_OFFERS, OWN_OFFERS
 from usi.core.outbox import OUTBOX_BYTES, OUTBOX_POSTS
 from usi.core.reading import LATE
 from usi.core.report import NOTICES
 from usi.core.roster import Proof
+from usi.core.text import clean_file_name
 from usi.core.trace import Secret, Trace
+from usi.core.transfer import Offered
 
 NOW = 1_700_000_000.0
 ROOM = wire.RoomInfo(b"conversation 16.", "general", "", b"k" * 32, 0)
@@ -58,6 +63,11 @@ E = TypeVar("E", bound=events.Event)
 
 def seconds(after: float) -> datetime:
     return datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=after)
+
+
+def left(desk: Desk, who: str, code: str) -> wire.Left:
+    """That somebody has left the room."""
+    return wire.Left(ROOM.conversation, [desk.keys[who].public.id], code)
 
 
 class Desk:
@@ -253,6 +263,8 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "old-end": lambda desk: wire.OldEnd(ROOM.conversation, 1, 0, False),
     "log-entry": lambda desk: wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
 }
+FOR_FILES = {wire.Ticket, wire.NoTicket, wire.Wanted, wire.FileWord}
+"""What the hub says of data connections passes this machine by."""
 FOR_THE_HOST = [
     wire.Join("bob"),
     wire.Claim("amber", bytes(65)),
@@ -261,6 +273,7 @@ FOR_THE_HOST = [
     wire.Post(ROOM.conversation, b"k" * 32, b"m" * 32, b"i" * 15, SEALED),
     wire.GetKey(b"m" * 32),
     wire.Nick("bob"),
+    wire.Fetch(b"m" * 32, b"t" * 16, b"r" * 16, 0),
     wire.Pass(b"m" * 32, b"p" * 16, b""),
     wire.Gather(b"c" * 16, b"k" * 32, [b"m" * 32, b"n" * 32]),
     wire.Leave(b"c" * 16),
@@ -277,8 +290,9 @@ FOR_THE_HOST = [
 def test_the_lists_of_messages_are_whole(desk: Desk) -> None:
     both = {wire.Alive, wire.Bye}
     early = {type(make(desk)) for make in BEFORE_ITS_TIME.values()}
-    assert early == set(get_args(wire.FromHost)) - both - {wire.Welcome} - set(get_args(FileMessage))
-    assert {type(message) for message in FOR_THE_HOST} == set(get_args(wire.FromMember)) - both - {wire.FileWord}
+    assert set(get_args(FileMessage)) == FOR_FILES
+    assert early == set(get_args(wire.FromHost)) - both - FOR_FILES - {wire.Welcome}
+    assert {type(message) for message in FOR_THE_HOST} == set(get_args(wire.FromMember)) - both - FOR_FILES
 
 
 @pytest.mark.parametrize("what", BEFORE_ITS_TIME)
@@ -335,7 +349,11 @@ def test_a_name_that_no_honest_hub_passes_on_is_not_shown(desk: Desk, place: str
     desk.start()
     desk.tell(
         desk.welcome(**({"host": desk.info("host", name)} if place == "host" else {})),
-        wire.Present(ROOM.conversation, [desk.info("alice")] + ([desk.info("carol", name)] if place == "present" else []), True),
+        wire.Present(
+            ROOM.conversation,
+            [desk.info("alice")] + ([desk.info("carol", name)] if place == "present" else []),
+            True,
+        ),
     )
     if place == "joined":
         desk.tell(wire.Joined(ROOM.conversation, [desk.info("carol", name)]))
@@ -960,21 +978,22 @@ def test_a_name_that_comes_back_under_another_key_is_announced(desk: Desk, how: 
 def test_a_name_that_changes_hands_again_is_announced_again(desk: Desk) -> None:
     desk.open("alice")
     for owner, following in (("alice", "mallory"), ("mallory", "alice"), ("alice", "mallory")):
-        desk.tell(wire.Left(ROOM.conversation, [desk.keys[owner].public.id], "left"), wire.Joined(ROOM.conversation, [desk.info(following, "alice")]))
+        joined = wire.Joined(ROOM.conversation, [desk.info(following, "alice")])
+        desk.tell(left(desk, owner, "left"), joined)
     assert desk.notices == ["name-changed-hands"] * 3
 
 
 def test_a_name_that_comes_back_under_its_own_key_is_not(desk: Desk) -> None:
     desk.open("alice")
     alice = desk.keys["alice"].public.id
-    desk.tell(wire.Renamed(alice, "liddell"), wire.Renamed(alice, "alice"), wire.Left(ROOM.conversation, [alice], "cut"))
+    desk.tell(wire.Renamed(alice, "liddell"), wire.Renamed(alice, "alice"), left(desk, "alice", "cut"))
     desk.tell(wire.Joined(ROOM.conversation, [desk.info("alice", "Alice")]))
     assert not desk.notices
 
 
 def test_who_was_not_here_can_neither_leave_nor_be_renamed(desk: Desk) -> None:
     desk.open("alice")
-    for message in (wire.Left(ROOM.conversation, [desk.keys["carol"].public.id], "left"), wire.Renamed(desk.keys["carol"].public.id, "c")):
+    for message in (left(desk, "carol", "left"), wire.Renamed(desk.keys["carol"].public.id, "c")):
         with pytest.raises(BadMessage):
             desk.tell(message)
     assert not desk.told
@@ -1344,6 +1363,213 @@ def test_half_a_surrogate_pair_is_no_crash(desk: Desk, said: str) -> None:
         assert desk.member.in_flight == 0
     else:
         assert desk.read(post).text == said.encode("utf-8", "replace").decode()
+
+
+# --- offering files --------------------------------------------------------------------------------------------------
+
+
+def offered(number: int = 1, **changed: Any) -> Offered:
+    fields = {"transfer": number.to_bytes(16, "big"), "key": b"k" * 32, "name": f"{number}.txt", "size": 12}
+    return Offered(**(fields | {"files": None, "manifest": 0} | changed))  # type: ignore[arg-type]
+
+
+def offer_of(desk: Desk, who: str, number: int = 1, **changed: Any) -> wire.Posted:
+    return desk.post(who, "", kind="offer", offer=offered(number, **changed))
+
+
+def test_an_offer_goes_out_as_a_signed_post_and_is_told(desk: Desk) -> None:
+    desk.open("alice")
+    offer = desk.member.offer(offered(name="../a.txt"), "a.txt", NOW)
+    desk.collect()
+    (post,) = desk.sent
+    assert isinstance(post, wire.Post)
+    body = desk.read(post)
+    assert (body.kind, body.text, body.offer, body.transfer) == ("offer", "", offered(name="../a.txt"), None)
+    (told,) = desk.all(events.FileOffer)
+    assert (told.transfer, told.id, told.name, told.size, told.mine) == (1, post.id.hex(), "a.txt", 12, True)
+    assert offer.audience == {desk.keys[who].public.id for who in ("alice", "host")}
+    assert not desk.all(events.Message)
+    desk.tell(desk.ack(post))
+    assert desk.all(events.Delivered)[0].id == post.id.hex()
+
+
+def test_nothing_is_offered_outside_of_a_conversation(desk: Desk) -> None:
+    with pytest.raises(NotConnected):
+        desk.member.offer(offered(), "a", NOW)
+    assert not desk.member.offers.open
+
+
+def test_so_many_offers_and_no_more(desk: Desk) -> None:
+    desk.open("alice")
+    made = [desk.member.offer(offered(number), "a", NOW) for number in range(OWN_OFFERS)]
+    with pytest.raises(TooManyOffers):
+        desk.member.offer(offered(99), "a", NOW)
+    desk.member.withdraw(made[0], TakenBack(), NOW)
+    desk.member.offer(offered(99), "a", NOW)
+
+
+def test_an_offer_that_was_taken_back_is_closed_and_a_post_says_so(desk: Desk) -> None:
+    desk.open("alice")
+    offer = desk.member.offer(offered(), "a", NOW)
+    desk.member.withdraw(offer, TakenBack(), NOW)
+    desk.member.withdraw(offer, TakenBack(), NOW)
+    desk.collect()
+    assert [event.code for event in desk.all(events.FileClosed)] == ["taken-back"]
+    body = desk.read(desk.sent[1])  # type: ignore[arg-type]
+    assert (body.kind, body.transfer, body.offer) == ("withdraw", offered().transfer, None)
+    assert not desk.member.offers.open
+
+
+@pytest.mark.parametrize("refusal", [wire.Refused, None])
+def test_an_offer_that_did_not_go_out_is_closed(desk: Desk, refusal: Any) -> None:
+    desk.open("alice")
+    desk.member.offer(offered(), "a", NOW)
+    desk.collect()
+    (post,) = desk.sent
+    assert isinstance(post, wire.Post)
+    if refusal is None:
+        desk.member.disconnected(Cut(), NOW)
+        desk.collect()
+    else:
+        desk.tell(refusal(post.id, "no-such-room"))
+    assert len(desk.all(events.FileClosed)) == 1
+    assert not desk.all(events.Failed)
+    assert not desk.member.offers.open
+
+
+def test_an_offer_of_somebody_is_told_under_a_clean_name(desk: Desk) -> None:
+    desk.open("alice")
+    desk.tell(offer_of(desk, "alice", name="../../.bashrc\x1b[31m\u202egnp"))
+    (told,) = desk.all(events.FileOffer)
+    assert (told.from_, told.mine, told.signature, told.size) == ("alice", False, "good", 12)
+    assert not set("/\\\x1b\u202e") & set(told.name)
+    assert not told.name.startswith(".")
+    assert told.member == desk.keys["alice"].public.id.hex()
+    assert not desk.heard
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS)
+def test_no_name_of_a_file_is_a_path_or_hides_anything(desk: Desk, text: str) -> None:
+    desk.open("alice")
+    desk.tell(offer_of(desk, "alice", name=text[:255] or "x"))
+    (told,) = desk.all(events.FileOffer)
+    assert told.name == clean_file_name(text[:255])
+    assert "/" not in told.name
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**63 - 1])
+def test_an_offer_of_any_size_is_listed(desk: Desk, size: int) -> None:
+    desk.open("alice")
+    desk.tell(offer_of(desk, "alice", size=size), offer_of(desk, "alice", 2, size=size, files=0, manifest=100))
+    first, second = desk.all(events.FileOffer)
+    assert first.size == size
+    assert (second.size, second.files) == (max(0, size - 100), 0)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"size": -1}, {"size": 2**63}, {"manifest": -1}, {"manifest": 2**24 + 1}, {"files": -1}, {"name": ""},
+                {"name": "x" * 256}, {"key": b"k"}, {"transfer": b"t"}],
+)  # fmt: skip
+def test_an_offer_that_cannot_be_one_is_not_read(desk: Desk, changed: dict[str, Any]) -> None:
+    desk.open("alice")
+    desk.tell(offer_of(desk, "alice", **changed))
+    assert not desk.all(events.FileOffer)
+    assert desk.notices == ["unreadable"]
+
+
+def test_an_offer_that_nobody_answers_for_is_not_listed(desk: Desk) -> None:
+    desk.open("alice")
+    body = Body("offer", "", "alice", int(NOW * 1000), sha256(b"alice")[:RUN_SIZE], 2, offer=offered())
+
+    class Pen:
+        public = desk.keys["alice"].public
+        sign = staticmethod(desk.keys["mallory"].sign)
+
+    desk.tell(desk.number_it(desk.key.seal(Pen, body)))  # type: ignore[arg-type]
+    assert not desk.all(events.FileOffer)
+    assert desk.notices == ["offer-unsigned"]
+    assert not desk.member.offers.open
+
+
+def test_an_offer_whose_author_s_key_never_comes_is_not_listed(desk: Desk) -> None:
+    desk.open("alice", known=False)
+    desk.tell(offer_of(desk, "alice"))
+    assert not desk.told
+    desk.member.tick(NOW + KEY_PATIENCE + 1)
+    desk.collect()
+    assert desk.notices == ["offer-unsigned"]
+    assert not desk.member.offers.open
+
+
+def test_the_same_offer_twice_is_one(desk: Desk) -> None:
+    desk.open("alice")
+    desk.tell(offer_of(desk, "alice"), offer_of(desk, "alice"))
+    assert len(desk.all(events.FileOffer)) == 1
+
+
+def test_an_offer_under_the_transfer_of_somebody_else_s_is_another(desk: Desk) -> None:
+    """It neither hides the other nor is taken for it; only one's own cannot be offered by others."""
+    desk.open("alice", "carol")
+    desk.tell(offer_of(desk, "carol"), offer_of(desk, "alice"))
+    assert [offer.from_ for offer in desk.all(events.FileOffer)] == ["carol", "alice"]
+    desk.tell(desk.post("carol", "", kind="withdraw", transfer=offered().transfer))
+    assert [offer.sender_name for offer in desk.member.offers.open] == ["alice"]
+    desk.member.offer(offered(7), "mine", NOW)
+    desk.tell(offer_of(desk, "alice", 7))
+    assert len(desk.member.offers.open) == 2
+
+
+def test_only_its_sender_takes_an_offer_back(desk: Desk) -> None:
+    desk.open("alice", "carol")
+    desk.tell(offer_of(desk, "alice"))
+    desk.tell(desk.post("carol", "", kind="withdraw", transfer=offered().transfer))
+    body = Body("withdraw", "", "alice", int(NOW * 1000), sha256(b"alice")[:RUN_SIZE], 3, transfer=offered().transfer)
+
+    class Pen:
+        public = desk.keys["alice"].public
+        sign = staticmethod(desk.keys["mallory"].sign)
+
+    desk.tell(desk.number_it(desk.key.seal(Pen, body)))  # type: ignore[arg-type]
+    assert len(desk.member.offers.open) == 1
+    desk.tell(desk.post("alice", "", kind="withdraw", transfer=offered().transfer))
+    (closed,) = desk.all(events.FileClosed)
+    assert closed.code == "withdrawn"
+    assert not desk.member.offers.open
+    desk.tell(desk.post("alice", "", kind="withdraw", transfer=offered().transfer))
+    assert len(desk.all(events.FileClosed)) == 1
+
+
+def test_too_many_offers_push_out_the_oldest_of_their_own_sender(desk: Desk) -> None:
+    desk.open("alice", "carol")
+    desk.tell(offer_of(desk, "carol", 1_000))
+    for number in range(1, LISTED_OFFERS + 3):
+        desk.tell(offer_of(desk, "alice", number))
+    assert [(event.name, event.code) for event in desk.all(events.FileClosed)] == [
+        ("1.txt", "pushed-out"),
+        ("2.txt", "pushed-out"),
+    ]
+    assert len(desk.member.offers.open) == LISTED_OFFERS + 1
+    assert desk.member.offers.find(1).sender_name == "carol"
+
+
+def test_offers_go_with_their_sender(desk: Desk) -> None:
+    desk.open("alice", "carol")
+    desk.tell(offer_of(desk, "alice"), offer_of(desk, "carol", 2))
+    own = desk.member.offer(offered(3), "mine", NOW)
+    desk.tell(left(desk, "alice", "cut"))
+    assert [(event.name, event.code) for event in desk.all(events.FileClosed)] == [("1.txt", "sender-gone")]
+    assert own.audience == {desk.keys[who].public.id for who in ("carol", "host")}
+
+
+def test_what_was_begun_is_offered_again_while_its_sender_is_here(desk: Desk) -> None:
+    desk.open("alice")
+    sender = desk.keys["alice"].public.id
+    desk.member.take_up(offered(5), sender, 7, NOW)
+    desk.member.take_up(offered(5), sender, 7, NOW)
+    desk.member.take_up(offered(6), desk.keys["carol"].public.id, 7, NOW)
+    desk.collect()
+    (told,) = desk.all(events.FileOffer)
+    assert (told.from_, told.kept, told.id, told.mine) == ("alice", 7, "", False)
 
 
 # --- what --dev sees -------------------------------------------------------------------------------------------------

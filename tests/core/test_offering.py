@@ -76,7 +76,7 @@ def test_too_many_of_one_member_push_out_its_oldest(offering: Offering) -> None:
     offering.take(ROOM, posted(CAROL), read(offer=offered(99)))
     assert len(offering.list.of_sender(BOB)) == LISTED_OFFERS
     assert told(offering).count("FileClosed") == 1
-    assert offering.list.of_transfer(offered(0).transfer) is None
+    assert offering.list.of_transfer(offered(0).transfer, BOB) is None
 
 
 def test_so_many_of_one_s_own(offering: Offering) -> None:

@@ -11,7 +11,7 @@ from usi.core.errors import Banned, Kicked, Locked
 from usi.core.facts import OWN, KeepRoom, ShowLog
 
 PEOPLE = {Role.GUEST: "guest", Role.MEMBER: "mary", Role.MODERATOR: "mod", Role.HOST: "boss"}
-WORDS = sorted(word for word in RIGHTS if not may(Role.GUEST, word)) + ["become-host", "say", "help"]
+WORDS = [*sorted(word for word in RIGHTS if not may(Role.GUEST, word)), "become-host", "say", "help"]
 """All that an ordinary member may not do, a word that nobody knows, and words that are no orders."""
 
 
@@ -70,7 +70,8 @@ def test_a_kick_is_told_with_its_reason_and_replaces_the_key_at_once(hall: Hall)
     left = wire.Left(room.conversation, [member_id("bob")], "kicked")
     assert hall.told[carol] == [deed, left, wire.RoomKey(room.conversation, room.key)]
     assert room.key != before
-    assert [(note.event, note.facts.get("reason")) for note in hall.notes] == [("kicked", "too loud"), ("left", "kicked")]
+    notes = [(note.event, note.facts.get("reason")) for note in hall.notes]
+    assert notes == [("kicked", "too loud"), ("left", "kicked")]
     again = hall.come("bob")
     assert again not in hall.closed  # a kick is no ban
 

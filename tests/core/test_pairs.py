@@ -132,8 +132,17 @@ def test_a_new_call_of_one_who_has_forgotten_ends_the_old_one(two: Two, keys: di
     two.reach()
     two.alice.pairs.forget_all()
     two.reach()
-    assert two.bob.ended == ["bad-message"]
+    assert two.bob.ended == ["cut"]
     assert two.alice.ready == [two.bob.id, two.bob.id]
+
+
+def test_a_new_call_takes_the_place_of_a_half_made_one(two: Two, keys: dict[str, PrivateKey]) -> None:
+    """As when the other has come back, and its first call was for a seat that it had left."""
+    two.bob.pairs.take(wire.Passed(two.alice.id, b"p" * 16, call(keys)), NOW)
+    two.bob.out.clear()
+    two.reach()
+    assert not two.bob.ended
+    assert two.bob.ready == [two.alice.id]
 
 
 def test_who_leaves_takes_its_pair_link_along(two: Two) -> None:

@@ -6,6 +6,7 @@ it is given what the hub sends to a member and says what arrives in its place.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -437,6 +438,31 @@ def test_the_opener_can_end_it_for_all(town: Town) -> None:
     assert town.hub._relay.talks == {}
 
 
+def test_who_leaves_before_the_key_is_in_use_can_open_another(town: Town) -> None:
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/verify bob")  # makes the pair link, and alice its client
+    town.do(alice, "/private bob", settle=False)
+    town.do(alice, "/leave", settle=False)
+    town.do(alice, "/msg bob hello")
+    assert bob.heard() == [("alice", "hello")]
+    assert [event.code for event in alice.all(events.Failed)] == []
+    assert linked(town, alice, bob).ready
+
+
+def test_who_is_out_for_any_reason_tells_the_opener(town: Town) -> None:
+    """A host held the new key back from bob alone: the others go on without him, and see that they do."""
+    alice, bob, carol = trio(town)
+    mallory = town.add("mallory")
+    town.touch = lambda seat, message: [] if seat is bob and isinstance(message, wire.Gathered) else [message]
+    town.do(alice, "/add mallory")
+    town.pass_time(PATIENCE + 1)
+    assert bob.all(events.Conversation)[-1].code == "withheld"
+    assert alice.roster("@bob,carol") == carol.roster("@alice,bob") == ["alice", "carol", "mallory"]
+    town.do(alice, "without bob")
+    assert mallory.heard() == carol.heard() == [("alice", "without bob")]
+    assert not bob.heard()
+
+
 def test_a_changed_name_is_shown_and_the_conversation_stays(town: Town) -> None:
     alice, bob = people(town, "alice", "bob")
     town.do(alice, "/msg bob one")
@@ -632,6 +658,98 @@ def test_a_caller_who_does_not_go_on_is_given_up(town: Town) -> None:
     town.pass_time(PATIENCE + 1)
     assert [event.code for event in alice.all(events.Failed)] == ["no-answer"]
     assert alice.states()[-1] == "closed"
+
+
+# --- everybody at once -----------------------------------------------------------------------------------------------
+
+
+class Storm:
+    """Several people who open, leave, add, block, come and go as chance wants, over ways of very different speed."""
+
+    def __init__(self, keys: dict[str, PrivateKey], seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.town = Town(keys)
+        self.said = 0
+        for who in ("alice", "bob", "carol", "mallory"):
+            self.town.add(who)
+
+    @property
+    def here(self) -> list[Seat]:
+        return [seat for seat in self.town.seats if seat.here]
+
+    def act(self) -> None:
+        """Somebody does something."""
+        seat = self.chance.choice(self.here)
+        others = [other.who for other in self.here if other is not seat]
+        some = " ".join(self.chance.sample(others, self.chance.randint(1, len(others))))
+        self.said += 1
+        deeds = {
+            f"/msg {others[0]} {self.said}": 7, f"{self.said}": 5, f"/private {some}": 3, f"/add {others[-1]}": 1,
+            "/leave": 1, f"/block {others[0]}": 1, "go": 1, "come": 1,
+        }  # fmt: skip
+        (deed,) = self.chance.choices([*deeds], [*deeds.values()])
+        if deed == "go":
+            if seat.link != OWN and len(self.here) > 3:
+                seat.here = False
+                self.town._handle(Gone(seat.link, "left"))
+        elif deed == "come":
+            gone = {seat.who for seat in self.town.seats} - {seat.who for seat in self.here}
+            if gone:
+                self.town.add(min(gone))
+        else:
+            with suppress(LocalError):
+                self.town.do(seat, deed, settle=False)
+
+    def move(self, steps: int) -> None:
+        """So many messages go one step on, each the oldest of some way."""
+        for _ in range(steps):
+            ways = [(seat, way) for seat in self.here for way in (seat.up, seat.down) if way]
+            if not ways:
+                return
+            seat, way = self.chance.choice(ways)
+            if way is seat.up:
+                self.town._handle(Heard(seat.link, way.popleft()))
+            else:
+                self.town.give(seat, way.popleft())
+
+    def run(self) -> None:
+        for _ in range(50):
+            self.act()
+            self.move(self.chance.randint(0, 30))
+        self.town.settle()
+
+
+def check_after_a_storm(keys: dict[str, PrivateKey], seed: int) -> None:
+    """Nobody was taken for a liar, and each text arrived once and in order, or its author knows that it did not."""
+    storm = Storm(keys, seed)
+    storm.run()
+    for seat in storm.town.seats:
+        assert seat.error is None
+        assert not {"withheld", "withheld-from", "repeated", "unreadable", "outsider"} & set(seat.notices())
+        heard: dict[tuple[str, str], list[int]] = {}
+        for message in seat.all(events.Message, mine=False):
+            assert message.signature == "good"
+            heard.setdefault((message.room, message.member), []).append(int(message.text))
+        assert all(numbers == sorted(set(numbers)) for numbers in heard.values())
+        mine = {event.id for event in seat.all(events.Message, mine=True)}
+        delivered, failed = ({event.id for event in seat.all(kind)} for kind in (events.Delivered, events.Failed))
+        assert not delivered & failed
+        if seat.here:
+            assert seat.member.in_flight == 0
+            assert mine == delivered | failed
+        codes = {event.code for event in seat.all(events.Conversation, state="closed")}
+        assert codes <= {"left", "not-wanted", "blocked", "opener-gone", "ended", "you-left", "alone", "cut"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_storm(keys: dict[str, PrivateKey], seed: int) -> None:
+    check_after_a_storm(keys, seed)
+
+
+@pytest.mark.slow
+def test_many_storms(keys: dict[str, PrivateKey]) -> None:
+    for seed in range(6, 200):
+        check_after_a_storm(keys, seed)
 
 
 # --- a dishonest host ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ byte: what the side under test sends must be what the file says.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -21,10 +22,12 @@ from usi.core.content import ConversationKey
 from usi.core.crypto import CryptoError, KemKeys, PrivateKey, PublicKey
 from usi.core.errors import PeerError
 from usi.core.session import Role, Session
+from usi.core.transfer import CHUNK, Offered, Sealer
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 SESSIONS = sorted((FOLDER / "session").glob("*.json"))
 CONTENTS = sorted((FOLDER / "content").glob("*.json"))
+TRANSFERS = sorted((FOLDER / "transfer").glob("*.json"))
 Json = dict[str, Any]
 
 
@@ -131,6 +134,7 @@ def stem(path: Path) -> str:
 def test_there_are_vectors() -> None:
     assert len(SESSIONS) >= 25
     assert len(CONTENTS) >= 25
+    assert len(TRANSFERS) >= 20
     roles = [read(path)["role"] for path in SESSIONS]
     assert min(roles.count("host"), roles.count("client")) >= 25
 
@@ -148,7 +152,7 @@ def test_every_class_of_failure_is_among_them() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", SESSIONS + CONTENTS, ids=stem)
+@pytest.mark.parametrize("path", SESSIONS + CONTENTS + TRANSFERS, ids=stem)
 def test_a_vector_says_what_it_is(path: Path) -> None:
     file = read(path)
     assert file["name"] == path.stem
@@ -211,6 +215,22 @@ def test_content(path: Path, keys: dict[str, PrivateKey]) -> None:
     assert {"signature": "good" if good else "bad", "body": body} == file["expected"]
 
 
+@pytest.mark.parametrize("path", TRANSFERS, ids=stem)
+def test_transfer(path: Path) -> None:
+    """Each chunk is sealed as the second implementation seals it. What a receiver makes of them: tests/net."""
+    file = read(path)
+    transfer, key, *rest = file["sent"]
+    offered = Offered(bytes.fromhex(transfer), bytes.fromhex(key), *rest)
+    content = hashlib.shake_256(f"usi3 vectors: {file['content']['label']}".encode()).digest(file["content"]["size"])
+    assert hashlib.sha256(content).hexdigest() == file["content"]["sha256"]
+    sealer, chunks = Sealer(offered, bytes.fromhex(file["salt"]), file["first"]), []
+    while not sealer.ended:
+        last = sealer.next == offered.chunks - 1
+        chunk = content[sealer.next * CHUNK : (sealer.next + 1) * CHUNK]
+        chunks.append(sealer.seal(chunk, bytes.fromhex(file["signature"]) if last else b""))
+    assert [hashlib.sha256(chunk).hexdigest() for chunk in chunks] == file["chunks"]
+
+
 def test_the_script_writes_these_files(tmp_path: Path) -> None:
     spec = spec_from_file_location("make_vectors", FOLDER / "make.py")
     assert spec is not None
@@ -220,8 +240,8 @@ def test_the_script_writes_these_files(tmp_path: Path) -> None:
         patch.setitem(sys.modules, "make_vectors", script)  # its dataclasses look there for their module
         patch.setattr(sys, "path", sys.path[:])
         spec.loader.exec_module(script)
-        assert script.make(tmp_path) == len(SESSIONS) + len(CONTENTS)
-    for path in SESSIONS + CONTENTS:
+        assert script.make(tmp_path) == len(SESSIONS) + len(CONTENTS) + len(TRANSFERS)
+    for path in SESSIONS + CONTENTS + TRANSFERS:
         again = tmp_path / path.parent.name / path.name
         assert again.read_bytes() == path.read_bytes(), (
             f"{path.name}: run tests/vectors/make.py, and look at what differs"

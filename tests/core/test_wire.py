@@ -20,7 +20,9 @@ INFO = wire.MemberInfo(ID, "alice")
 ROOM = wire.RoomInfo(CONVERSATION, "general", "what we talk about", KEY, 7)
 SEALED = bytes(wire.PADDING + 16)
 
-BOTH_WAYS = [wire.Alive(), wire.Bye("left"), wire.FileWord(ID, CONVERSATION, "declined")]
+TRANSFER, REQUEST, TICKET = b"t" * 16, b"r" * 16, b"T" * 32
+
+BOTH_WAYS = [wire.Alive(), wire.Bye("left"), wire.FileWord(ID, TRANSFER, "declined")]
 OF_MEMBER = [
     wire.Join("alice"),
     wire.Claim("amber", bytes(65)),
@@ -30,11 +32,12 @@ OF_MEMBER = [
     wire.Post(CONVERSATION, KEY, ID, POST, SEALED),
     wire.GetKey(ID),
     wire.Nick("Zoé"),
+    wire.Fetch(ID, TRANSFER, REQUEST, 0),
+    wire.Fetch(ID, TRANSFER, REQUEST, 2**63 - 1),
     wire.Pass(ID, CONVERSATION, b""),
     wire.Pass(ID, CONVERSATION, bytes(wire.MAX_PIECE)),
     wire.Gather(CONVERSATION, KEY, [ID, KEY]),
     wire.Leave(CONVERSATION),
-    wire.Fetch(ID, CONVERSATION, CONVERSATION, 0),
     wire.Login("alice"),
     wire.Unlock(bytes(48)),
     wire.ListRooms(),
@@ -61,11 +64,11 @@ OF_HOST = [
     wire.Renamed(ID, "\U0001f600"),
     wire.Notice("name-taken", "alice"),
     wire.Notice("x", ""),
+    wire.Ticket(REQUEST, TICKET),
+    wire.NoTicket(REQUEST, "sender-gone"),
+    wire.Wanted(ID, TRANSFER, 7, TICKET),
     wire.Passed(ID, CONVERSATION, b"USI3P"),
     wire.Gathered(CONVERSATION, KEY, 0),
-    wire.Ticket(CONVERSATION, KEY),
-    wire.NoTicket(CONVERSATION, "sender-gone"),
-    wire.Wanted(ID, CONVERSATION, 0, KEY),
     wire.Standing(3),
     wire.Salt(CONVERSATION),
     wire.RoomList([wire.RoomRow("staff", "for us", True, 2, False)]),
@@ -194,6 +197,13 @@ BYTES = {  # field: how many bytes it has
     "acknowledged": (lambda value: ["ack", value, 1], wire.decode_from_host, 15, 15),
     "stale": (lambda value: ["stale-key", value], wire.decode_from_host, 15, 15),
     "who left": (lambda value: ["left", CONVERSATION, [value], "cut"], wire.decode_from_host, 32, 32),
+    "whose file": (lambda value: ["fetch", value, TRANSFER, REQUEST, 0], wire.decode_from_member, 32, 32),
+    "fetched transfer": (lambda value: ["fetch", ID, value, REQUEST, 0], wire.decode_from_member, 16, 16),
+    "request": (lambda value: ["fetch", ID, TRANSFER, value, 0], wire.decode_from_member, 16, 16),
+    "transfer of a word": (lambda value: ["file-word", ID, value, "declined"], wire.decode_from_member, 16, 16),
+    "ticket": (lambda value: ["ticket", REQUEST, value], wire.decode_from_host, 32, 32),
+    "wanted transfer": (lambda value: ["wanted", ID, value, 0, TICKET], wire.decode_from_host, 16, 16),
+    "ticket of a sender": (lambda value: ["wanted", ID, TRANSFER, 0, value], wire.decode_from_host, 32, 32),
 }
 
 
@@ -257,6 +267,9 @@ def test_codes(code: str) -> None:
         (wire.decode_from_host, ["left", ID, code]),
         (wire.decode_from_host, ["refused", POST, code]),
         (wire.decode_from_host, ["notice", code, ""]),
+        (wire.decode_from_host, ["no-ticket", REQUEST, code]),
+        (wire.decode_from_host, ["file-word", ID, TRANSFER, code]),
+        (wire.decode_from_member, ["file-word", ID, TRANSFER, code]),
     ):
         with pytest.raises(BadMessage):
             decode(raw(message))
@@ -283,6 +296,19 @@ def test_the_newest_number_of_a_room(number: int, fits: bool) -> None:
     else:
         with pytest.raises(BadMessage):
             wire.decode_from_host(record)
+
+
+@pytest.mark.parametrize(("chunk", "fits"), [(-1, False), (0, True), (2**63 - 1, True), (2**63, False)])
+def test_the_first_chunk_of_a_transfer(chunk: int, fits: bool) -> None:
+    for decode, message in (
+        (wire.decode_from_member, ["fetch", ID, TRANSFER, REQUEST, chunk]),
+        (wire.decode_from_host, ["wanted", ID, TRANSFER, chunk, TICKET]),
+    ):
+        if fits:
+            assert len(decode(raw(message))) == 1
+        else:
+            with pytest.raises(BadMessage):
+                decode(raw(message))
 
 
 @pytest.mark.parametrize("count", [0, wire.MAX_ROOMS, wire.MAX_ROOMS + 1])

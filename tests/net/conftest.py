@@ -7,9 +7,12 @@ waits for an event, with a patience that only a failure uses up.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -31,8 +34,11 @@ else:
 
 HERE = "127.0.0.1"
 PATIENCE = 20.0
+NOWHERE = Path("/nonexistent/usi")
+"""Where those receive who receive nothing."""
 
 E = TypeVar("E", bound=ev.Event)
+M = TypeVar("M", bound=wire.Message)
 
 
 def pytest_asyncio_loop_factories(
@@ -40,7 +46,7 @@ def pytest_asyncio_loop_factories(
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """A host runs on uvloop where the `fast` extra is installed, so what is tested of it is tested on both loops."""
     own = {"asyncio": asyncio.new_event_loop}
-    return own | FAST_LOOPS if item.path.name == "test_host.py" else own
+    return own | FAST_LOOPS if item.path.name in ("test_host.py", "test_relay.py") else own
 
 
 class Seat:
@@ -212,6 +218,100 @@ class Proxy:
             writer.write(data)
 
 
+@dataclass
+class Wire:
+    """Stands between guests and a host and moves bytes as they come. Of data connections it counts what passes, holds
+    it back while `flowing` is not set, and cuts: each of `cuts` ends one connection after so many bytes to its
+    receiver, by a reset where `reset` is set; with `then_hold` nothing flows after the last cut."""
+
+    target: int
+    port: int = 0
+    cuts: list[int] = field(default_factory=list)
+    then_hold: bool = False
+    reset: bool = False
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    passed: int = 0
+    """Bytes to receivers."""
+    dialled: int = 0
+    """Data connections."""
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _data: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def start(self) -> None:
+        self.flowing.set()
+        self._server = await asyncio.start_server(self._accept, HERE, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def cut(self) -> None:
+        """End all data connections."""
+        for task in self._data:
+            task.cancel()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends, pumps = [writer], []
+        try:
+            first = await reader.read(65_536)
+            is_data = first.startswith(wire.DATA_MAGIC)
+            if is_data:
+                self.dialled += 1
+                task = asyncio.current_task()
+                assert task is not None
+                self._data.add(task)
+            far_reader, far_writer = await asyncio.open_connection(HERE, self.target)
+            ends.append(far_writer)
+            far_writer.write(first)
+            pumps = [
+                asyncio.ensure_future(self._pump(reader, far_writer, is_data, False)),
+                asyncio.ensure_future(self._pump(far_reader, writer, is_data, is_data)),
+            ]
+            await asyncio.gather(*pumps)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            for end in ends:
+                end.transport.abort()
+            await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_data: bool, counted: bool
+    ) -> None:
+        cut: int | None = None
+        passed = 0
+        while data := await reader.read(65_536):
+            if is_data:
+                await self.flowing.wait()
+            if counted and passed + len(data) > 1:  # more than the host's word to a sender
+                if cut is None:
+                    cut = self.cuts.pop(0) if self.cuts else 2**63
+                if passed + len(data) >= cut:
+                    self.passed += cut - passed
+                    writer.write(data[: cut - passed])
+                    await writer.drain()
+                    if self.then_hold and not self.cuts:
+                        self.flowing.clear()
+                    if self.reset:
+                        linger = socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                        writer.get_extra_info("socket").setsockopt(*linger)
+                    raise ConnectionAbortedError
+                self.passed += len(data)
+            passed += len(data)
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+
 class Puppet:
     """A member without the program: whoever holds it decides what goes out. The handshake is done honestly."""
 
@@ -234,6 +334,14 @@ class Puppet:
         while not any(isinstance(message, wire.Present) and message.last for message in messages):
             messages += self.session.receive_data(await self._read())
         return messages
+
+    async def hears(self, kind: type[M]) -> M:
+        """Wait for a message of this kind; what comes before and behind it is passed over."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for message in self.session.receive_data(await self._read()):
+                    if isinstance(message, kind):
+                        return message
 
     def send(self, *messages: wire.Message) -> None:
         self.session.send(messages)
@@ -292,9 +400,20 @@ class House:
         return seat
 
     async def host(
-        self, *, preset: bytes | None = None, dev: bool = False, awake: bool = True, key: str = "host", **limits: Any
+        self,
+        *,
+        preset: bytes | None = None,
+        dev: bool = False,
+        awake: bool = True,
+        key: str = "host",
+        downloads: Path = NOWHERE,
+        accept_files: bool = False,
+        **limits: Any,
     ) -> Seat:
-        settings = Settings(True, "host", HERE, 0, preset, dev=dev, limits=Limits(**limits))
+        settings = Settings(
+            True, "host", HERE, 0, preset, dev=dev, downloads=downloads, accept_files=accept_files,
+            limits=Limits(**limits),
+        )  # fmt: skip
         seat = await self.open(settings, self.keys[key], awake=awake)
         if awake:
             await seat.hears(ev.Users)
@@ -310,9 +429,14 @@ class House:
         awake: bool = True,
         key: str | None = None,
         address: str = HERE,
+        downloads: Path = NOWHERE,
+        accept_files: bool = False,
         **limits: Any,
     ) -> Seat:
-        settings = Settings(False, name, address, port, preset, dev=dev, limits=Limits(**limits))
+        settings = Settings(
+            False, name, address, port, preset, dev=dev, downloads=downloads, accept_files=accept_files,
+            limits=Limits(**limits),
+        )  # fmt: skip
         seat = await self.open(settings, self.keys[key or name], awake=awake)
         if awake:
             await seat.hears(ev.Users)
@@ -325,6 +449,12 @@ class House:
         await proxy.start()
         self._stack.push_async_callback(proxy.close)
         return proxy
+
+    async def wire(self, port: int) -> Wire:
+        made = Wire(port)
+        await made.start()
+        self._stack.push_async_callback(made.close)
+        return made
 
     async def server(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> int:
         """A server that is no host; returns its port. Its connections are closed when `serve` returns."""

@@ -52,10 +52,14 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+def no_data(ticket: bytes, sock: socket.socket) -> None:
+    raise AssertionError("nobody sends a file")
+
+
 async def pair(*, keeps_open: bool = False) -> tuple[Ear, Ear]:
     caller, called = Ear(), Ear(keeps_open=keeps_open)
     memory = Memory("here")
-    memory.listen(lambda: called)
+    memory.listen(lambda: called, no_data)
     await memory.connect(caller)
     return caller, called
 
@@ -129,11 +133,11 @@ async def test_who_calls_before_there_is_a_host_waits_for_it() -> None:
     assert caller.noted == []
     given_up.cancel()
     await turns()
-    memory.listen(lambda: called)
+    memory.listen(lambda: called, no_data)
     await calling
     assert caller.noted == ["made"]
     with pytest.raises(RuntimeError):
-        memory.listen(lambda: called)
+        memory.listen(lambda: called, no_data)
 
 
 async def test_peers_meet_without_a_socket(keys: dict[str, PrivateKey], monkeypatch: pytest.MonkeyPatch) -> None:

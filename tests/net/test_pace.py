@@ -49,6 +49,11 @@ def post(size: int) -> wire.Post:
     return wire.Post(bytes(16), bytes(32), bytes(32), bytes(15), bytes(size))
 
 
+def test_a_fetch_costs_more_than_a_word() -> None:
+    """Each makes its sender dial: they may not come as fast as messages do."""
+    assert cost(wire.Fetch(bytes(32), bytes(16), bytes(16), 0)) == 10 * cost(wire.Nick("n"))
+
+
 async def test_a_burst_goes_through_at_once() -> None:
     line = Line()
     messages = nicks(10)

@@ -1,6 +1,8 @@
 """Sizes, speeds and times as people read them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from usi.core import language
 from usi.ui import amounts
@@ -54,3 +56,11 @@ def test_how_far_something_is() -> None:
     assert amounts.left(400, 1_000, 0) is None
     assert amounts.left(1_000, 1_000, 100) is None
     assert amounts.speed(8_100_000) == "8.1 MB/s"
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+def test_any_amount_is_short(done: int, whole: int, rate: int) -> None:
+    assert len(amounts.size(done)) <= 12
+    assert 0 <= amounts.percent(done, whole) <= 100
+    assert amounts.percent(done, whole) < 100 or done >= whole
+    amounts.left(done, whole, rate)

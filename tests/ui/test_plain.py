@@ -89,7 +89,32 @@ INFO = ev.Info(
     records_out=4,
 )
 TRACE = ev.TraceEvent(time=NOW, step="offer", direction="in", detail={"nonce": "ab" * 60, "size": 3}, link="here:1")
+FILE: dict[str, Any] = {"time": NOW, "transfer": 3, "name": HOSTILE}
+MOVING: dict[str, Any] = FILE | {"direction": "in", "peer": "alice"}
+OFFER: dict[str, Any] = FILE | {"id": "00", "room": "general", "from_": "alice", "member": PRINT, "size": 12_400_000}
+TRANSFER: dict[str, Any] = {"transfer": 3, "name": HOSTILE, "done": 50, "size": 100, "rate": 10}
+FILES = ev.Files(
+    time=NOW,
+    transfers=[
+        ev.TransferRow(**TRANSFER, direction=direction, peer=peer, state=state)
+        for state in ("offered", "waiting", "running", "done", "failed")
+        for direction, peer in (("in", "alice"), ("out", None))
+    ],
+    passing=[ev.PassingRow(from_="alice", to="bob", bytes=7_000, seconds=70)],
+    folder=HOSTILE,
+)
 EVENTS: list[ev.Event] = [
+    ev.FileOffer(**OFFER, files=None, mine=False),
+    ev.FileOffer(**OFFER, files=3, mine=False),
+    ev.FileOffer(**OFFER, files=None, mine=True),
+    ev.FileOffer(**OFFER, files=None, mine=False, kept=6_200_000),
+    ev.FileProgress(**MOVING, done=5, size=10, rate=1),
+    ev.FileProgress(**(MOVING | {"direction": "out"}), done=0, size=0, rate=0),
+    ev.FileDone(**MOVING, path=HOSTILE, size=10, seconds=1.0, sha256=PRINT),
+    ev.FileDone(**(MOVING | {"direction": "out"}), path=HOSTILE, size=10, seconds=1.0),
+    ev.FileFailed(**MOVING, code="file-cut", text="It was cut.", kept=5),
+    ev.FileClosed(**FILE, code="withdrawn", text="Taken back."),
+    FILES,
     ev.Connecting(time=NOW, step="dial"),
     ev.Listening(
         time=NOW,
@@ -236,6 +261,54 @@ def test_no_text_reaches_the_terminal_as_more_than_text(text: str) -> None:
         assert not BARE.search(shown.replace("\n", ""))
         for line in shown.split("\n")[1:]:
             assert line.startswith("        ")  # no line of a message can pass for one of ours
+
+
+@given(st.text(min_size=1))
+def test_no_name_of_a_file_reaches_the_terminal_as_more_than_a_name(name: str) -> None:
+    named = {"name": name}
+    for event in (
+        ev.FileOffer(**(OFFER | named), files=None, mine=False),
+        ev.FileProgress(**(MOVING | named), done=5, size=10, rate=1),
+        ev.FileDone(**(MOVING | named), path=name, size=10, seconds=1.0),
+        ev.FileFailed(**(MOVING | named), code="file-cut", text=name, kept=5),
+        ev.FileClosed(**(FILE | named), code="withdrawn", text=name),
+    ):
+        shown = str(plain.to_plain(event))
+        assert not BARE.search(shown)
+        assert shown.startswith("* ")
+    listed = ev.Files(
+        time=NOW, transfers=[ev.TransferRow(**(TRANSFER | named), direction="in", peer="a", state="done")], passing=[],
+        folder=name,
+    )  # fmt: skip
+    assert len(str(plain.to_plain(listed)).split("\n")) == 2
+
+
+def test_an_offer_says_how_to_take_it() -> None:
+    offer = OFFER | {"name": "a.txt"}
+    shown = str(plain.to_plain(ev.FileOffer(**offer, files=None, mine=False)))
+    assert shown == "* alice offers a.txt (12.4 MB): /accept 3 takes it, /decline 3 does not."
+    assert "folder of 3 files, 12.4 MB" in str(plain.to_plain(ev.FileOffer(**offer, files=3, mine=False)))
+    assert "/cancel 3" in str(plain.to_plain(ev.FileOffer(**offer, files=None, mine=True)))
+    assert "50 % are here" in str(plain.to_plain(ev.FileOffer(**offer, files=None, mine=False, kept=6_200_000)))
+
+
+def test_progress_and_ends_of_a_file() -> None:
+    moving = MOVING | {"name": "a.txt"}
+    shown = str(plain.to_plain(ev.FileProgress(**moving, done=50, size=100, rate=10)))
+    assert shown == "* a.txt from alice: 50 %, 10 B/s, 5 s left"
+    out = moving | {"direction": "out"}
+    assert str(plain.to_plain(ev.FileProgress(**out, done=0, size=9, rate=0))) == "* a.txt to alice: 0 %, 0 B/s"
+    done = plain.to_plain(ev.FileDone(**moving, path="/tmp/a.txt", size=10, seconds=1.0))
+    assert done == "* Received from alice: /tmp/a.txt (10 B, 1 s)"
+    assert str(plain.to_plain(ev.FileDone(**out, path="x", size=10, seconds=1.0))) == "* alice has a.txt (10 B, 1 s)."
+
+
+def test_files_are_listed_with_what_passes() -> None:
+    shown = str(plain.to_plain(FILES))
+    assert "↓" in shown
+    assert "↑" in shown
+    assert "under way, 50 %, 10 B/s" in shown
+    assert "alice → bob  7.0 KB, 1 min 10 s" in shown
 
 
 def test_an_ordinary_text_is_shown_as_it_is() -> None:

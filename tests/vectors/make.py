@@ -244,6 +244,7 @@ ALIVE, BYE = ["alive"], ["bye", "left"]
 
 _sessions: dict[str, Json] = {}
 _contents: dict[str, Json] = {}
+_transfers: dict[str, Json] = {}
 
 
 def session(
@@ -601,6 +602,9 @@ FIELDS: Json = {
 }  # fmt: skip
 
 
+OFFER = [drawn("transfer", 16), drawn("file key", 32), "../Caf\u00e9 [/oops].txt", 1_000_000, None, 0]
+
+
 @dataclass(frozen=True)
 class Said:
     """A post. `seen_…` is what stands in the envelope where that is not what was sealed."""
@@ -731,6 +735,35 @@ def contents() -> None:
     for name, what, layout in layouts:
         content(f"layout-{name}", what, Said(layout=layout), "unreadable")
 
+    offer = {"kind": "offer", "text": "", "offer": OFFER}
+    withdraw = {"kind": "withdraw", "text": "", "transfer": OFFER[0]}
+    content("good-offer", "A file is offered.", Said(body=pack(FIELDS | offer)), good(FIELDS | offer))
+    folder = offer | {"offer": [*OFFER[:3], 2**63 - 1, 3, 2**24]}
+    content("good-offer-folder", "A folder is offered.", Said(body=pack(FIELDS | folder)), good(FIELDS | folder))
+    content("good-withdraw", "It is taken back.", Said(body=pack(FIELDS | withdraw)), good(FIELDS | withdraw))
+    wrong: list[tuple[str, str, Json]] = [
+        ("offer-missing", "An offer of nothing.", {"kind": "offer"}),
+        ("offer-in-a-text", "A text that offers something.", {"offer": OFFER}),
+        ("offer-and-transfer", "It offers and takes back.", offer | {"transfer": OFFER[0]}),
+        ("withdraw-missing", "It takes nothing back.", {"kind": "withdraw"}),
+        ("withdraw-and-offer", "It takes back and offers.", withdraw | {"offer": OFFER}),
+        ("transfer-in-a-text", "A text that takes something back.", {"transfer": OFFER[0]}),
+        ("offer-short", "The offer has a field too few.", {"kind": "offer", "offer": OFFER[:5]}),
+        *(
+            (f"offer-{name}", what, {"kind": "offer", "offer": [*OFFER[:at], value, *OFFER[at + 1 :]]})
+            for name, what, at, value in (
+                ("key-short", "The file's key has 31 bytes.", 1, OFFER[1][:31]),
+                ("no-name", "The name is empty.", 2, ""),
+                ("name-long", "The name has 256 characters.", 2, "x" * 256),
+                ("size-negative", "The size is below 0.", 3, -1),
+                ("size-large", "The size is 2^63.", 3, 2**63),
+                ("manifest-large", "The manifest has over 16 MiB.", 5, 2**24 + 1),
+            )
+        ),
+    ]
+    for name, what, fields in wrong:
+        content(f"body-{name}", what, Said(body=pack(FIELDS | fields)), "no body")
+
     without = {name: value for name, value in FIELDS.items() if name != "run"}
     bodies: list[tuple[str, str, bytes]] = [
         ("kind", "A kind that this version does not know.", pack(FIELDS | {"kind": "poll"})),
@@ -748,6 +781,131 @@ def contents() -> None:
         content(f"body-{name}", what, Said(body=body), "no body")
 
 
+CHUNK = 262_144
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A stream of a file, from chunk `first` on. `size` is that of its content, `label` says which bytes these are."""
+
+    size: int
+    label: str = "a file"
+    first: int = 0
+    signer: str = "alice"
+    transfer: bytes = drawn("transfer", 16)
+    key: bytes = drawn("file key", 32)
+    salt: bytes = drawn("file salt", 32)
+    signed_size: int | None = None
+    signed_content: bytes | None = None
+
+    @property
+    def content(self) -> bytes:
+        return drawn(self.label, self.size)
+
+    @property
+    def count(self) -> int:
+        return max(1, -(-self.size // CHUNK))
+
+    @property
+    def signature(self) -> bytes:
+        size = self.size if self.signed_size is None else self.signed_size
+        hashed = hashlib.sha256(self.content if self.signed_content is None else self.signed_content).digest()
+        return sign(self.signer, h("usi3 file", self.transfer, size.to_bytes(8, "big"), hashed))
+
+    @property
+    def chunks(self) -> list[bytes]:
+        """The sealed chunks from `first` on."""
+        key, sealed = hkdf(self.key, self.salt + self.transfer, "usi3 file"), []
+        for number in range(self.first, self.count):
+            last = number == self.count - 1
+            chunk = self.content[number * CHUNK : (number + 1) * CHUNK] + (self.signature if last else b"")
+            sealed.append(seal(key, bytes(6) + number.to_bytes(8, "big") + bytes((last,)), chunk))
+        return sealed
+
+
+def transfer(
+    name: str,
+    what: str,
+    sent: Sent,
+    *,
+    wire: list[Any] | None = None,
+    error: str | None = None,
+    kept: int | None = None,
+    offered: Sent | None = None,
+) -> None:
+    """One file. `wire` is what crosses, if not the honest stream; `offered` what the receiver expects, if not this."""
+    assert name not in _transfers, name
+    chunks, expected = sent.chunks, offered or sent
+    pieces = wire if wire is not None else ["salt", *range(len(chunks))]
+    crossed = b""
+    for piece in pieces:
+        match piece:
+            case "salt":
+                crossed += sent.salt
+            case int():
+                crossed += chunks[piece]
+            case {"chunk": number, "bytes": size}:
+                crossed += chunks[number][:size]
+            case {"hex": data}:
+                crossed += bytes.fromhex(data)
+            case {"chunk": number, "flip": at}:
+                crossed += chunks[number][:at] + bytes((chunks[number][at] ^ 1,)) + chunks[number][at + 1 :]
+    _transfers[name] = {
+        "name": name,
+        "what": what,
+        "sender": "alice",
+        "offered": shown([expected.transfer, expected.key, "a.bin", expected.size, None, 0]),
+        "sent": shown([sent.transfer, sent.key, "a.bin", sent.size, None, 0]),
+        "first": sent.first,
+        "salt": sent.salt.hex(),
+        "content": {"label": sent.label, "size": sent.size, "sha256": hashlib.sha256(sent.content).hexdigest()},
+        "signature": sent.signature.hex(),
+        "chunks": [hashlib.sha256(chunk).hexdigest() for chunk in chunks],
+        "wire": pieces,
+        "wire_sha256": hashlib.sha256(crossed).hexdigest(),
+        "error": error,
+        "kept": kept if kept is not None else 0 if error else sent.count,
+    }
+
+
+def transfers() -> None:
+    for name, what, size in (
+        ("empty", "An empty file is one last chunk with nothing but the signature.", 0),
+        ("byte", "A file of one byte.", 1),
+        ("exact", "A file of exactly one chunk.", CHUNK),
+        ("exact-and-byte", "A file of one chunk and a byte.", CHUNK + 1),
+        ("exact-two", "A file of exactly two chunks.", 2 * CHUNK),
+    ):
+        transfer(f"good-{name}", what, Sent(size))
+    three = Sent(2 * CHUNK + 9)
+    transfer("good-goes-on", "The receiver has the first chunk already.", replace(three, first=1))
+
+    def wrong(name: str, what: str, error: str, kept: int, wire: list[Any]) -> None:
+        transfer(name, what, three, wire=wire, error=error, kept=kept)
+
+    wrong("nothing", "Nothing comes.", "file-cut", 0, [])
+    wrong("salt-short", "The salt is cut off.", "file-cut", 0, [{"hex": three.salt[:31].hex()}])
+    wrong("truncated", "The last chunk is missing.", "file-cut", 2, ["salt", 0, 1])
+    wrong("truncated-in-a-chunk", "A chunk is cut off.", "file-cut", 1, ["salt", 0, {"chunk": 1, "bytes": 1000}])
+    wrong("truncated-by-a-byte", "The last byte is missing.", "file-cut", 2, ["salt", 0, 1, {"chunk": 2, "bytes": 280}])
+    wrong("longer", "A byte comes behind the end.", "file-longer", 2, ["salt", 0, 1, 2, {"hex": "00"}])
+    wrong("reordered", "Two chunks have changed places.", "file-reordered", 0, ["salt", 1, 0, 2])
+    wrong("repeated", "A chunk comes twice.", "file-reordered", 1, ["salt", 0, 0, 1, 2])
+    wrong("flipped", "A bit of a chunk was flipped.", "file-altered", 1, ["salt", 0, {"chunk": 1, "flip": 99}, 2])
+    wrong("salt-other", "The salt is another.", "file-altered", 0, [{"hex": bytes(32).hex()}, 0, 1, 2])
+    small = Sent(100)
+    other = drawn("another", 32)
+    for name, what, error, sent in (
+        ("signer-other", "Another reader of the offer signed it.", "file-replaced", replace(small, signer="mallory")),
+        ("signed-size", "The signature is over another size.", "file-replaced", replace(small, signed_size=99)),
+        ("signed-content", "It is over another content.", "file-replaced", replace(small, signed_content=b"")),
+        ("key-other", "Sealed under another file's key.", "file-altered", replace(small, key=other)),
+        ("transfer-other", "The stream of another transfer.", "file-altered", replace(small, transfer=other[:16])),
+        ("larger", "It is a larger file.", "file-altered", Sent(101)),
+    ):
+        transfer(name, what, sent, error=error, offered=small)
+
+
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
@@ -760,10 +918,12 @@ def make(folder: Path) -> int:
     before = set(_kept)
     _sessions.clear()
     _contents.clear()
+    _transfers.clear()
     host_sessions()
     client_sessions()
     contents()
-    for name, files in (("session", _sessions), ("content", _contents)):
+    transfers()
+    for name, files in (("session", _sessions), ("content", _contents), ("transfer", _transfers)):
         inside = folder / name
         inside.mkdir(parents=True, exist_ok=True)
         for old in inside.glob("*.json"):
@@ -772,7 +932,7 @@ def make(folder: Path) -> int:
             (inside / f"{stem}.json").write_text(json.dumps(file, indent=1) + "\n", "ascii", newline="\n")
     if folder == HERE and set(_kept) != before:
         kept.write_text(json.dumps(dict(sorted(_kept.items())), indent=1) + "\n", "ascii", newline="\n")
-    return len(_sessions) + len(_contents)
+    return len(_sessions) + len(_contents) + len(_transfers)
 
 
 if __name__ == "__main__":

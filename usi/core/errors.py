@@ -907,7 +907,8 @@ class FileReordered(PeerError):
 
 
 class FileLonger(PeerError):
-    """More arrived than was offered, so the file was not taken."""
+    """More arrived than was offered, so the transfer was stopped. What had arrived before is kept: /accept tries
+    again."""
 
     code = "file-longer"
 

@@ -106,7 +106,7 @@ class Expect:
 
 @dataclass(frozen=True)
 class Drop:
-    """End the data connections of a transfer: one of the two members is gone."""
+    """End the data connections of a transfer: one of the two members is gone, or the receiver asks anew."""
 
     request: bytes
 
@@ -179,8 +179,8 @@ class Seat:
     """Room → the first number that this member may read there, of the rooms that it is in."""
     reads: bool = False
     """It waits for something from the history."""
-    fetches: set[bytes] = field(default_factory=set)
-    """Requests of the transfers that it receives."""
+    fetches: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    """(sender's id, transfer) → request, of the transfers that it receives."""
     sends: set[bytes] = field(default_factory=set)
     """And of those that it sends."""
 

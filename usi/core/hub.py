@@ -154,8 +154,8 @@ class Hub:
         self._by_member: dict[bytes, Seat] = {}
         self._skeletons: dict[str, bytes] = {}
         self._moduli: OrderedDict[bytes, bytes] = OrderedDict()
-        self._transfers: dict[bytes, tuple[Seat, Seat]] = {}
-        """Request → sender and receiver of the transfers under way."""
+        self._transfers: dict[bytes, tuple[Seat, Seat, bytes]] = {}
+        """Request → sender, receiver and transfer, of what is under way."""
 
     @property
     def members(self) -> int:
@@ -346,7 +346,7 @@ class Hub:
         if seat.link != OWN:
             facts = {"name": seat.name, "member": seat.facts.member.hex(), "reason": fact.code}
             effects.append(Note("left", facts))
-        return [*effects, *(Drop(request) for request in [*seat.fetches, *seat.sends])]
+        return [*effects, *(Drop(request) for request in [*seat.fetches.values(), *seat.sends])]
 
     def _inside(self, room: HostedRoom) -> list[Seat]:
         return [self._seats[link] for link in room.links]
@@ -610,10 +610,15 @@ class Hub:
             return [Close(receiver.link, BadMessage(why="two transfers under one request"))]
         if sender is None or sender is receiver or not self._sees(receiver, sender):
             return [Send((receiver.link,), wire.NoTicket(message.request, SenderGone.code))]
+        place = message.sender, message.transfer
+        drops: list[Effect] = []
+        if (earlier := receiver.fetches.get(place)) is not None:  # given up, as it asks anew; its wire may be dead
+            drops.append(Drop(earlier))
+            self._forget_transfer(earlier)
         if len(self._transfers) >= TRANSFERS or len(receiver.fetches) >= TRANSFERS_OF_ONE:
-            return [Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
-        self._transfers[message.request] = sender, receiver
-        receiver.fetches.add(message.request)
+            return [*drops, Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
+        self._transfers[message.request] = sender, receiver, message.transfer
+        receiver.fetches[place] = message.request
         sender.sends.add(message.request)
         expect = Expect(
             message.request,
@@ -624,7 +629,7 @@ class Hub:
         )
         wanted = wire.Wanted(receiver.facts.member, message.transfer, message.first, expect.from_sender)
         ticket = wire.Ticket(message.request, expect.to_receiver)
-        return [expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
+        return [*drops, expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
 
     def _file_word(self, seat: Seat, message: wire.FileWord) -> list[Effect]:
         other = self._by_member.get(message.member)
@@ -633,9 +638,10 @@ class Hub:
         return [Send((other.link,), wire.FileWord(seat.facts.member, message.transfer, message.code))]
 
     def _forget_transfer(self, request: bytes) -> None:
-        for seat in self._transfers.pop(request, ()):
-            seat.fetches.discard(request)
-            seat.sends.discard(request)
+        if (found := self._transfers.pop(request, None)) is not None:
+            sender, receiver, transfer = found
+            del receiver.fetches[sender.facts.member, transfer]
+            sender.sends.discard(request)
 
     def _remember_key(self, member: bytes, modulus: bytes) -> None:
         self._moduli[member] = modulus

@@ -457,7 +457,7 @@ class Member:
 
     def _fail(self, shown_id: str, body: Body, error: PeerError) -> None:
         if body.offer is not None or body.transfer is not None:
-            offer = self.offers.of_transfer(body.offer.transfer if body.offer else b"")
+            offer = self.offers.of_transfer(body.offer.transfer if body.offer else b"", self.id)
             if offer is not None:
                 self._offering.close(offer, error)
             return

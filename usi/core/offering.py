@@ -48,7 +48,7 @@ class Offering:
         if offered is None or read.signature != "good":
             self._report.notify("offer-unsigned", name=read.name)  # nobody could answer for what would arrive
             return
-        if self.list.of_transfer(offered.transfer) is not None:
+        if self._is_listed(offered, posted.sender):
             return  # taken up from an earlier run, or offered twice
         crowd = self.list.of_sender(posted.sender)
         if len(crowd) >= LISTED_OFFERS:
@@ -59,16 +59,21 @@ class Offering:
 
     def take_withdrawal(self, posted: wire.Posted, read: Read) -> None:
         """Somebody takes an offer back."""
-        offer = self.list.of_transfer(read.body.transfer or b"")
-        if offer is not None and offer.sender == posted.sender and read.signature == "good":
+        offer = self.list.of_transfer(read.body.transfer or b"", posted.sender)
+        if offer is not None and read.signature == "good":
             self.close(offer, Withdrawn())
 
     def take_up(self, thread: Thread, offered: Offered, sender: bytes, sender_name: str, kept: int) -> None:
         """List an offer of an earlier run, of which `kept` bytes have arrived."""
-        if self.list.of_transfer(offered.transfer) is None:
+        if not self._is_listed(offered, sender):
             name = text.clean_file_name(offered.name)
             offer = self.list.add(offered, sender, sender_name, thread.name, name, mine=False)
             self._tell(offer, "", "good", kept)
+
+    def _is_listed(self, offered: Offered, sender: bytes) -> bool:
+        """Whether it is known, or has the transfer of an own offer, which nobody else can have drawn."""
+        known = self.list.of_transfer(offered.transfer, sender)
+        return known is not None or any(own.offered.transfer == offered.transfer for own in self.list.mine)
 
     def gone(self, member: bytes) -> None:
         """Somebody left."""

@@ -34,16 +34,17 @@ class Offers:
 
     def __init__(self) -> None:
         self._by_number: dict[int, Offer] = {}
-        self._by_transfer: dict[bytes, Offer] = {}
+        self._by_transfer: dict[tuple[bytes, bytes], Offer] = {}
+        """(transfer, sender) → offer: whoever reads an offer knows its transfer, and could offer under it, too."""
         self._closed: Recent[int, Offer] = Recent(_CLOSED_KEPT)
         self._last = 0
 
     def add(self, offered: Offered, sender: bytes, sender_name: str, room: str, name: str, *, mine: bool) -> Offer:
-        """A new offer, of a transfer that is not in the list."""
+        """A new offer, of a transfer of this sender that is not in the list."""
         self._last += 1
         offer = Offer(self._last, offered, sender, sender_name, room, name, mine)
         self._by_number[offer.number] = offer
-        self._by_transfer[offered.transfer] = offer
+        self._by_transfer[offered.transfer, sender] = offer
         return offer
 
     def close(self, offer: Offer) -> None:
@@ -51,10 +52,10 @@ class Offers:
         offer.closed = True
         if self._by_number.pop(offer.number, None) is not None:
             self._closed[offer.number] = offer
-        self._by_transfer.pop(offer.offered.transfer, None)
+        self._by_transfer.pop((offer.offered.transfer, offer.sender), None)
 
-    def of_transfer(self, transfer: bytes) -> Offer | None:
-        return self._by_transfer.get(transfer)
+    def of_transfer(self, transfer: bytes, sender: bytes) -> Offer | None:
+        return self._by_transfer.get((transfer, sender))
 
     def of_sender(self, sender: bytes) -> list[Offer]:
         return [offer for offer in self._by_number.values() if offer.sender == sender]

@@ -13,7 +13,7 @@ from usi.core import pair as pairing
 from usi.core import wire
 from usi.core.allowance import Allowance
 from usi.core.crypto import PrivateKey, random_bytes
-from usi.core.errors import BadMessage, Busy, NoAnswer, PeerError, TooManyPairs, Unwelcome, from_code
+from usi.core.errors import BadMessage, Busy, Cut, NoAnswer, PeerError, TooManyPairs, Unwelcome, from_code
 from usi.core.pair import Pair
 from usi.core.recent import Recent
 from usi.core.relay import NEW_PAIRS, PAIR_SECONDS
@@ -180,8 +180,8 @@ class Pairs:
             self._send(wire.Pass(other, passed.pair, refusal(error)))
             self._send(wire.Pass(other, passed.pair, b""))
             return None
-        if known is not None and (known.ready or known.asking or not known.mine):
-            self._lose(known, BadMessage(why="a second pair link"))
+        if known is not None and (known.ready or known.asking):
+            self._lose(known, Cut())  # the other side has forgotten it
         return self._make(passed.pair, other, mine=False, now=now)
 
     def _answer(self, pair: Pair) -> None:

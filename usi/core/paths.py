@@ -23,7 +23,8 @@ def readings(text: str) -> Iterator[str]:
         except ValueError:  # half an IPv6 address: no address of a file
             yield text
             return
-        yield path.lstrip("/") if sys.platform == "win32" else path
+        if path:  # an empty one would mean the folder that we are in
+            yield path.lstrip("/") if sys.platform == "win32" else path
         return
     yield text
     if sys.platform == "win32":  # a backslash separates there
@@ -34,7 +35,7 @@ def readings(text: str) -> Iterator[str]:
         words = shlex.split(text)
     except ValueError:  # an open quote
         return
-    if len(words) == 1 and words[0] != text:
+    if len(words) == 1 and words[0] not in ("", text):
         yield words[0]
 
 

@@ -182,11 +182,6 @@ class Private:
 
     def leave(self, talk: Talk) -> None:
         """Be out of a conversation; its opener ends it for all."""
-        if talk.closed is not None:
-            return
-        for other in talk.members if talk.opener == self._own else (talk.opener,):
-            if other != self._own and talk.conversation:
-                self._pairs.say(other, pairing.Out(talk.conversation))
         self._close(talk, LeftIt())
 
     def block(self, member: bytes) -> None:
@@ -486,11 +481,14 @@ class Private:
         """It can only be read from now on."""
         if talk.closed is not None:
             return
+        others = talk.everybody if talk.opener == self._own else {talk.opener}
         talk.closed = error
         talk.key = talk.next = talk.since = None
         del self._talks[talk.name]
         self._closed[talk.name] = talk
         if talk.conversation:
+            for other in others - {self._own}:
+                self._pairs.say(other, pairing.Out(talk.conversation))
             self._send(wire.Leave(talk.conversation))
         self._tell(talk, "closed")
         for shown_id, body in self._outbox.drop_waiting(talk):

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -27,7 +28,6 @@ from usi.core.errors import (
     FailedThere,
     FileChanged,
     FileCut,
-    FileLonger,
     FileReplaced,
     FileStalled,
     LocalError,
@@ -90,6 +90,10 @@ class _Transfer:
     state: Literal["waiting", "running", "done", "failed"] = "waiting"
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One thread at a time, also when the next attempt begins before the last one has ended."""
+    all_here: bool = False
+    """It was found right and is given its name: too late to be stopped."""
     sock: socket.socket | None = None
     word: PeerError | None = None
     """What the sender has just said instead of sending."""
@@ -213,7 +217,9 @@ class Files:
         known = self._transfers.get((offer.offered.transfer, offer.sender))
         if known is None or known.ended:  # otherwise it is under way, and says so by itself
             transfer = self._note(_Transfer(offer, "in", offer.sender, offer.sender_name))
-            self._start(transfer, self._receive(transfer, known.task if known is not None else None))
+            if known is not None:
+                transfer.lock = known.lock  # its thread may still be at the part
+            self._start(transfer, self._receive(transfer))
 
     def _note(self, transfer: _Transfer) -> _Transfer:
         """List a new transfer; of those that have ended only the newest stay."""
@@ -228,7 +234,8 @@ class Files:
         if transfer is not None and transfer.task is not None:
             self._stop(transfer, Declined())
             await asyncio.wait({transfer.task})
-        await self._on_thread(None, _forget_part, self._settings.downloads, offer.offered.transfer)
+        facts = PartFacts(offer.offered, offer.sender, offer.sender_name)
+        await self._on_thread(None, forget, self._settings.downloads, facts)
         self._say(offer.sender, offer.offered.transfer, Declined.code)
         self._member.close_offer(offer, Declined(), time.time())
         self._pump()
@@ -241,8 +248,8 @@ class Files:
             self._withdraw(offer, TakenBack(), Withdrawn)
         elif offer in receiving:
             transfer = self._transfers[offer.offered.transfer, offer.sender]
-            self._stop(transfer, TransferCancelled())
-            self._say(offer.sender, offer.offered.transfer, CancelledThere.code)
+            if self._stop(transfer, TransferCancelled()):
+                self._say(offer.sender, offer.offered.transfer, CancelledThere.code)
         else:
             raise OfferClosed(number=offer.number, name=offer.name)
 
@@ -325,11 +332,10 @@ class Files:
         offer = self._member.offers.find(event.transfer)
         self._own.pop(offer.offered.transfer, None)
         transfer = self._transfers.get((offer.offered.transfer, offer.sender))
-        if transfer is None:
-            return True
-        if not transfer.ended:
-            self._stop(transfer, _WORDS.get(event.code, SenderGone)())
-        return transfer.state == "failed"
+        if transfer is None or transfer.ended:
+            return transfer is None or transfer.state == "failed"
+        self._stop(transfer, transfer.word or _WORDS.get(event.code, SenderGone)())
+        return False
 
     def _member_left(self, member: bytes) -> None:
         for transfer in list(self._transfers.values()):
@@ -344,21 +350,20 @@ class Files:
 
     # --- receiving ---
 
-    async def _receive(self, transfer: _Transfer, previous: asyncio.Task[None] | None) -> None:
-        if previous is not None:
-            await asyncio.wait({previous})  # it may still be letting go of the part
+    async def _receive(self, transfer: _Transfer) -> None:
         offer = transfer.offer
         facts = PartFacts(offer.offered, offer.sender, offer.sender_name)
-        async with self._places:
+        async with transfer.lock, self._places:
             landing = await self._on_thread(None, Landing.begin, self._settings.downloads, facts)
             with landing:
                 transfer.progress.restart(landing.done)
                 try:
                     whole = await self._fetch_all(transfer, landing)
-                except (FileReplaced, FileLonger):
+                except FileReplaced:
                     await self._on_thread(None, landing.discard)
                     transfer.progress.restart(0)
                     raise
+                transfer.all_here = True
                 path = await self._on_thread(None, landing.finish)
         self._say(offer.sender, offer.offered.transfer, _RECEIVED)
         self._done(transfer, str(path), whole)
@@ -404,14 +409,15 @@ class Files:
             del self._tickets[request]
         transfer.sock = sock = await self._side.open_data(ticket)
         try:
-            if transfer.word is not None:
-                raise FileCut  # it came meanwhile
+            if transfer.word is not None:  # it came while we were dialling
+                raise FileCut
             sock.settimeout(self._limits.stall_seconds)
             transfer.progress.restart(landing.done)
             transfer.state = "running"
             return await self._on_thread(
-                sock, streams.receive, sock, landing.write, offered, sender, state, first, transfer.progress
-            )
+                partial(_wake, sock),
+                streams.receive, sock, landing.write, offered, sender, state, first, transfer.progress,
+            )  # fmt: skip
         finally:
             transfer.sock = None
             sock.close()
@@ -446,16 +452,15 @@ class Files:
                 self._say(wanted.member, wanted.transfer, TooManyTransfers.code)
                 return
             known = self._note(_Transfer(own.offer, "out", wanted.member, profile.name))
-        previous = known.task
-        if previous is not None:
-            previous.cancel()  # the receiver has given that connection up
-        self._start(known, self._send(known, own, wanted, previous))
+        if known.task is not None:
+            known.task.cancel()  # the receiver has given that connection up
+        self._start(known, self._send(known, own, wanted))
 
-    async def _send(
-        self, transfer: _Transfer, own: _Own, wanted: wire.Wanted, previous: asyncio.Task[None] | None
-    ) -> None:
-        if previous is not None:
-            await asyncio.wait({previous})
+    async def _send(self, transfer: _Transfer, own: _Own, wanted: wire.Wanted) -> None:
+        async with transfer.lock:
+            await self._send_alone(transfer, own, wanted)
+
+    async def _send_alone(self, transfer: _Transfer, own: _Own, wanted: wire.Wanted) -> None:
         sock = None
         try:
             transfer.sock = sock = await self._side.open_data(wanted.ticket)
@@ -463,7 +468,7 @@ class Files:
             transfer.progress.restart(wanted.first * CHUNK)
             transfer.state = "running"
             await self._on_thread(
-                sock,
+                partial(_stop_sending, sock, transfer.progress),
                 streams.send,
                 sock,
                 own.source,
@@ -487,7 +492,7 @@ class Files:
     def _take_word(self, message: wire.FileWord) -> None:
         transfer = self._transfers.get((message.transfer, message.member))
         own = self._own.get(message.transfer)
-        if own is not None and message.code == Declined.code:
+        if own is not None and message.code == Declined.code and message.member in own.offer.audience:
             own.offer.audience.discard(message.member)
             if (profile := self._member.roster.here.get(message.member)) is not None:
                 said = tr("{name} does not want {file}.", name=profile.name, file=own.offer.name)
@@ -496,12 +501,15 @@ class Files:
             return
         error: PeerError = _WORDS[message.code]() if message.code in _WORDS else FailedThere(reason=message.code)
         if transfer.direction == "in":
-            transfer.word = error
+            if transfer.word is None or isinstance(transfer.word, TooManyTransfers):
+                transfer.word = error
             if transfer.sock is not None:
                 _wake(transfer.sock)
             elif not isinstance(error, TooManyTransfers):
                 self._stop(transfer, error)
         elif message.code == _RECEIVED:
+            if transfer.progress.done < transfer.offer.offered.size:
+                return  # nobody has all of what was not sent
             transfer.offer.taken = True
             transfer.offer.audience.discard(message.member)
             self._done(transfer, str(own.source.path) if own else transfer.offer.name, None)
@@ -512,29 +520,34 @@ class Files:
     # --- beginning and end of a transfer ---
 
     def _start(self, transfer: _Transfer | None, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(self._guarded(transfer, work), name="usi transfer")
+        if self._closed:
+            work.close()
+            return
+        task = self._loop.create_task(work, name="usi transfer")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # of a task that was cancelled before it began, too
+        task.add_done_callback(partial(self._over, transfer))
         if transfer is not None:
             transfer.task = task
             self._tick_soon()
 
-    async def _guarded(self, transfer: _Transfer | None, work: Coroutine[Any, Any, None]) -> None:
-        """Run a transfer's work and tell how it failed."""
-        try:
-            await work
-        except UsiError as error:
-            if transfer is not None and not transfer.ended:
-                self._fail(transfer, error)
-                if transfer.direction == "in":
-                    self._say(transfer.member, transfer.offer.offered.transfer, error.code)
-
-    def _stop(self, transfer: _Transfer, error: UsiError) -> None:
-        """End a transfer that is under way, for this reason."""
+    def _over(self, transfer: _Transfer | None, task: asyncio.Task[None]) -> None:
+        """A transfer's work has ended: tell how it failed."""
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if transfer is None or not isinstance(error, UsiError):
+            raise error
+        if transfer.direction == "in" and not transfer.ended:
+            self._say(transfer.member, transfer.offer.offered.transfer, error.code)
         self._fail(transfer, error)
-        if transfer.task is not None:
-            transfer.task.cancel()
+
+    def _stop(self, transfer: _Transfer, error: UsiError) -> bool:
+        """End a transfer that is under way, for this reason; False where it is too late for that."""
+        if not transfer.all_here:
+            self._fail(transfer, error)
+            if transfer.task is not None:
+                transfer.task.cancel()
+        return not transfer.all_here
 
     def _fail(self, transfer: _Transfer, error: UsiError) -> None:
         if transfer.ended:
@@ -612,18 +625,21 @@ class Files:
         self._threads.shutdown(wait=False)
 
     async def _on_thread(
-        self, sock: socket.socket | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self, stop: Callable[[], None] | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run on a thread. When cancelled, its socket is shut, and the thread's end is waited for all the same."""
+        """Run on a thread. When cancelled, `stop` is called, and the thread's end is waited for all the same."""
         future = self._loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if sock is not None:
-                _wake(sock)
-            await asyncio.wait({future})
-            if not future.cancelled():
-                future.exception()  # looked at: the cancelling says why
+            if stop is not None:
+                stop()
+            while not future.done():
+                with suppress(asyncio.CancelledError):  # cancelled once more: it waits all the same
+                    await asyncio.wait({future})
+            # The exception is looked at, and passed over: the cancelling says why.
+            if not future.cancelled() and future.exception() is None and isinstance(left := future.result(), Landing):
+                left.close()
             raise
 
 
@@ -637,15 +653,14 @@ def _open_first(line: str) -> tuple[Source, str | None]:
     raise NoSuchFile(path=line)
 
 
-def _forget_part(folder: Path, transfer: bytes) -> None:
-    for facts, _ in unfinished(folder):
-        if facts.offered.transfer == transfer:
-            forget(folder, facts)
-
-
 def _wake(sock: socket.socket) -> None:
     with suppress(OSError):  # not connected any more
         sock.shutdown(socket.SHUT_RDWR)
+
+
+def _stop_sending(sock: socket.socket, progress: Progress) -> None:
+    progress.stopped = True
+    _wake(sock)
 
 
 def _resolve(waiting: asyncio.Future[bytes], answer: bytes | PeerError) -> None:

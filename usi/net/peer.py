@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal, Self
+from itertools import groupby
+from typing import Literal, Self, cast
 
 from usi.config import DEFAULT_PORT, Settings
 from usi.core import commands, wire
@@ -297,15 +298,17 @@ class Peer:
     # --- what the hub says ---
 
     def hear(self, messages: Sequence[wire.Message | wire.LinkFacts]) -> None:
-        """Messages of the hub for this member."""
-        try:
-            self._member.receive(messages, time.time())
-        except PeerError as error:
-            self._side.fail(error)
-        self._pump()
-        for message in messages:
-            if isinstance(message, FileMessage):
-                self._files.hear(message)
+        """Messages of the hub for this member, in order: why a sender stops comes before its offer's end."""
+        for of_files, together in groupby(messages, lambda message: isinstance(message, FileMessage)):
+            if of_files:
+                for message in together:
+                    self._files.hear(cast(FileMessage, message))
+                continue
+            try:
+                self._member.receive(list(together), time.time())
+            except PeerError as error:
+                self._side.fail(error)
+            self._pump()
 
     @property
     def joined(self) -> bool:

@@ -27,18 +27,18 @@ class Progress:
 
     def __init__(self, done: int = 0) -> None:
         self.done = done
-        self.moved_at = time.monotonic()
-        self._marks = [(self.moved_at, done)]
+        self.stopped = False
+        """Set to end a sender that is still reading what it will not send; who moves bytes is woken by its socket."""
+        self._marks = [(time.monotonic(), done)]
 
     def advance(self, size: int) -> None:
         self.done += size
-        self.moved_at = time.monotonic()
 
     def restart(self, done: int) -> None:
         """A new connection goes on from here."""
         self.done = done
-        self.moved_at = time.monotonic()
-        self._marks = [(self.moved_at, done)]
+        self.stopped = False
+        self._marks = [(time.monotonic(), done)]
 
     def rate(self) -> int:
         """Bytes a second; asked for about as often as it is shown."""
@@ -96,6 +96,8 @@ def send(
     if stream_hash.whole is None:
         start, state = stream_hash.before(first)
         for _, chunk in zip(range(first - start), content.read(start, CHUNK), strict=False):
+            if progress.stopped:
+                raise FileCut
             state.update(chunk)
     try:
         if sock.recv(1) != GO:
@@ -112,8 +114,9 @@ def send(
                 content.check()
                 stream_hash.whole = whole = stream_hash.whole or state.digest()
                 signature = key.sign(signed_end(offered, whole))
-            _send_all(sock, sealer.seal(chunk, signature))
-            progress.advance(len(chunk))
+            sealed = sealer.seal(chunk, signature)
+            progress.advance(len(chunk))  # before it goes: the receiver's thanks may be faster than this thread
+            _send_all(sock, sealed)
         sock.shutdown(socket.SHUT_WR)
         while sock.recv(64):
             pass  # the host ends when all has gone on to the receiver: closing before could tear it off
@@ -130,23 +133,31 @@ def receive(
     first: int,
     progress: Progress,
 ) -> bytes:
-    """Write the stream from chunk `first` on; `state` is SHA-256 of what stands before it. Returns SHA-256 of all.
+    """Write the stream from chunk `first` on; `state` is SHA-256 of what is written. Returns SHA-256 of all.
+
+    The last chunk is written when the signature in it was found right and the stream ends behind it, so whatever goes
+    wrong, what is written is whole chunks before the last, and `state` fits them.
 
     `sock` has a timeout: of a connection to which nothing arrives. Raises `FileStalled` then, `FileCut` at an early
     end, the errors of `transfer.Opener` and of `write`, `FileLonger`, and `FileReplaced` where the signature is not the
     sender's."""
     opener = Opener(offered, bytes(_exactly(sock, bytearray(SALT_SIZE))), first)
     buffer = bytearray(CHUNK + 1024)
-    while not opener.ended:
-        sealed = _exactly(sock, memoryview(buffer)[: opener.expected])
-        chunk = opener.open(sealed)
-        state.update(chunk)
+    while True:
+        chunk = opener.open(_exactly(sock, memoryview(buffer)[: opener.expected]))
+        if opener.ended:
+            break
         write(chunk)
+        state.update(chunk)
         progress.advance(len(chunk))
     if _receive_into(sock, memoryview(buffer)[:1]):
         raise FileLonger
-    whole: bytes = state.digest()
+    at_end = state.copy()
+    at_end.update(chunk)
+    whole: bytes = at_end.digest()
     opener.check_end(sender, whole)
+    write(chunk)
+    progress.advance(len(chunk))
     return whole
 
 

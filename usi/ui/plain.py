@@ -60,6 +60,8 @@ class _Plain:
         self._stop = asyncio.Event()
         self._room = FIRST_ROOM
         self._rooms: set[str] = set()
+        self._refused = 0
+        """The exit status of a run whose input had a file sent that could not be."""
         self._told_progress: dict[tuple[int, str], float] = {}
         self._notifier: Notifier | None = None
         if settings.notifications:
@@ -118,7 +120,7 @@ class _Plain:
             await asyncio.wait({showing}, timeout=_PATIENCE)
             if showing.done():
                 showing.result()
-        return peer.exit_status
+        return peer.exit_status or self._refused
 
     async def _settle(self, peer: Peer, stopping: asyncio.Task[bool]) -> None:
         """Wait until what was sent has arrived and no transfer is open."""
@@ -166,6 +168,8 @@ class _Plain:
             if not line.strip():
                 continue
             done, said = await peer.enter(line), _parsed(line)
+            if not done and isinstance(said, commands.Send) and not sys.stdin.isatty():
+                self._refused = 1  # a person sees it and types again; a script has only the status
             if done and said == commands.Mute():
                 await writer.write(str(self._render(self._mute())))
             elif isinstance(said, commands.Password) and (done or not sys.stdin.isatty()):

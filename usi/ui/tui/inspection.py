@@ -33,7 +33,8 @@ ARROWS = {"in": "←", "out": "→", "here": "·"}
 STEPS = ("hello", "offer", "kem", "answer", "keys", "fingerprint")
 _AT_HOST = ("hello", "offer", "answer", "kem", "keys", "fingerprint")  # a host opens the capsules that answer brings
 _SIZES = {"hello": HELLO_SIZE, "offer": OFFER_SIZE, "answer": ANSWER_SIZE}
-_CONTENT = ("seal", "open")
+_CONTENT = ("seal", "open", "relay")
+_PAIR = "pair "  # begins the label of a private connection
 
 MOST_RECORDS = 5_000
 MOST_CHARACTERS = 8 * 1024 * 1024  # of all values of the records kept: texts can be long
@@ -68,6 +69,11 @@ class Exchange:
         """Which side is ours."""
         first = next(iter(self.steps.values()))
         return "client" if (first.direction == "out") == (first.step != "offer") else "host"
+
+    @property
+    def partner(self) -> str:
+        """The member at the other end, where it is a private connection of two."""
+        return self.link.removeprefix(_PAIR) if self.link.startswith(_PAIR) else ""
 
     @property
     def complete(self) -> bool:
@@ -250,7 +256,7 @@ def _values(event: ev.TraceEvent, whole: bool, revealed: Collection[Secret]) -> 
         parts.append(Part("pair", _cut(text, whole), _grouped(digits, whole)))
         parts += (Part("quiet", explain.value(event.step, name)) for name in ("plaintext", "ciphertext"))
     for name, value in event.detail.items():
-        if "ciphertext" not in event.detail or name not in ("plaintext", "ciphertext"):
+        if "plaintext" not in event.detail or name not in ("plaintext", "ciphertext"):
             parts += _about(event, name, value, whole, revealed)
     return parts
 

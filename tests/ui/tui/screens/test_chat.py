@@ -493,6 +493,19 @@ async def test_who_is_asked_for_a_private_conversation_is_told_where_one_is(
         assert talks(stage, cast) == [["▸#", "general"]]
 
 
+async def test_what_was_not_delivered_in_private_is_never_sent_again_in_the_room(
+    open_stage: Open, cast: SimpleNamespace
+) -> None:
+    """However late the wish is heard, and wherever one has gone meanwhile."""
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk())
+        said = cast.said("a secret", name="alice", id=cast.ALICE, mine=True, number=7, room="@bob", private=True)
+        await stage.tell(said, ev.Failed(time=cast.NOW, id=said.id, code="cut", text="Cut.", message="a secret"))
+        transcript = stage.get(Transcripts).of("@bob")
+        transcript.post_message(Transcript.RetryWanted(transcript, transcript.failed))
+        await stage.until(lambda: stage.peer.wanted == [commands.Say("a secret", "@bob")])
+
+
 async def test_drafts_wait_in_their_conversations(
     open_stage: Open, cast: SimpleNamespace, many: tuple[ev.Event, ...]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from textual.widgets import Button, Static
 
 from usi.core import commands
+from usi.core import events as ev
 from usi.ui.tui.screens.send import Folder, PathInput, SendDialog
 from usi.ui.tui.widgets.keybar import KeyBar
 from usi.ui.tui.widgets.suggestions import Suggestions
@@ -112,6 +113,7 @@ async def test_in_a_private_conversation_it_says_so(open_stage: Open, cast: Simp
         stage.chat.go_to("@bob")
         dialog = await opened(stage)
         assert str(dialog.query_one("#whom", Static).render()) == "To bob, privately"
+        await stage.tell(ev.Chosen(time=cast.NOW, room="general", private=False))  # the screen behind it goes on
         await stage.pilot.press(*"report.pdf")
         await stage.until(lambda: not dialog.query_one("#send", Button).disabled)
         await stage.pilot.press("enter")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -79,6 +80,16 @@ async def test_both_sides_are_drawn(
             "◀ 2 Offer · 1,504 bytes ┤",
             "├ 3 Answer · 1,936 bytes ▶",
         ]
+
+
+async def test_the_two_of_a_private_connection_are_called_by_name(
+    show: Show, exchanged: Callable[..., Exchange], cast: SimpleNamespace
+) -> None:
+    async with show(diagram := Diagram(), (80, 24)) as pilot:
+        for hosting, sides in ((False, ["you", "[/oops]"]), (True, ["[/oops]", "you"])):
+            diagram.show_exchange(replace(exchanged(hosting=hosting), link="pair [/oops]"))
+            await pilot.pause()
+            assert cast.look(diagram)[0].split() == sides
 
 
 async def test_a_step_opens_and_closes_by_key(opened: tuple[Diagram, Pilot[None]], cast: SimpleNamespace) -> None:

@@ -65,6 +65,21 @@ async def test_records_are_listed_with_their_values(inspector: SimpleNamespace, 
     assert "Records: 4" in bar(inspector.it)
 
 
+async def test_what_a_host_saw_stands_like_what_a_reader_saw(
+    inspector: SimpleNamespace, trace: Trace, cast: SimpleNamespace
+) -> None:
+    seen = {"message": "post", "sender": "alice", "readers": "bob", "length": 528, "ciphertext": "702793acde605d3b"}
+    inspector.it.inspection.add([trace("relay", "in", "hub", **seen)])
+    await inspector.pilot.pause()
+    line = next(line for line in cast.look(inspector.list) if "alice" in line)
+    assert line.split() == [
+        "▸", "←", "text", "528", "hub", "post:", "alice", "→", "bob", "│", "702793acde605d3b",
+    ]  # fmt: skip
+    await inspector.pilot.press("end", "enter")
+    await inspector.pilot.pause()
+    assert "ciphertext, 8 bytes" in "\n".join(cast.look(inspector.list))
+
+
 async def test_views_change_by_key_and_mouse(inspector: SimpleNamespace) -> None:
     await inspector.pilot.press("1")
     await inspector.pilot.pause()

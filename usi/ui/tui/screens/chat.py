@@ -428,7 +428,8 @@ class ChatScreen(DealingScreen):
         if not entry.unsent:
             return
         try:
-            self._want(make(entry.unsent), entry)
+            room = self.query_one(Transcripts).room_of(message.transcript)
+            self._want(make(entry.unsent), entry, room)
         except LocalError as error:
             self._hint(str(error))
 
@@ -450,15 +451,19 @@ class ChatScreen(DealingScreen):
         except LocalError as error:
             self._refuse(message.room, message, str(error))
 
-    def ask(self, intent: commands.Intent) -> None:
-        """Do this as if it had been typed; what cannot be done is said above the input."""
+    def ask(self, intent: commands.Intent, room: str | None = None) -> None:
+        """Do this as if it had been typed in this conversation (None: the one on the screen); what cannot be done is
+        said above the input."""
         try:
-            self._want(intent)
+            self._want(intent, room=room)
         except LocalError as error:
             self._hint(str(error))
 
-    def _want(self, intent: commands.Intent, entered: Composer.Submitted | Entry | None = None) -> None:
-        """Do what is the screen's own business, and leave the rest to the peer. Raises `LocalError`."""
+    def _want(
+        self, intent: commands.Intent, entered: Composer.Submitted | Entry | None = None, room: str | None = None
+    ) -> None:
+        """Do what is the screen's own business, and leave the rest to the peer. `room`: the conversation that it is
+        meant for, where that may not be the one on the screen any more. Raises `LocalError`."""
         match intent:
             case commands.Quit():
                 self.run_worker(self.app.run_action("quit"), name="quit")
@@ -474,7 +479,8 @@ class ChatScreen(DealingScreen):
                 raise NotConnected
             case _:
                 # Who writes and goes on at once meant the conversation where it was written.
-                room = entered.room if isinstance(entered, Composer.Submitted) else self._situation.status.room
+                written_in = entered.room if isinstance(entered, Composer.Submitted) else self._situation.status.room
+                room = room or written_in
                 self._wanted.put_nowait(Wanted(intent, entered, room))
 
     @work(name="carry out")

@@ -75,7 +75,7 @@ class DealingScreen(Screen[None]):
     def transcript(self) -> Transcript: ...
 
     @abstractmethod
-    def ask(self, intent: commands.Intent) -> None:
+    def ask(self, intent: commands.Intent, room: str | None = None) -> None:
         """Hand it to the peer, as if it had been typed."""
 
     @abstractmethod
@@ -205,7 +205,8 @@ class DealingScreen(Screen[None]):
 
     def action_file(self) -> None:
         """Choose a file or folder and offer it to this conversation."""
-        _ = self.app.push_screen(SendDialog(self._whom()), self._send)
+        room = self.situation.status.room  # the dialog says whom it is for; that must stay true
+        _ = self.app.push_screen(SendDialog(self._whom()), lambda line: self._send(line, room))
 
     def _whom(self) -> str:
         status = self.situation.status
@@ -213,9 +214,9 @@ class DealingScreen(Screen[None]):
             return tr("To {names}, privately", names=", ".join(map(inline, status.talk.names)))
         return tr("To all in #{room}: {count} here, you included", room=inline(status.room), count=status.here)
 
-    def _send(self, line: str | None) -> None:
+    def _send(self, line: str | None, room: str) -> None:
         if line is not None:
-            self.ask(commands.Send(line))
+            self.ask(commands.Send(line), room)
 
     @on(Composer.Dropped)
     def _dropped(self, message: Composer.Dropped) -> None:
@@ -224,11 +225,12 @@ class DealingScreen(Screen[None]):
     @work(name="dropped", group="dropped", exclusive=True)
     async def _question(self, dropped: Composer.Dropped) -> None:
         """Ask what is meant by a path that was dropped or pasted: the file, or the text."""
+        room = self.situation.status.room
         found = await asyncio.to_thread(lambda: [measure(path) for path in dropped.paths])
         answer = await self.app.push_screen_wait(drop_question(dropped.paths, found, self._whom()))
         if answer == "send":
             for path in dropped.paths:
-                self.ask(commands.Send(as_line(path)))
+                self.ask(commands.Send(as_line(path)), room)
         elif answer == "text":
             self.query_one(Composer).focus().insert_pasted(dropped.text, literal=True)
 

@@ -22,6 +22,7 @@ from usi.core import events as ev
 from usi.core.language import tr
 from usi.core.trace import Secret
 from usi.ui.i18n import mark
+from usi.ui.tui.entries import inline
 from usi.ui.tui.inspection import Exchange, Part, label_of, sheet
 from usi.ui.tui.widgets.lines import Line, Lines
 from usi.ui.tui.wrapping import wrap
@@ -347,10 +348,13 @@ class Sides(Fold):
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self._role = exchange.role
+        self._partner = inline(exchange.partner)
 
     def head(self, width: int) -> list[Row]:
         client = tr("client (you)") if self._role == "client" else tr("client")
         host = tr("host (you)") if self._role == "host" else tr("host")
+        if self._partner:  # two members, by name
+            client, host = (tr("you"), self._partner) if self._role == "client" else (self._partner, tr("you"))
         gap = max(1, width - 2 - cell_len(client) - cell_len(host))
         return [Row((("title", f" {client}{' ' * gap}{host}"),), start=1), _lanes(width)]
 

@@ -96,7 +96,8 @@ class RecordLine(Fold):
         event = self.event
         sign = f"{'▾' if self.open else '▸'} {ARROWS.get(event.direction, '?')}"
         columns = _Columns.of(width)
-        content = "plaintext" in event.detail
+        relayed = event.step == "relay"
+        content = "plaintext" in event.detail or relayed
         number = tr("text") if content else value_of(event, "number") or inline(event.step)[:6]
         tag = value_of(event, "key_id" if content else "tag")
         link = inline(event.link).removesuffix("content")
@@ -115,6 +116,8 @@ class RecordLine(Fold):
             said = value_of(event, "messages") or "  ".join(f"{inline(k)}={value_of(event, k)}" for k in event.detail)
             return [Row(((way, before[:3]), ("quiet", before[3:]), ("text", _fitted(said, room))), start=2)]
         text, digits = value_of(event, "plaintext"), value_of(event, "ciphertext")
+        if relayed:  # sealed for others: who sends what kind of thing to whom is all that there is to read
+            text = f"{value_of(event, 'message')}: {value_of(event, 'sender')} → {value_of(event, 'readers')}"
         if room < 20:
             return [Row(((way, before[:3]), ("quiet", before[3:]), ("value", _fitted(text, room))), start=2)]
         half = (room - 3) // 2

@@ -167,8 +167,9 @@ delivered.
 
     @dataclass
     class RetryWanted(Message):
-        """Somebody wants a message to be sent again."""
+        """Somebody wants a message to be sent again, where it was said."""
 
+        transcript: Transcript
         entry: Entry
 
     @dataclass
@@ -325,12 +326,12 @@ delivered.
         if (url := meta.get("open")) is not None:
             self._use(Spot(self._blocks[place[0]], str(url)))
         elif "retry" in meta and self._blocks[place[0]].unsent:
-            self.post_message(self.RetryWanted(self._blocks[place[0]]))
+            self.post_message(self.RetryWanted(self, self._blocks[place[0]]))
 
     def action_retry(self) -> None:
         """Send the last failed message again."""
         if (entry := self.failed) is not None:
-            self.post_message(self.RetryWanted(entry))
+            self.post_message(self.RetryWanted(self, entry))
 
     def action_use(self) -> None:
         """Do what the spot under the cursor is for."""
@@ -345,7 +346,7 @@ delivered.
             if url in entry.deal.deeds:  # what was pressed is still there
                 self.post_message(self.DeedWanted(entry.deal.number, url))
         elif not url:
-            self.post_message(self.RetryWanted(entry))
+            self.post_message(self.RetryWanted(self, entry))
         elif may_open(url):
             self.post_message(self.LinkChosen(url))
 
