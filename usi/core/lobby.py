@@ -396,7 +396,7 @@ class Lobby:
         for question in [self._question, *(question for question, _ in self._questions)]:
             if question is not None and question.room is room:
                 question.void = True
-        said = tr(OUT.get(message.code, "You are in {room} no longer."), room=room.title)
+        said = tr(OUT.get(message.code, OUT["revoked"]), room=room.title)
         self._report.tell(events.RoomLeft(time=self._report.time, room=room.name, code=message.code, text=said))
         return room
 

@@ -83,21 +83,21 @@ def _rule(path: Path, fields: dict[str, Any]) -> RoomRule:
         if kind is None:
             raise BadRooms(path=path, why=tr("{name} means nothing here", name=field))
         if type(value) is not kind:
-            raise wrong(tr("the value of {field} is of another kind", field=field))
+            raise wrong(why=tr("the value of {field} is of another kind", field=field))
     try:
         called = text.clean_name(called)
     except BadName as error:
-        raise wrong(str(error.fields["why"])) from error
+        raise wrong(why=str(error.fields["why"])) from error
     if called != name:
-        raise wrong(tr("write the name as it is shown: {name}", name=called))
+        raise wrong(why=tr("write the name as it is shown: {name}", name=called))
     if fields.get("newcomers", "all") not in _NEWCOMERS:
-        raise wrong("newcomers see “all” or “nothing”")
+        raise wrong(why="newcomers see “all” or “nothing”")
     for field in ("keep_days", "keep_messages"):
         if not 1 <= fields.get(field, 1) <= 10**9:
-            raise wrong(tr("the value of {field} is not possible", field=field))
+            raise wrong(why=tr("the value of {field} is not possible", field=field))
     topic = text.visible(fields.get("topic", ""), keep_newlines=False)
     if len(topic) > wire.MAX_TOPIC:
-        raise wrong(tr("a topic has at most {limit} characters", limit=wire.MAX_TOPIC))
+        raise wrong(why=tr("a topic has at most {limit} characters", limit=wire.MAX_TOPIC))
     return RoomRule(
         called,
         topic,
