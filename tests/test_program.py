@@ -622,6 +622,16 @@ def test_a_file_that_nobody_takes(host: Any, guest: Any, tmp_path: Path) -> None
     alice.shows("Nobody took a.bin")
 
 
+def test_a_file_that_is_not_there_is_no_success(host: Any, guest: Any) -> None:
+    h = host("--json")
+    alice = guest(h.port(), "alice", "--plain")
+    alice.shows("Words:")
+    alice.type("/send no-such-file")
+    alice.end_input()
+    assert alice.ends() == 1
+    alice.shows("There is no file or folder no-such-file.")
+
+
 # --- the inspector ---------------------------------------------------------------------------------------------------
 
 

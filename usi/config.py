@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # --help should be quick
     from usi.core.crypto import PrivateKey
@@ -136,4 +136,8 @@ class Settings:
     """With their text."""
     ask_private: bool = False
     """Ask the person before somebody opens a private conversation."""
+    password: str | None = field(default=None, repr=False)
+    """A guest's: that of its account, or the one that all who come here share."""
+    house: Any = field(default=None, repr=False)
+    """A host's files, as `usi.store.house` has opened them; None: it has none."""
     limits: Limits = field(default_factory=Limits)

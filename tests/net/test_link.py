@@ -32,7 +32,7 @@ from usi.core.errors import (
     WornOut,
 )
 from usi.core.session import MAX_RECORDS, REFUSAL_MARK, Role, Session, State, refusal
-from usi.net.link import Flusher, Link
+from usi.net.link import Flusher, Link, address_of
 
 T = TypeVar("T")
 LIMITS = Limits(queue_bytes=200_000)
@@ -614,3 +614,17 @@ async def test_three_heartbeats_fit_into_the_silence() -> None:
 def test_errors_of_a_link_have_codes_that_can_be_sent() -> None:
     for error in (Busy, Cut, HandshakeTimeout, HostStopped, Silent, TooSlow, BadRecord):
         assert wire.decode_from_host(b"\x91" + wire.encode(wire.Bye(error.code))) == [wire.Bye(error.code)]
+
+
+@pytest.mark.parametrize(
+    ("peername", "address"),
+    [
+        (("192.0.2.1", 5), ("192.0.2.1", 5)),
+        (("2001:db8::1", 5, 0, 0), ("2001:db8::1", 5)),
+        (("fe80::1", 5, 0, 3), ("fe80::1%3", 5)),
+        (("fe80::1%eth0", 5, 0, 3), ("fe80::1%eth0", 5)),
+        (("memory", 0), ("memory", 0)),
+    ],
+)
+def test_a_link_local_address_keeps_its_zone(peername: tuple[Any, ...], address: tuple[str, int]) -> None:
+    assert address_of(peername) == address

@@ -65,6 +65,14 @@ class Numbering:
             self.drop_oldest()
         return posted
 
+    def take_back(self, posted: wire.Posted) -> None:
+        """The newest post gets no number after all."""
+        if self.log and self.log[-1] is posted:
+            self.log.pop()
+            self.number -= 1
+            self.log_bytes -= len(posted.sealed)
+            del self.posted[posted.sender, posted.id]
+
     def drop_oldest(self) -> None:
         oldest = self.log.popleft()
         self.log_bytes -= len(oldest.sealed)
@@ -103,6 +111,12 @@ class Logs:
             self._weight -= len(oldest.log[0].sealed)
             oldest.drop_oldest()
         return posted
+
+    def take_back(self, log: Numbering, posted: wire.Posted) -> None:
+        """The newest post gets no number after all."""
+        before = log.log_bytes
+        log.take_back(posted)
+        self._weight += log.log_bytes - before
 
     def forget(self, log: Numbering) -> None:
         """This conversation is over."""

@@ -74,7 +74,7 @@ class Relay:
                 return [((link,), wire.Passed(message.member, message.pair, b""))]
             way = self._ways[message.pair] = _Way(link, far)
         elif link not in (way.opener, way.other) or far != way.far(link):
-            raise BadMessage(why="a piece of somebody else's pair link")
+            return []  # mostly the same: its other side has ended it, and has called somebody else under the same id
         way.answered = way.answered or link == way.other
         if not message.data:
             del self._ways[message.pair]
@@ -92,7 +92,7 @@ class Relay:
                 message.key_id, conversation=message.conversation, opener=link
             )
         elif talk.opener != link:
-            raise BadMessage(why="a roster of somebody else's conversation")
+            return []  # whoever was handed its key may be faster than its opener, who must not pay for that
         talk.key_id = message.key_id
         answering = {way.far(link) for way in self._ways.values() if way.answered and link in (way.opener, way.other)}
         named = {seat for other in message.members if (seat := where(other)) is not None}
@@ -113,6 +113,15 @@ class Relay:
         if talk.opener == link:
             self._logs.forget(talk)
             del self.talks[conversation]
+
+    def knows(self, pair: bytes) -> bool:
+        """Whether this pair link is open."""
+        return pair in self._ways
+
+    def part(self, one: int, other: int) -> None:
+        """Two members do not see each other any more: neither do their programs."""
+        for pair in [pair for pair, way in self._ways.items() if {one, other} == {way.opener, way.other}]:
+            del self._ways[pair]
 
     def gone(self, link: int) -> None:
         """A member has left."""

@@ -293,7 +293,7 @@ class Session:
             first = Step.CLIENT_RECORD
             if alone and wire.is_join(messages[0]):
                 first = Step.JOIN
-            elif alone and wire.is_claim(messages[0]):
+            elif alone and wire.is_knock(messages[0]):
                 first = Step.CLAIM
             elif alone and wire.is_resume(messages[0]):
                 first = Step.RESUME
@@ -458,7 +458,7 @@ class Session:
                 first = Step.CLIENT_RECORD
                 if isinstance(messages[0], wire.Bye) or (alone and isinstance(messages[0], wire.Join)):
                     first = Step.JOIN
-                elif alone and isinstance(messages[0], wire.Claim):
+                elif alone and isinstance(messages[0], wire.Claim | wire.Login):
                     first = Step.CLAIM
                 elif alone and isinstance(messages[0], wire.Resume):
                     first = Step.RESUME

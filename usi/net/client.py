@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from usi.config import Limits, Settings
 from usi.core import events, wire
 from usi.core import invitation as inviting
+from usi.core.accounts import Login, login_of
 from usi.core.channel import Channel
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey
 from usi.core.errors import (
@@ -37,6 +39,7 @@ from usi.core.errors import (
     WrongCode,
 )
 from usi.core.language import tr
+from usi.core.login import Guest
 from usi.core.pake import Proving, code_secret
 from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
 from usi.core.trace import Direction, Trace, Value
@@ -75,6 +78,8 @@ class Client:
         """The session id of our seat, once we have one."""
         self._cut = False
         """We have a seat, and no link leads to it."""
+        self._anew = False
+        """The host knows nothing of our seat any more, so we join as somebody new."""
         self._attempt = 0
         self._reconnecting: asyncio.Task[None] | None = None
         self._closing = False
@@ -82,6 +87,8 @@ class Client:
         self._past_traffic = _NO_TRAFFIC
         self._proving: Proving | None = None
         """While the host is to prove that it has the code."""
+        self._login: Guest | None = None
+        """While this guest shows that it has a password."""
         self._exchanged: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -197,13 +204,28 @@ class Client:
             return
         code = self._settings.code
         if code is None:
-            self._exchanged.set_result(None)
-            self._person.keyed(link.session)
+            self._knock(link)
             return
         self._proving = Proving("client", inviting.PURPOSE, code_secret(code), link.session.exporter)
         claim = wire.Claim(inviting.locator_of(code), self._proving.message)
         self._note("claim", "out", purpose="invitation", locator=claim.locator, point=claim.point)
         link.send(claim)
+
+    def _knock(self, link: Link) -> None:
+        """Show the password, where there is one, and go in."""
+        if self._settings.password is None:
+            self._go_in(link)
+        else:
+            self._login = Guest(self._settings.name, link.session.exporter)
+            link.send(self._login.first)
+
+    def _go_in(self, link: Link) -> None:
+        self._exchanged.set_result(None)
+        if self._anew:
+            self._anew = False
+            self._person.anew(link.session)
+        else:
+            self._person.keyed(link.session)
 
     def _hear_challenge(self, link: Link, proving: Proving, message: wire.Message) -> bool:
         """The host's first word to one who came with a code: it proves that it has the code, or it is told nothing."""
@@ -227,6 +249,31 @@ class Client:
         self._person.keyed(link.session, by_code=True)
         return True
 
+    def _hear_login(self, link: Link, login: Guest, message: wire.Message) -> None:
+        """The host's words while this guest logs in: a salt, then its half of the proof."""
+        if isinstance(message, wire.Salt):
+            password = self._settings.password or ""
+            stretching = self._loop.run_in_executor(self._executor, login_of, password, message.salt)
+            stretching.add_done_callback(partial(self._ask, link, login))
+            return
+        try:
+            if not isinstance(message, wire.Challenge):
+                raise OutOfTurn(what=wire.tag_of(message))
+            prove, unlock = login.answer(message)
+        except PeerError as error:
+            link.close(error)
+            return
+        self._note("challenge", "in", point=message.point, confirmation=message.confirmation, fits=True)
+        self._login = None
+        link.send(prove)
+        link.send(unlock)
+        self._go_in(link)
+
+    @staticmethod
+    def _ask(link: Link, login: Guest, stretching: asyncio.Future[Login]) -> None:
+        if not stretching.cancelled():
+            link.send(login.start(stretching.result()))
+
     def _note(self, step: str, direction: Direction, /, **detail: Value) -> None:
         if self._settings.dev:
             self._person.trace(self.label, Trace(step, direction, detail))
@@ -234,6 +281,11 @@ class Client:
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
         if link is not self._link:
             return
+        if self._login is not None and not isinstance(messages[0], wire.Bye):
+            self._hear_login(link, self._login, messages[0])
+            messages = messages[1:]
+            if not messages:
+                return
         if self._proving is not None and not isinstance(messages[0], wire.Bye):
             proved = self._hear_challenge(link, self._proving, messages[0])
             messages = messages[1:]
@@ -349,9 +401,8 @@ class Client:
                 self._exchanged.set_result(None)
                 self._person.resumed(self._attempt, posts)
             case wire.NoSeat():
-                self._cut, self._seat, self._channel = False, None, Channel()
-                self._exchanged.set_result(None)
-                self._person.anew(link.session)
+                self._cut, self._seat, self._channel, self._anew = False, None, Channel(), True
+                self._knock(link)
             case _:
                 raise OutOfTurn(what=wire.tag_of(answer))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from usi.config import Limits
 from usi.core import hub, numbering, offering, relay, session, wire
 from usi.core.events import LimitRow, Unit
+from usi.core.facts import Load
 from usi.core.language import tr
 
 
@@ -29,7 +30,7 @@ class Use:
     kept_in_all: int
     seats: int
     """Kept for members whose links were cut."""
-    hub: hub.Load
+    hub: Load
 
 
 def rows(limits: Limits, use: Use) -> list[LimitRow]:

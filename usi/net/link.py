@@ -11,7 +11,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from usi.config import Limits
 from usi.core import wire
@@ -58,6 +58,14 @@ class Owner(Protocol):
 
     def link_is_data(self, link: Link, ticket: bytes, sock: socket.socket) -> None:
         """It is no link but a data connection, which now is the owner's; called in place of everything else."""
+
+
+def address_of(peername: Sequence[Any]) -> tuple[str, int]:
+    """Address and port of a socket's other end. A link-local IPv6 address keeps its zone, without which nobody finds it
+    again."""
+    host, port, *rest = peername
+    zone = rest[1] if len(rest) > 1 and "%" not in host else 0
+    return (f"{host}%{zone}" if zone else host), port
 
 
 class Flusher:
@@ -136,7 +144,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
-        self.peer_address = transport.get_extra_info("peername", ("", 0))[:2]
+        self.peer_address = address_of(transport.get_extra_info("peername", ("", 0)))
         if (sock := transport.get_extra_info("socket")) is not None:
             with suppress(OSError):  # two who write in turn must not wait for each other's delayed ACK
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

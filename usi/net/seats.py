@@ -11,10 +11,13 @@ from usi.config import Limits
 from usi.core import wire
 from usi.core.channel import Channel
 from usi.core.errors import Cut, PeerError, Silent, TooSlow, WornOut
+from usi.core.recent import Recent
 from usi.net.link import Link
 
 RESUMABLE: Final = frozenset({Cut.code, Silent.code, TooSlow.code, WornOut.code})
 """How a link may end so that its member can come back to its seat: by nobody's wish."""
+
+_TOLD_OFF_KEPT = 1_000
 
 
 @dataclass(eq=False, slots=True)
@@ -53,6 +56,8 @@ class Seats:
         self._empty: dict[int, Seat] = {}
         """Without a link; the one that was left first stands first."""
         self._networks: Counter[str] = Counter()
+        self._told_off: Recent[bytes, tuple[bytes, PeerError]] = Recent(_TOLD_OFF_KEPT)
+        """By session: members who lost their seat while they were away, and why."""
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -102,15 +107,22 @@ class Seats:
         seat.until = now + self._limits.seat_seconds
         self._empty[seat.number] = seat
 
-    def close(self, number: int) -> None:
-        """Its member is gone for good."""
+    def close(self, number: int, error: PeerError | None = None) -> None:
+        """Its member is gone for good; `error`: the reason to be told, should it come back."""
         seat = self._by_number.pop(number, None)
         if seat is not None:
             del self._by_session[seat.session]
+            if error is not None:
+                self._told_off[seat.session] = seat.member, error
             self._empty.pop(number, None)
             self._networks[seat.network] -= 1
             if not self._networks[seat.network]:
                 del self._networks[seat.network]
+
+    def told_off(self, message: wire.Resume, member: bytes) -> PeerError | None:
+        """Why this member has lost its seat while it was away, where that was somebody's will."""
+        found = self._told_off.get(message.session)
+        return found[1] if found is not None and found[0] == member else None
 
     def find(self, message: wire.Resume, member: bytes) -> Seat | None:
         """The seat of this session, where it is this member's and what it has missed can be told."""
