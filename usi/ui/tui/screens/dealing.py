@@ -17,6 +17,7 @@ from usi.core import events as ev
 from usi.core.errors import LocalError
 from usi.core.language import tr
 from usi.net.peer import Peer
+from usi.ui import amounts
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate
 from usi.ui.tui.entries import Entry, inline
@@ -108,7 +109,21 @@ class DealingScreen(Screen[None]):
                 self._entries[deal] = entry, place
                 return entry
             self._dress(deal)
+            self._tell_elsewhere(deal, event)
         return None
+
+    def _tell_elsewhere(self, deal: Deal, event: ev.Event) -> None:
+        """Say for a moment what has become of a file whose offer stands in a conversation that nobody looks at."""
+        _, place = self._entries.get(deal, (None, None))
+        if place is self.transcript or not isinstance(event, ev.FileDone | ev.FileFailed) or event.direction == "out":
+            return
+        said = f"{short(event.name, _NAME)}: "
+        if isinstance(event, ev.FileFailed):
+            said += inline(event.text)
+        else:
+            time = amounts.duration(event.seconds)
+            said += tr("received in {time}: {path}", time=time, path=inline(event.path))
+        self.notify(said, markup=False)
 
     def _dress(self, deal: Deal) -> None:
         entry, place = self._entries.get(deal, (None, None))
