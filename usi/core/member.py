@@ -96,6 +96,7 @@ class Member:
             send=self._send,
             fail=self._fail,
             show=self._show_proof,
+            is_room=lambda conversation: conversation in self._rooms,
             ask=ask_private,
             tracer=pair_tracer,
         )
@@ -539,7 +540,7 @@ class Member:
     def _take_joined(self, info: wire.MemberInfo) -> None:
         profile = self._seat(info)
         for room in self._rooms.values():
-            room.fresh.add(info.id)
+            room.fresh[info.id] = 0
         facts = profile.facts
         self._emit(
             events.MemberJoined(
@@ -563,7 +564,7 @@ class Member:
         self._private.take_left(message.member)
         del self.roster.here[message.member]
         for room in self._rooms.values():
-            room.fresh.discard(message.member)
+            room.fresh.pop(message.member, None)
         facts = profile.facts
         self._emit(
             events.MemberLeft(

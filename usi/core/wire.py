@@ -84,6 +84,9 @@ class RoomInfo(_Wire, frozen=True):
     key: Key
     number: Count
 
+    def __repr__(self) -> str:  # without the key
+        return f"RoomInfo({self.conversation.hex()}, {self.name!r})"
+
 
 class Message(_Wire, frozen=True):
     """Base of the message types."""

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import NameTaken
+from usi.core.errors import NameTaken, NothingAsked
 from usi.ui.tui.widgets.activity import Activity
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.conversations import Conversations
@@ -438,6 +438,33 @@ async def test_what_is_said_goes_where_one_was(
             commands.Say("again", "staff"),
             commands.Say("to all again", "general"),
         ]
+
+
+async def test_what_is_typed_behind_private_is_not_said_where_one_still_is(
+    open_stage: Open, cast: SimpleNamespace
+) -> None:
+    """Fast fingers, or a screen that hangs for a moment: the peer knows where one is by then, the screen does not."""
+    async with open_stage() as stage:
+        await stage.type("/private bob")
+        await stage.type("a secret")
+        await stage.until(lambda: len(stage.peer.wanted) == 2)
+        assert stage.peer.wanted == [commands.Private(("bob",)), commands.Say("a secret", None)]
+        await stage.tell(cast.talk(), ev.Chosen(time=cast.NOW, room="@bob", private=True))
+        await stage.type("another")
+        await stage.until(lambda: len(stage.peer.wanted) == 3)
+        assert stage.peer.wanted[-1] == commands.Say("another", "@bob")
+
+
+async def test_after_a_private_that_was_refused_one_is_where_the_screen_says(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        stage.peer.refusal = NothingAsked()
+        await stage.type("/private bob")
+        await stage.until(lambda: stage.composer.text)
+        stage.peer.refusal = None
+        stage.composer.clear()
+        await stage.type("hello all")
+        await stage.until(lambda: stage.peer.wanted)
+        assert stage.peer.wanted == [commands.Say("hello all", "general")]
 
 
 async def test_own_messages_are_settled_where_they_stand(

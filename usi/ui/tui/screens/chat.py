@@ -63,12 +63,18 @@ _SMALL = ev.Message | ev.Delivered | ev.TraceEvent | ev.FileProgress | ev.Files
 """Events that change nothing but the transcript."""
 
 
+_TURN = commands.Private | commands.Go
+"""What takes the person to another conversation, which the screen shows when the peer tells."""
+
+
 class Wanted(NamedTuple):
     """Something to be done, what it came from, and the conversation on the screen at that time."""
 
     intent: commands.Intent
     entered: Composer.Submitted | Entry | None
     room: str
+    turning: bool
+    """By then the person had asked to be elsewhere, where the screen was not yet: the peer knows better."""
 
 
 def _sign(talk: PrivateTalk | None) -> str:
@@ -162,6 +168,8 @@ class ChatScreen(DealingScreen):
         self._drafts: dict[str, Composer.Draft] = {}
         """What is being written in conversations that are not on the screen."""
         self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
+        self._turns = 0
+        """How often the person has asked to be elsewhere, and the screen is not there yet."""
         self._refusals = 0
         """Refused connections since one looked into the log."""
 
@@ -250,6 +258,7 @@ class ChatScreen(DealingScreen):
             if self._settings.hosting and entries.is_refusal(event):
                 continue  # it stands in the log
             if isinstance(event, ev.Chosen):
+                self._turns = max(0, self._turns - 1)
                 self.go_to(event.room)
                 continue
             places = [transcripts.of(room) if (room := entries.place_of(event)) else transcripts.current]
@@ -472,7 +481,9 @@ class ChatScreen(DealingScreen):
                 # Who writes and goes on at once meant the conversation where it was written.
                 written_in = entered.room if isinstance(entered, Composer.Submitted) else self._situation.status.room
                 room = room or written_in
-                self._wanted.put_nowait(Wanted(intent, entered, room))
+                turning = self._turns > 0 and isinstance(entered, Composer.Submitted)
+                self._wanted.put_nowait(Wanted(intent, entered, room, turning))
+                self._turns += isinstance(intent, _TURN)
 
     @work(name="carry out")
     async def _carry_out(self) -> None:
@@ -483,9 +494,10 @@ class ChatScreen(DealingScreen):
             try:
                 intent = wanted.intent
                 if isinstance(intent, commands.ForRoom):
-                    intent = replace(intent, room=room)
+                    intent = replace(intent, room=None if wanted.turning else room)
                 await self._peer.do(intent)
             except LocalError as error:
+                self._turns = max(0, self._turns - isinstance(wanted.intent, _TURN))
                 again = None if isinstance(entered, Entry) else entered
                 if again is not None and commands.is_secretive(again.text):
                     again = None  # what stands behind the command may be the password
