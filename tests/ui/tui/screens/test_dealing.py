@@ -58,7 +58,7 @@ async def test_an_offer_is_accepted_by_mouse(open_stage: Open, cast: SimpleNames
         assert "▓▓▓▓░░░░░░\u00a043\u00a0%" in stage.all()
         assert cast.look(stage.get(Ways)) == ["↓ repo…pdf ▓▓░░ ×"]
         await stage.tell(told.done())
-        assert "✓ received in 3 s: /home/alice/usi-files/report.pdf" in stage.all()
+        assert "✓ received in 3\u00a0s: /home/alice/usi-files/report.pdf" in stage.all()
 
 
 async def test_the_end_of_a_transfer_is_told_where_one_is(open_stage: Open, cast: SimpleNamespace) -> None:
@@ -68,7 +68,7 @@ async def test_the_end_of_a_transfer_is_told_where_one_is(open_stage: Open, cast
         await stage.tell(*offers, first.failed(), second.done(), here.done())
         assert [toast.message for toast in stage.app._notifications] == [
             "[/oops]: It was cut off.",
-            "report.pdf: received in 3\u00a0s: /home/alice/usi-files/report.pdf",
+            "report.pdf: received in 3 s: /home/alice/usi-files/report.pdf",
         ]
 
 
