@@ -431,6 +431,13 @@ class BadAccounts(LocalError):
     exit_status = 2
 
 
+class BadRooms(LocalError):
+    """The rooms in {path} are wrong: {why}."""
+
+    code = "bad-rooms"
+    exit_status = 2
+
+
 class OpenAccounts(LocalError):
     """Others on this machine may read {path}, which helps them guess passwords. `chmod 600 {path}` ends that."""
 
@@ -758,6 +765,62 @@ class WornOut(PeerError):
     code = "worn-out"
 
 
+class Kicked(PeerError):
+    """The host, or a moderator, has removed you."""
+
+    code = "kicked"
+    exit_status = 5
+
+
+class Banned(PeerError):
+    """The host does not let you in: you, your name or your address are banned."""
+
+    code = "banned"
+    exit_status = 5
+
+
+class AccountGone(PeerError):
+    """Your account here was removed, or has another password now."""
+
+    code = "account-gone"
+    exit_status = 5
+
+
+class Locked(PeerError):
+    """The host lets nobody new in at the moment. Try again later."""
+
+    code = "locked"
+    exit_status = 3
+
+
+class NoRoom(PeerError):
+    """There is no room here that you may enter."""
+
+    code = "no-room"
+    exit_status = 5
+
+
+class PasswordNeeded(PeerError):
+    """This host wants a password. Use --password, --password-file or USI_PASSWORD."""
+
+    code = "password-needed"
+    exit_status = 4
+
+
+class WrongPassword(PeerError):
+    """The name or the password is wrong, or somebody sits between you and the host. Try again."""
+
+    code = "wrong-password"
+    exit_status = 4
+
+
+class TooManyTries(PeerError):
+    """There were too many wrong passwords for this name from your address. Wait a minute, then try again."""
+
+    code = "too-many-tries"
+    exit_status = 4
+
+
 class Replaced(PeerError):
     """The same key joined again from elsewhere and took this place."""
 
@@ -963,6 +1026,48 @@ class EndedByPeer(PeerError):
             self.exit_status = BadRecord.exit_status  # type: ignore[misc]  # tampering, seen from the other end
 
 
+class Silenced(PeerError):
+    """A moderator lets you say nothing in the rooms for now."""
+
+    code = "silenced"
+
+
+class NotKept(PeerError):
+    """The host cannot keep it, because its disk is full or fails. Say it again later."""
+
+    code = "not-kept"
+
+
+class NoHistory(LocalError):
+    """This host keeps no history."""
+
+    code = "no-history"
+
+
+class StillSearching(LocalError):
+    """What was asked of the history is still being looked up."""
+
+    code = "still-searching"
+
+
+class NotInRoom(PeerError):
+    """You are not in {room} any more."""
+
+    code = "not-in-room"
+
+
+class NotARoom(LocalError):
+    """That is for rooms, and this is a private conversation."""
+
+    code = "not-a-room"
+
+
+class BadTime(LocalError):
+    """{said} is no time. Write 90s, 10m, 2h or 3d."""
+
+    code = "bad-time"
+
+
 class RefusedPost(PeerError):
     """The host refused this message: {why}."""
 
@@ -971,7 +1076,8 @@ class RefusedPost(PeerError):
 
 _OF_A_GOODBYE = (
     TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,
-    WrongCode, NoInvitation, TooManyCodes,
+    WrongCode, NoInvitation, TooManyCodes, Kicked, Banned, AccountGone, Locked, NoRoom, PasswordNeeded, WrongPassword,
+    TooManyTries,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from usi.core import events
 from usi.core.language import tr
 
 NOTICES = {
+    "history-kept": "This host keeps what is said in its rooms.",
     "withheld": "{count} messages in {room} did not arrive: the host withheld them.",
     "withheld-from": "{count} messages of {name} in {room} did not arrive: the host withheld them.",
     "repeated": "The host repeated or held back a message in {room}; it was not shown.",
