@@ -254,7 +254,7 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "salt": lambda desk: wire.Salt(bytes(16)),
     "room-list": lambda desk: wire.RoomList([]),
     "entered": lambda desk: wire.Entered(ROOM),
-    "out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
+    "put-out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
     "room-key": lambda desk: wire.RoomKey(ROOM.conversation, bytes(32)),
     "topic": lambda desk: wire.Topic(ROOM.conversation, "on cats", "alice"),
     "deed": lambda desk: wire.Deed("kicked", "bob", "alice", "too loud"),
