@@ -779,6 +779,23 @@ def test_the_first_words_of_who_came_after_us_cannot_be_withheld_unseen(desk: De
     assert notice.text == NOTICES["withheld-from"].format(count=2, name="alice", room="#general")
 
 
+@pytest.mark.parametrize("signature", ["bad", "missing"])
+def test_nor_behind_a_post_that_is_not_theirs(desk: Desk, signature: str) -> None:
+    """A host that has the room's key makes such a post itself; what it shows for true must still be whole."""
+    desk.open()
+    desk.tell(wire.Joined(desk.info("alice")))
+    posted = desk.forged("alice", "psst", by="host")
+    desk.tell(posted, wire.KeyOf(posted.sender, None) if signature == "missing" else desk.key_of("alice"))
+    if signature == "missing":
+        desk.member.roster.keys[posted.sender] = desk.keys["alice"].public
+    desk.counts["alice"] = 3
+    desk.tell(desk.post("alice", "fourth"), desk.post("alice", "fifth"))
+    assert [mark for _, _, mark in desk.heard] == [signature, "good", "good"]
+    (notice,) = desk.all(events.Notice)
+    count = 3 if signature == "bad" else 2  # one that was shown unsigned may have been hers
+    assert notice.text == NOTICES["withheld-from"].format(count=count, name="alice", room="#general")
+
+
 def test_of_who_was_here_before_us_nothing_earlier_is_missed(desk: Desk) -> None:
     desk.open("alice", known=False)
     desk.counts["alice"] = 40

@@ -13,7 +13,7 @@ from usi.core.session import Role, Session
 
 IDS = [bytes(32), bytes((1,)) * 32]
 EVERY: list[pairing.Message] = [
-    Ready(), Asking(), Want(), Handed(b"c" * 16, True, IDS, b"s" * 32), Out(b"c" * 16), wire.Bye("left"),
+    Ready(), Asking(), Want(), Handed(b"c" * 16, True, IDS, b"s" * 32, True), Out(b"c" * 16), wire.Bye("left"),
 ]  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_nothing_else_crosses_it() -> None:
             pairing.decode(b"\x91" + wire.encode(other))
     for members in ([IDS[0]], [IDS[0]] * 33, [b"short", IDS[1]]):
         with pytest.raises(BadMessage):
-            pairing.decode(b"\x91" + wire.encode(Handed(b"c" * 16, True, members, b"s" * 32)))
+            pairing.decode(b"\x91" + wire.encode(Handed(b"c" * 16, True, members, b"s" * 32, True)))
 
 
 def test_both_prove_themselves_and_see_the_same_words(two: Two, keys: dict[str, PrivateKey]) -> None:
@@ -186,3 +186,7 @@ def test_garbage_is_refused(two: Two, garbage: bytes) -> None:
     with pytest.raises(PeerError):
         two.called.take(garbage)
     assert two.called.end(NotUsi()).startswith(b"USI3R")
+
+
+def test_what_is_printed_of_a_key_that_is_handed_out_is_not_the_key() -> None:
+    assert "ssss" not in repr(Handed(b"c" * 16, True, IDS, b"s" * 32, True))

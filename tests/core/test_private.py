@@ -19,12 +19,14 @@ from usi.core import pair as pairing
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import PrivateKey, digest, random_bytes
 from usi.core.errors import (
+    Left,
     LocalError,
     NoSuchMember,
     NotAnswered,
     NotPrivate,
     NotWithYourself,
     Nowhere,
+    OnlyTwo,
     OpenerOnly,
     PeerError,
     ReadOnly,
@@ -325,6 +327,13 @@ def test_whoever_is_added_reads_from_then_on_under_a_new_key(town: Town) -> None
         assert not seat.notices()
     with pytest.raises(OpenerOnly):
         town.do(bob, "/add host")
+
+
+def test_a_conversation_of_two_stays_one_for_its_opener_too(town: Town) -> None:
+    alice, *_ = people(town, "alice", "bob", "carol")
+    town.do(alice, "/private bob")
+    with pytest.raises(OnlyTwo):
+        town.do(alice, "/add carol")
 
 
 @pytest.mark.parametrize("how", ["leaves the conversation", "leaves the host"])
@@ -912,7 +921,7 @@ def test_a_roster_of_the_host_s_own_making_does_not_open(town: Town) -> None:
     alice, bob, carol, mallory = [*trio(town), town.add("mallory")]
     (talk,) = (talk for talk in bob.member._private.talks)
     everybody = sorted(seat.id for seat in (alice, bob, carol, mallory))
-    handed = pairing.Handed(talk.conversation, True, everybody, bytes(32))
+    handed = pairing.Handed(talk.conversation, True, everybody, bytes(32), True)
     pair = next(message.pair for message in town.carried if isinstance(message, wire.Pass) and message.member == bob.id)
     plain = wire.pack([wire.encode(handed)])[0]
     town.give(bob, wire.Passed(alice.id, pair, (len(plain) + 16).to_bytes(4, "big") + plain + bytes(16)))
@@ -1157,12 +1166,12 @@ def test_a_roster_that_cannot_be_ends_the_pair_link(town: Town, lie: str) -> Non
     liar = carol if lie == "another's" else alice
     three = sorted(seat.id for seat in (alice, bob, carol))
     handed = {
-        "not in it": pairing.Handed(bytes(16), True, sorted((alice.id, carol.id)), bytes(32)),
-        "without its opener": pairing.Handed(bytes(16), True, sorted((bob.id, carol.id)), bytes(32)),
-        "twice": pairing.Handed(bytes(16), True, [ids[0], ids[0], ids[1]], bytes(32)),
-        "another's": pairing.Handed(group.conversation, True, three, bytes(32)),
-        "second": pairing.Handed(bytes(16), False, ids, bytes(32)),
-        "not sorted": pairing.Handed(bytes(16), True, list(reversed(three)), bytes(32)),
+        "not in it": pairing.Handed(bytes(16), True, sorted((alice.id, carol.id)), bytes(32), True),
+        "without its opener": pairing.Handed(bytes(16), True, sorted((bob.id, carol.id)), bytes(32), True),
+        "twice": pairing.Handed(bytes(16), True, [ids[0], ids[0], ids[1]], bytes(32), True),
+        "another's": pairing.Handed(group.conversation, True, three, bytes(32), True),
+        "second": pairing.Handed(bytes(16), False, ids, bytes(32), True),
+        "not sorted": pairing.Handed(bytes(16), True, list(reversed(three)), bytes(32), True),
     }[lie]
     says(town, liar, bob, handed)
     assert bob.member._private._pairs.get(liar.id) is None
@@ -1174,7 +1183,7 @@ def test_who_hands_out_too_many_conversations_is_refused_the_rest(town: Town) ->
     town.do(alice, "/msg bob hello")
     ids = sorted(seat.id for seat in (alice, bob))
     for number in range(40):
-        says(town, alice, bob, pairing.Handed(number.to_bytes(16, "big"), True, ids, bytes(32)))
+        says(town, alice, bob, pairing.Handed(number.to_bytes(16, "big"), True, ids, bytes(32), True))
     assert len(bob.member._private.talks) == 32
     assert bob.here
 
@@ -1183,11 +1192,39 @@ def test_a_member_cannot_take_over_or_join_what_it_did_not_open(town: Town) -> N
     alice, bob, carol, mallory = [*trio(town), town.add("mallory")]
     (conversation,) = town.hub._relay.talks
     town._handle(Heard(mallory.link, wire.Gather(conversation, bytes(32), sorted((mallory.id, bob.id)))))
-    assert mallory.error is not None
-    assert mallory.error.code == "bad-message"
     town.settle()
     town.do(alice, "still us")
     assert bob.heard() == carol.heard() == [("alice", "still us")]
+
+
+def test_whoever_is_handed_a_key_cannot_have_its_opener_thrown_out(town: Town) -> None:
+    """It knows the conversation, and may be faster than an opener whose messages wait for their pace."""
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/verify bob")
+
+    def overtake(seat: Seat, message: Any) -> list[Any]:
+        if isinstance(message, wire.Gather) and seat is alice:
+            town._handle(Heard(bob.link, wire.Gather(message.conversation, bytes(32), message.members)))
+        return [message]
+
+    town.intercept = overtake
+    town.do(alice, "/private bob")
+    town.pass_time(PATIENCE + 1)
+    assert alice.error is None
+    assert alice.here
+    assert alice.states()[-1] == "closed"
+
+
+def test_nobody_is_thrown_out_for_answering_a_call_that_has_become_another_one(town: Town) -> None:
+    """Mallory calls alice, ends the call, and calls bob under the same id, all at once: the answer comes too late."""
+    alice, bob, mallory = people(town, "alice", "bob", "mallory")
+    pair = pairing.Pair(bytes(16), town.keys["mallory"], alice.id, mine=True, now=NOW)
+    hello = pair.data_to_send()
+    for to, data in ((alice, hello), (alice, b""), (bob, hello)):
+        town._handle(Heard(mallory.link, wire.Pass(to.id, pair.id, data)))
+    town.settle()
+    assert alice.error is None
+    assert alice.here
 
 
 def test_nobody_can_be_gathered_who_has_not_answered(town: Town) -> None:
@@ -1231,3 +1268,124 @@ def test_the_key_is_made_of_secret_conversation_and_roster() -> None:
     key = hmac.digest(prk, info + b"\x01", "sha256")
     expected = ConversationKey(conversation, b"a" * 32, key)
     assert roster_key(conversation, b"a" * 32, members, secret).key_id == expected.key_id
+
+
+# --- what an attacker tried ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", ["bob", "bob carol"])
+@pytest.mark.parametrize("told", [1, 7])
+def test_a_hub_that_begins_counting_late_cannot_withhold_the_first_words_unseen(
+    town: Town, told: int, names: str
+) -> None:
+    """A number in the first `gathered` would say that bob came later than what was said before it."""
+    alice, bob, _carol = people(town, "alice", "bob", "carol")
+
+    def late(seat: Seat, message: Any) -> list[Any]:
+        if isinstance(message, wire.Gathered) and seat is bob:
+            return [wire.Gathered(message.conversation, message.key_id, told)]
+        return [] if isinstance(message, wire.Posted) and message.number <= told else [message]
+
+    town.touch = late
+    town.do(alice, f"/private {names}")
+    for said in ("one", *("…" for _ in range(told)), "last"):
+        with suppress(LocalError):
+            town.do(alice, said)
+    assert bob.heard() == []
+    assert {event.code for event in bob.all(events.Conversation)} == {"withheld"}
+
+
+def test_who_keeps_handing_out_what_is_refused_is_not_answered_for_ever(town: Town) -> None:
+    """Each answer is a message of ours: one piece of the other's would cost us hundreds, and hold up what we say."""
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/msg bob hello")
+    ids = sorted(seat.id for seat in (alice, bob))
+    town.carried.clear()
+    for _ in range(10):
+        if (pair := alice.member._private._pairs.get(bob.id)) is None:
+            break
+        pair.send(*(pairing.Handed(random_bytes(16), True, ids, bytes(32), True) for _ in range(wire.MAX_BATCH)))
+        town._handle(Heard(alice.link, wire.Pass(bob.id, pair.id, pair.data_to_send())))
+        town.settle()
+    assert len([message for message in town.carried if isinstance(message, wire.Pass)]) < 100
+    assert bob.here
+    assert bob.member._private._pairs.get(alice.id) is None
+
+
+def test_a_room_of_the_host_is_no_private_conversation(town: Town) -> None:
+    """All know its id, and to be out of one would mean to be out of the other."""
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/msg bob hello")
+    ids = sorted(seat.id for seat in (alice, bob))
+    town.carried.clear()
+    says(town, alice, bob, pairing.Handed(ROOM.conversation, True, ids, bytes(32), True))
+    town.pass_time(PATIENCE + 1)
+    assert not [message for message in town.carried if message == wire.Leave(ROOM.conversation)]
+    assert bob.member._private._pairs.get(alice.id) is None
+    town.do(alice, "/join #general")
+    town.do(alice, "still here")
+    assert bob.all(events.Message, mine=False, room="general")
+
+
+def test_only_who_is_in_it_ends_a_conversation_of_two(town: Town) -> None:
+    """The host knows its id, and may call as a member of its own making."""
+    alice, bob, carol = people(town, "alice", "bob", "carol")
+    town.do(alice, "/msg bob hello")
+    town.do(carol, "/msg alice hello")
+    (talk,) = (talk for talk in alice.member._private.talks if talk.name == "@bob")
+    says(town, carol, alice, pairing.Out(talk.conversation))
+    town.do(alice, "/msg bob again")
+    assert bob.heard() == [("alice", "hello"), ("alice", "again")]
+    assert "closed" not in alice.states("@bob")
+
+
+def test_a_name_is_nobody_else_s_however_many_conversations_there_were(town: Town) -> None:
+    """What stands under @bob was said to the key that bob had, and goes on with no other one."""
+    alice, bob, mallory = people(town, "alice", "bob", "mallory")
+    town.do(alice, "/msg bob hello")
+    town.leave(bob)
+    for number in range(2_000):  # that many are handed out in some minutes, by a few who work together
+        alice.member._private._free_name(f"mallory,{number}", b"")
+    town.do(mallory, "/nick bob")
+    town.do(mallory, "/msg alice where were we")
+    assert [event.room for event in alice.all(events.Message, mine=False)] == ["@bob-2"]
+
+
+@pytest.mark.parametrize("what", ["refused", "wanted", "out"])
+def test_a_goodbye_behind_what_is_to_be_answered_harms_nobody(town: Town, what: str) -> None:
+    """In one record: there is nobody left to answer when it is read."""
+    alice, bob, carol = trio(town)
+    if what == "wanted":
+        town.do(alice, "/verify bob")
+    elif what == "refused":
+        town.do(bob, "/msg alice hello")
+    (group,) = (talk for talk in alice.member._private.talks if not talk.direct)
+    ids = sorted(seat.id for seat in (alice, bob))
+    said: list[wire.Message] = {
+        "refused": [pairing.Handed(random_bytes(16), True, ids, bytes(32), True) for _ in range(40)],
+        "wanted": [pairing.Want()],
+        "out": [pairing.Out(group.conversation)],
+    }[what]
+    pair = linked(town, bob, alice)
+    pair.send(*said, wire.Bye("left"))
+    town._handle(Heard(bob.link, wire.Pass(alice.id, pair.id, pair.data_to_send())))
+    town.settle()
+    assert alice.here
+    assert alice.member._private._pairs.get(bob.id) is None
+    town.do(alice, f"/join @{'bob,carol'}")
+    town.do(alice, "without bob")
+    assert ("alice", "without bob") in carol.heard()
+
+
+def test_who_keeps_wanting_what_it_leaves_is_not_served_for_ever(town: Town) -> None:
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/verify bob")  # alice is the client of their pair link
+    served = 0
+    while bob.member._private._pairs.get(alice.id) is not None and served < 100:
+        served += 1
+        says(town, bob, alice, pairing.Want())
+        for talk in bob.member._private.talks:
+            says(town, bob, alice, pairing.Out(talk.conversation))
+            bob.member._private._close(talk, Left())
+    assert served < 100
+    assert alice.here

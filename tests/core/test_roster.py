@@ -64,3 +64,14 @@ def test_only_a_key_that_was_asked_for_and_fits_its_id_counts(roster: Roster, ke
     assert roster.asks_for(bob.id)
     roster.take_key(wire.KeyOf(bob.id, bob.modulus))
     assert roster.keys[bob.id] == bob
+
+
+def test_nobody_s_name_is_forgotten_for_the_many_names_of_another_one(keys: dict[str, PrivateKey]) -> None:
+    """Else it is free to be taken over without a word."""
+    roster = Roster(keys["alice"].public)
+    bob, mallory = keys["bob"].public.id, keys["mallory"].public.id
+    roster.seat(wire.MemberInfo(bob, "bob"))
+    del roster.here[bob]
+    for number in range(20_000):
+        assert roster.seat(wire.MemberInfo(mallory, f"m{number}"))
+    assert not roster.seat(wire.MemberInfo(mallory, "bob"))

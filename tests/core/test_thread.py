@@ -26,7 +26,7 @@ def test_an_author_s_counts() -> None:
 
 
 def test_of_who_is_fresh_everything_must_have_come() -> None:
-    thread = Thread(None, "general", fresh={BOB})
+    thread = Thread(None, "general", fresh={BOB: 0})
     assert thread.count(BOB, body(3)) == 2
     assert Thread(None, "general").count(BOB, body(3)) == 0
 
@@ -35,3 +35,13 @@ def test_names_in_sentences() -> None:
     assert (title_of("general"), title_of("@bob")) == ("#general", "@bob")
     assert Thread(None, "general").title == "#general"
     assert not Thread(None, "general").sealable
+
+
+def test_nobody_s_counts_are_forgotten_for_what_another_one_says() -> None:
+    """Else whoever has the key makes room for a host that repeats."""
+    thread = Thread(None, "general")
+    assert thread.count(BOB, body(5)) == 0
+    for number in range(20_000):
+        assert thread.count(b"m" * 32, body(1, number.to_bytes(8, "big"))) == 0
+    assert thread.count(BOB, body(5)) < 0
+    assert sum(map(len, thread.heard.values())) < 100

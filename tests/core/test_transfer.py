@@ -106,3 +106,7 @@ def test_junk_is_altered_and_nothing_else(junk: bytes) -> None:
     opener = Opener(offered(100), SALT, 0)
     with pytest.raises(FileAltered):
         opener.open(junk)
+
+
+def test_what_is_printed_of_an_offer_is_not_its_key() -> None:
+    assert repr(offered(1).key)[2:20] not in repr(offered(1))

@@ -639,3 +639,7 @@ def test_garbage_is_records_or_too_long(data: bytes) -> None:
     except TooLong:
         pass
     assert len(reader.pending) <= len(data)
+
+
+def test_what_is_printed_of_a_room_is_not_its_key() -> None:
+    assert "kkkk" not in repr(wire.RoomInfo(b"c" * 16, "general", "", b"k" * 32, 0))

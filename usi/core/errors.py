@@ -47,7 +47,7 @@ class PeerError(UsiError):
 
 
 class UsageError(LocalError):
-    """{why} Try `usi --help`."""
+    """{why} --help shows all options."""
 
     code = "usage"
     exit_status = 2
@@ -177,6 +177,12 @@ class OpenerOnly(LocalError):
     code = "opener-only"
 
 
+class OnlyTwo(LocalError):
+    """This conversation is for two, and stays so. /private with the names of all opens one for several."""
+
+    code = "only-two"
+
+
 class NoSuchRoom(LocalError):
     """There is no conversation called {room} here."""
 
@@ -205,6 +211,12 @@ class OfferClosed(LocalError):
     """Transfer {number} ({name}) is over, or was taken back. /files lists what there is."""
 
     code = "offer-closed"
+
+
+class ReceivedAlready(LocalError):
+    """You have received {name} already: there is nothing to decline. /files shows the folder where it is."""
+
+    code = "received-already"
 
 
 class TransferCancelled(LocalError):
@@ -562,6 +574,12 @@ class NothingAsked(LocalError):
     """Nobody here has asked for a password. A guest does so with /password."""
 
     code = "nothing-asked"
+
+
+class NotAsked(LocalError):
+    """{name} has not asked for a password. Who has: {names}."""
+
+    code = "not-asked"
 
 
 class PasswordAlone(LocalError):

@@ -95,6 +95,7 @@ class Member:
             send=self._send,
             fail=self._fail,
             show=self._show_proof,
+            is_room=lambda conversation: conversation in self._rooms,
             ask=ask_private,
             tracer=pair_tracer,
         )

@@ -29,12 +29,17 @@ class Want(wire.Message, frozen=True, tag="want"):
 
 
 class Handed(wire.Message, frozen=True, tag="conversation"):
-    """The secret of a conversation for this roster, by its opener; `group` where it is not that of the two alone."""
+    """The secret of a conversation for this roster, by its opener; `group` where it is not that of the two alone,
+    `first` where nobody has said anything in it before this key."""
 
     conversation: wire.ConversationId
     group: bool
     members: wire.Roster
     secret: wire.Key
+    first: bool
+
+    def __repr__(self) -> str:  # without the secret
+        return f"Handed({self.conversation.hex()}, to {len(self.members)})"
 
 
 class Out(wire.Message, frozen=True, tag="out"):

@@ -99,9 +99,10 @@ class Pairs:
             self._owner.pair_ready(pair)
 
     def say(self, other: bytes, *messages: wire.Message) -> None:
-        """Send to a member whose pair link is ready; passed over where it is not any more."""
+        """Send to a member whose pair link is ready; passed over where it is not any more, or its goodbye has come in
+        the same piece as what is answered."""
         pair = self._by_member.get(other)
-        if pair is not None and pair.ready:
+        if pair is not None and pair.ready and pair.keyed:
             pair.send(*messages)
             self._flush(pair)
 

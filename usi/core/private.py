@@ -20,10 +20,12 @@ from usi.core.errors import (
     Alone,
     BadMessage,
     BlockedIt,
+    Busy,
     Left,
     LeftIt,
     NotAnswered,
     NotWithYourself,
+    OnlyTwo,
     OpenerGone,
     OpenerOnly,
     PeerError,
@@ -49,6 +51,7 @@ from usi.core.trace import Tracer
 MOST_TALKS = 256  # conversations that others can put us into, in all
 WAITING_POSTS = 8  # texts that wait for a person who is asked first
 _NAMES_KEPT = 1_000
+_DIRECT_NAMES_KEPT = 10_000  # as many as keys
 _CLOSED_KEPT = 100
 
 Roll = tuple[bytes, ...]
@@ -73,6 +76,8 @@ class Talk(Thread):
     invited: set[bytes] = field(default_factory=set)
     out: set[bytes] = field(default_factory=set)
     """Members who said that they are out of it."""
+    first: bool = False
+    """Its opener says that nobody had said anything in it before we were in."""
     next: tuple[ConversationKey, Roll] | None = None
     """Handed out, and not in use yet."""
     held: bool = False
@@ -100,7 +105,7 @@ class Talk(Thread):
 
 class Private:
     """`send` takes messages for the hub. `fail` is given what cannot be delivered, `show` a member whose fingerprint
-    was asked for and is there now. `ask`: the person is asked first."""
+    was asked for and is there now; `is_room` knows the host's rooms by their ids. `ask`: the person is asked first."""
 
     def __init__(
         self,
@@ -112,6 +117,7 @@ class Private:
         send: Callable[[wire.Message], None],
         fail: Callable[[str, Body, PeerError], None],
         show: Callable[[bytes], None],
+        is_room: Callable[[bytes], bool] = lambda conversation: False,
         ask: bool = False,
         tracer: Callable[[str], Tracer | None] = lambda name: None,
     ) -> None:
@@ -122,18 +128,23 @@ class Private:
         self._report = report
         self._fail = fail
         self._show = show
+        self._is_room = is_room
         self._pairs = Pairs(key, self, send, ask=ask, tracer=lambda other: tracer(roster.name_of(other)))
         self._talks: dict[str, Talk] = {}
         """Those that are not closed, by name."""
         self._direct: dict[bytes, Talk] = {}
         """The newest of two, by the other member."""
-        self._names: Recent[str, bytes] = Recent(_NAMES_KEPT)
-        """Names of conversations that were used → the other member of one of two, else nothing."""
+        self._names: Recent[str, bytes] = Recent(_DIRECT_NAMES_KEPT)
+        """Names of conversations of two that were used → the other member."""
+        self._group_names: Recent[str, bytes] = Recent(_NAMES_KEPT)
+        """And those of others, which anybody can make more of."""
         self._closed: Recent[str, Talk] = Recent(_CLOSED_KEPT)
         """Those that can only be read, by name."""
         self._to_show: set[bytes] = set()
         self._paces: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
         """How many conversations each member may still put us into now."""
+        self._refusals: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
+        """And how many more are refused one by one."""
 
     # --- looking ---
 
@@ -173,7 +184,9 @@ class Private:
         """Bring more members into a conversation of several that this member has opened. Raises `LocalError`."""
         others = set(members) - set(talk.members)
         self.check_says(talk)
-        if talk.opener != self._own or talk.direct:
+        if talk.direct:
+            raise OnlyTwo
+        if talk.opener != self._own:
             raise OpenerOnly
         self._check(others, len(talk.members) + len(talk.invited))
         talk.invited |= others
@@ -230,22 +243,24 @@ class Private:
         talk = self.talk(message.conversation)
         if talk is None:
             return
-        if talk.next is None or talk.next[0].key_id != message.key_id:
-            self._close(talk, Withheld())
+        late = message.number > 0 and talk.key is None and talk.first
+        if talk.next is None or talk.next[0].key_id != message.key_id or late:
+            self._close(talk, Withheld())  # `late`: nobody can have said anything before us
             return
         before = set(talk.members)
         if talk.key is None:
             talk.number = message.number
-            talk.fresh = set(talk.next[1]) if message.number == 0 else set()
+            talk.fresh = dict.fromkeys(talk.next[1], 0) if message.number == 0 else {}
         else:
-            talk.fresh |= set(talk.next[1]) - before
+            talk.fresh |= dict.fromkeys(set(talk.next[1]) - before, 0)
             if missing := message.number - talk.number:
                 self._report.notify("withheld" if missing > 0 else "repeated", room=talk.title, count=missing)
                 talk.number = max(talk.number, message.number)
         first = talk.key is None
         talk.key, talk.members = talk.next
-        talk.next = talk.since = None
+        talk.next = None
         talk.held = any(member not in self._roster.here for member in talk.members)
+        talk.since = self._report.now if talk.held else None
         if first or set(talk.members) != before:
             self._tell(talk, "open" if first else "changed")
         self._outbox.flush(talk)
@@ -313,12 +328,14 @@ class Private:
             case pairing.Want():
                 talk = self._direct.get(pair.other)
                 if talk is None or talk.closed is not None:
+                    if self._opened >= OPEN_TALKS or not self._pace(self._paces, pair.other):
+                        raise Busy
                     talk = self._new_direct(pair.other)
                 self._settle(talk)
             case pairing.Out():
                 gone = self.talk(message.conversation)
-                if gone is None:
-                    pass  # it has crossed our own leaving
+                if gone is None or pair.other not in gone.everybody:
+                    pass  # it has crossed our own leaving; or it is no business of this member
                 elif gone.direct:
                     self._close(gone, Left())
                 elif gone.opener == pair.other:
@@ -355,6 +372,8 @@ class Private:
         direct = not message.group
         if tuple(sorted(set(members))) != members or not {self._own, other} <= set(members):
             raise BadMessage(why="a roster that cannot be")
+        if self._is_room(message.conversation):
+            raise BadMessage(why="a room is no private conversation")
         if direct and (pair.mine or len(members) != 2):
             raise BadMessage(why="a conversation of two that is not theirs to open")
         talk = self.talk(message.conversation)
@@ -366,13 +385,14 @@ class Private:
                 talk = known
             else:
                 opened = sum(talk.opener == other for talk in self._talks.values())
-                pace = self._paces[other] = self._paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
-                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not pace.take(self._report.now):
+                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not self._pace(self._paces, other):
+                    if not self._pace(self._refusals, other):
+                        raise Busy  # each refusal is a message of ours, and one piece can hold hundreds of these
                     self._pairs.say(other, pairing.Out(message.conversation))
                     return
                 others = set(members) - {self._own}
                 talk = self._new_direct(other) if direct else self._new(self._group_name(others), direct=False)
-            talk.conversation, talk.opener = message.conversation, other
+            talk.conversation, talk.opener, talk.first = message.conversation, other, message.first or direct
             talk.invited = set()
         elif talk.opener != other or talk.direct != direct:
             raise BadMessage(why="a key of somebody else's conversation")
@@ -381,6 +401,15 @@ class Private:
 
     # --- inside ---
 
+    @property
+    def _opened(self) -> int:
+        """How many are ours to end."""
+        return sum(talk.opener == self._own for talk in self._talks.values())
+
+    def _pace(self, paces: Recent[bytes, Allowance], other: bytes) -> bool:
+        pace = paces[other] = paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
+        return pace.take(self._report.now)
+
     def _check(self, others: set[bytes], already: int = 1) -> None:
         if self._own in others or not others:
             raise NotWithYourself
@@ -388,7 +417,7 @@ class Private:
             raise YouBlocked(name=self._roster.name_of(other))
         if already + len(others) > wire.MAX_ROSTER:
             raise TooManyInTalk(count=wire.MAX_ROSTER)
-        if sum(talk.opener == self._own for talk in self._talks.values()) >= OPEN_TALKS:
+        if self._opened >= OPEN_TALKS:
             raise TooManyTalks(count=OPEN_TALKS)
         self._pairs.check(others, self._report.now)
 
@@ -431,10 +460,10 @@ class Private:
 
     def _free_name(self, wanted: str, other: bytes) -> str:
         name, number = f"{PRIVATE_MARK}{wanted}", 1
-        while name in self._names:
+        while name in self._names or name in self._group_names:
             number += 1
             name = f"{PRIVATE_MARK}{wanted}-{number}"
-        self._names[name] = other
+        (self._names if other else self._group_names)[name] = other
         return name
 
     def _settle(self, talk: Talk) -> None:
@@ -468,7 +497,8 @@ class Private:
         talk.conversation = talk.conversation or random_bytes(wire.CONVERSATION_SIZE)
         secret = random_bytes(KEY_SIZE)
         key = roster_key(talk.conversation, self._own, members, secret)
-        handed = pairing.Handed(talk.conversation, not talk.direct, list(members), secret)
+        talk.first = talk.key is None
+        handed = pairing.Handed(talk.conversation, not talk.direct, list(members), secret, talk.first)
         talk.next, talk.since = (key, members), self._report.now
         talk.invited -= set(members)
         talk.out &= set(members)

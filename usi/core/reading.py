@@ -65,7 +65,8 @@ class Reader:
         if signature == "good" and not self._count(thread, posted.sender, body, profile):
             return None
         thread.shown[posted.sender, posted.id] = None
-        thread.fresh.discard(posted.sender)
+        if signature == "missing" and posted.sender in thread.fresh:
+            thread.fresh[posted.sender] += 1
         signed_name = text.visible(body.name, keep_newlines=False)
         sent_at, late = self._read_clock(body.sent_at)
         return Read(

@@ -16,7 +16,8 @@ NOTICES = {
     "outsider": "The host put a message into {room} that is of nobody who is in; it was not shown.",
     "unknown-notice": "The host sent a notice that this version does not know.",
     "offer-unsigned": "{name} offers a file, but the offer's signature could not be checked; it cannot be accepted.",
-    "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
+    "name-changed-hands": "{name} has another key than the {name} who was here before: it is somebody else, or the "
+    "same person without --identity.",
     "pair-asking": "{name} is asked first whether to talk privately.",
     "pair-ended": "The private connection with {name} has ended. {why}",
     "not-in": "{name} is not in {room}. {why}",

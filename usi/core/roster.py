@@ -70,7 +70,11 @@ class Roster:
         name = acceptable(info)
         profile = self.here.setdefault(info.id, Profile(name))
         profile.name = name
-        profile.names = [*profile.names[-_NAMES_KEPT:], name]
+        given_up, kept = profile.names[:-_NAMES_KEPT], profile.names[-_NAMES_KEPT:]
+        profile.names = [*kept, name]
+        for look in {text.skeleton(old) for old in given_up} - {text.skeleton(old) for old in kept}:
+            if self._last_owner.get(look) == info.id:
+                del self._last_owner[look]  # no name of another one is forgotten for somebody's many names
         skeleton = text.skeleton(name)
         known = self._last_owner.get(skeleton, info.id) == info.id
         self._last_owner[skeleton] = info.id

@@ -13,7 +13,8 @@ from usi.core.recent import Recent
 
 PRIVATE_MARK = "@"  # begins the names of private conversations, and of no room
 SHOWN_KEPT = 2_000  # ids of posts that were shown, so that none is shown twice
-HEARD_KEPT = 10_000  # authors' runs whose counts are followed
+HEARD_KEPT = 10_000  # authors whose counts are followed
+RUNS_KEPT = 8  # and runs of each, so that no author can have another one's forgotten
 
 
 def title_of(room: str) -> str:
@@ -31,12 +32,13 @@ class Thread:
     """The newest number seen."""
     n: int = 0
     """Own posts so far."""
-    heard: Recent[tuple[bytes, bytes], int] = field(default_factory=lambda: Recent(HEARD_KEPT))
-    """(author, run) → the newest signed count."""
+    heard: Recent[bytes, Recent[bytes, int]] = field(default_factory=lambda: Recent(HEARD_KEPT))
+    """Author → run → the newest signed count."""
     shown: Recent[tuple[bytes, bytes], None] = field(default_factory=lambda: Recent(SHOWN_KEPT))
     """(author, id) of the posts shown last, whatever their signature."""
-    fresh: set[bytes] = field(default_factory=set)
-    """Authors of whom nothing was shown yet, and all that they said here must have reached us."""
+    fresh: dict[bytes, int] = field(default_factory=dict)
+    """Authors of whom nothing signed was shown yet, and all that they said here must have reached us → how many posts
+    were shown as theirs, unsigned."""
     waiting: deque[tuple[bytes, Body]] = field(default_factory=deque)
     """Id and body of what was said and cannot be sealed yet; `n` of such a body counts for nothing."""
 
@@ -70,10 +72,14 @@ class Thread:
     def count(self, author: bytes, body: Body) -> int:
         """Follow an author's signed count, which the hub cannot forge: how many are missing. Negative: it does not
         rise, and must not be shown."""
-        newest = self.heard.get((author, body.run))
-        if newest is None and author in self.fresh:
-            newest = 0
-        missing = body.n - newest - 1 if newest is not None else 0
+        runs = self.heard.get(author) or Recent[bytes, int](RUNS_KEPT)
+        newest, unsigned = runs.get(body.run), self.fresh.get(author)
+        if newest is not None:
+            missing = body.n - newest - 1
+        else:
+            missing = max(0, body.n - unsigned - 1) if unsigned is not None else 0
         if missing >= 0:
-            self.heard[author, body.run] = body.n
+            runs[body.run] = body.n
+            self.heard[author] = runs
+            self.fresh.pop(author, None)
         return missing

@@ -46,6 +46,9 @@ class Offered(msgspec.Struct, frozen=True, array_like=True):
     manifest: Annotated[int, Meta(ge=0, le=MAX_MANIFEST)]
     """Bytes of a folder's manifest, with which the stream begins; 0 for a file."""
 
+    def __repr__(self) -> str:  # without the key
+        return f"Offered({self.transfer.hex()}, {self.name!r})"
+
     @property
     def content(self) -> int:
         """Bytes of what is to be received, without the manifest."""

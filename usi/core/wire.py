@@ -91,6 +91,9 @@ class RoomInfo(_Wire, frozen=True):
     private: bool = False
     """It is entered only by who was given the right."""
 
+    def __repr__(self) -> str:  # without the key
+        return f"RoomInfo({self.conversation.hex()}, {self.name!r})"
+
 
 class RoomRow(_Wire, frozen=True):
     """A line of a list of rooms: one that its reader may enter."""

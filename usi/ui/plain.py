@@ -450,11 +450,8 @@ def _users(event: ev.Users) -> list[str]:
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
         return [trust.verified(event)]
-    if event.state == "differs" and event.pair:
-        return [tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
-                   "could have been reading.", name=event.name)]  # fmt: skip
     if event.state == "differs":
-        return [tr("{name} is not who you think: the connection is ended.", name=event.name)]
+        return [trust.differs(event)]
     return [
         tr("Compare with {name}, by telephone or in person:", name=event.name),
         f"  {' '.join(event.words)}",

@@ -196,8 +196,15 @@ def test_what_to_compare_is_told_on_joining(cast: SimpleNamespace) -> None:
     assert "0123 4567 89ab cdef" in told
     proof = {"fingerprint": "0123456789abcdef" * 4, "words": cast.WORDS}
     told = text_of(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
-    assert "bob joined (words: sierra tulip walnut yodel)" in told
+    assert "— bob joined —\nsierra tulip walnut yodel\n" in told
     assert "0123 4567 89ab cdef" in told
+
+
+def test_what_ends_where_the_words_differ_is_the_connection_that_was_compared(cast: SimpleNamespace) -> None:
+    proof = {"fingerprint": "ab" * 32, "words": cast.WORDS, "preset": False, "state": "differs"}
+    for pair, ended in ((False, "the connection is ended."), (True, "the private connection is ended.")):
+        told = text_of(ev.Verification(time=cast.NOW, name="bob", member=cast.BOB, pair=pair, **proof))
+        assert ended in told
 
 
 def test_a_drawn_key_stands_alone_on_its_line(cast: SimpleNamespace) -> None:

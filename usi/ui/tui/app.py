@@ -226,6 +226,8 @@ class UsiApp(App[int]):
                 _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
             case ev.Invitation() | ev.Password(state="asked" | "differs"):
                 self.say(*toast_of(event))
+            case ev.Conversation(state="asked"):
+                self.say(inline(event.text), "warning")
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
             case _:
@@ -338,14 +340,10 @@ class UsiApp(App[int]):
 
     def _show_verification(self, event: ev.Verification) -> None:
         """What is to be compared is shown; what came of it is told."""
-        name = inline(event.name)
         before = event.member in self._verified
         if event.state == "differs":
             self._verified.discard(event.member)
-            if event.pair:
-                self.say(tr("{name} is not who you think: the private connection is ended.", name=name), "error")
-            else:
-                self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
+            self.say(trust.differs(event), "error")
         elif event.state == "verified" and (not before or event.by != "comparison"):
             self._verified.add(event.member)
             self.say(trust.verified(event))

@@ -209,7 +209,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             if event.verified:
                 rows = [("quiet", f"— {_joined(event)} — ✔ {tr('verified')}")]
             elif event.fingerprint:
-                rows.append(("quiet", _fingerprint_rows(event.fingerprint)))
+                words = " ".join(event.words or ())
+                rows += [("text", words), ("quiet", _fingerprint_rows(event.fingerprint))]
             return Entry("notice", event.time, rows)
         case ev.MemberLeft():
             return notice(event, f"— {left(event)} —")
@@ -323,10 +324,7 @@ def renamed(event: ev.MemberRenamed) -> str:
 
 
 def _joined(event: ev.MemberJoined) -> str:
-    name = inline(event.name)
-    if event.words and not event.verified:
-        return tr("{name} joined (words: {words})", name=name, words=" ".join(event.words))
-    return tr("{name} joined", name=name)
+    return tr("{name} joined", name=inline(event.name))
 
 
 def _said(event: ev.Message) -> Entry:
@@ -365,6 +363,12 @@ def _listening(event: ev.Listening) -> Entry:
         rows.append(("quiet", f"{tr('Fingerprint of the preset key:')}\n{_fingerprint_rows(event.preset_fingerprint)}"))
     else:
         rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
+    place = places.split(", ")[0]
+    if event.preset_fingerprint is not None:
+        rows.append(("quiet", tr("Others join with -c {place} -m NAME and the preset key.", place=place)))
+    else:
+        rows.append(("quiet", tr("Others join with -c {place} -m NAME. /invite makes a code: who joins with it is "
+                                 "verified at once, and so are you.", place=place)))  # fmt: skip
     return Entry("notice", event.time, rows)
 
 
@@ -412,12 +416,10 @@ def _invitation(event: ev.Invitation) -> Entry:
 
 
 def _verification(event: ev.Verification) -> Entry | None:
-    name = inline(event.name)
     if event.state == "verified":
         return Entry("notice", event.time, [("strong", f"✔ {trust.verified(event)}")])
     if event.state == "differs":
-        said = tr("{name} is not who you think: the connection is ended.", name=name)
-        return Entry("failure", event.time, [("alarm", f"✗ {said}")])
+        return Entry("failure", event.time, [("alarm", f"✗ {trust.differs(event)}")])
     return None  # a dialog shows what to compare
 
 

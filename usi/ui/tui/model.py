@@ -141,9 +141,16 @@ class Situation:
             names=tuple(partner.name for partner in others),
             verified=sum(partner.verified for partner in others),
             state=state,
-            with_host=any(member.host and member.member == partner.member for partner in others
+            with_host=any(member.host and member.member == partner.member for partner in told.members
                           for member in self.members.values()),
         )  # fmt: skip
+
+    @property
+    def partner(self) -> ev.Member | None:
+        """The other one, where a private conversation of two is on the screen."""
+        told = self.talks.get(self._status.room)
+        others = [partner.member for partner in told.members if not partner.me] if told is not None else []
+        return self.members.get(others[0]) if len(others) == 1 else None
 
     def neighbour(self, direction: int, *, unread: bool = False) -> str | None:
         """The next conversation in this direction, from the last on to the first; with `unread`, the next in which

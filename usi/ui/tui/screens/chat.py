@@ -19,8 +19,9 @@ from textual.widgets import Static
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import LocalError, NotConnected
+from usi.core.errors import LeftIt, LocalError, NotConnected
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.net.peer import Peer
 from usi.ui.i18n import mark
 from usi.ui.tui import entries
@@ -63,12 +64,18 @@ _SMALL = ev.Message | ev.Delivered | ev.TraceEvent | ev.FileProgress | ev.Files
 """Events that change nothing but the transcript."""
 
 
+_TURN = commands.Private | commands.Go
+"""What takes the person to another conversation, which the screen shows when the peer tells."""
+
+
 class Wanted(NamedTuple):
     """Something to be done, what it came from, and the conversation on the screen at that time."""
 
     intent: commands.Intent
     entered: Composer.Submitted | Entry | None
     room: str
+    turning: bool
+    """By then the person had asked to be elsewhere, where the screen was not yet: the peer knows better."""
 
 
 def _sign(talk: PrivateTalk | None) -> str:
@@ -162,6 +169,8 @@ class ChatScreen(DealingScreen):
         self._drafts: dict[str, Composer.Draft] = {}
         """What is being written in conversations that are not on the screen."""
         self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
+        self._turns = 0
+        """How often the person has asked to be elsewhere, and the screen is not there yet."""
         self._past: dict[str, list[Entry]] = {}
         """Messages from before, by room, until all that was asked for are there."""
         self._asking: set[str] = set()
@@ -254,6 +263,7 @@ class ChatScreen(DealingScreen):
             if self._settings.hosting and entries.is_refusal(event):
                 continue  # it stands in the log
             if isinstance(event, ev.Chosen):
+                self._turns = max(0, self._turns - 1)
                 self.go_to(event.room)
                 continue
             if isinstance(event, ev.Message) and event.history:
@@ -270,6 +280,12 @@ class ChatScreen(DealingScreen):
                     said.setdefault(place, []).append(entry)
                     if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
                         self._own[event.id] = entry, place
+            if isinstance(event, ev.Message) and event.mine and event.private and places[0] is not transcripts.current:
+                there = tr("To {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
+                aside = Entry("notice", event.time, [("quiet", there)])
+                said.setdefault(transcripts.current, []).append(aside)
+            if isinstance(event, ev.Conversation) and event.code == LeftIt.code and places[0] is transcripts.current:
+                self.go_to(next(iter(self._situation.unread)))
         for place, added in said.items():
             place.append(added)
         self.show_happened(happened)
@@ -323,6 +339,10 @@ class ChatScreen(DealingScreen):
             entries.deliver(entry)
         place.changed(entry)
         if isinstance(event, ev.Failed):
+            if place is not self.transcript:  # nobody looks there now
+                room = title_of(self.query_one(Transcripts).room_of(place))
+                said = tr("Not delivered in {room}: {reason}", room=room, reason=event.text)
+                self.transcript.append([Entry("failure", event.time, [("alarm", f"! {said}")])])
             self.refresh_bindings()
 
     def _update(self) -> None:
@@ -339,7 +359,9 @@ class ChatScreen(DealingScreen):
         composer.rooms = [room for room in situation.unread if room not in situation.talks]
         self._list_rooms()
         self.refresh_bindings()
-        if situation.link is not None:
+        if situation.partner is not None:
+            self.query_one(Card).show_partner(situation.partner)
+        elif situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:
             self.query_one(Card).show_host(situation.listening)
@@ -372,7 +394,7 @@ class ChatScreen(DealingScreen):
         wanted = room in self._situation.past and room not in self._asking
         if wanted and len(message.transcript.blocks) < Transcript.MOST_BLOCKS:
             self._asking.add(room)
-            self._wanted.put_nowait(Wanted(commands.History(_PAGE), None, room))
+            self._wanted.put_nowait(Wanted(commands.History(_PAGE), None, room, False))
 
     @on(Conversations.Opened)
     def _opened(self, message: Conversations.Opened) -> None:
@@ -481,7 +503,9 @@ class ChatScreen(DealingScreen):
                 # Who writes and goes on at once meant the conversation where it was written.
                 written_in = entered.room if isinstance(entered, Composer.Submitted) else self._situation.status.room
                 room = room or written_in
-                self._wanted.put_nowait(Wanted(intent, entered, room))
+                turning = self._turns > 0 and isinstance(entered, Composer.Submitted)
+                self._wanted.put_nowait(Wanted(intent, entered, room, turning))
+                self._turns += isinstance(intent, _TURN)
 
     @work(name="carry out")
     async def _carry_out(self) -> None:
@@ -492,9 +516,10 @@ class ChatScreen(DealingScreen):
             try:
                 intent = wanted.intent
                 if isinstance(intent, commands.ForRoom):
-                    intent = replace(intent, room=room)
+                    intent = replace(intent, room=None if wanted.turning else room)
                 await self._peer.do(intent)
             except LocalError as error:
+                self._turns = max(0, self._turns - isinstance(wanted.intent, _TURN))
                 again = None if isinstance(entered, Entry) else entered
                 if again is not None and commands.is_secretive(again.text):
                     again = None  # what stands behind the command may be the password

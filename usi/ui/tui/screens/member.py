@@ -38,7 +38,7 @@ class MemberMenu(Dialog[Deed]):
             options.append(Option(Content(tr("Talk privately")), id="talk"))
             options.append(Option(Content(tr("Verify: compare the fingerprint")), id="verify"))
             options.append(Option(Content(tr("Mention in the message")), id="mention"))
-            options.append(Option(Content(tr("Block private conversations, or lift it")), id="block"))
+            options.append(Option(Content(tr("Block in private, or no longer")), id="block"))
         options.append(Option(Content(tr("Info: key and state")), id="info"))
         if self._moderates and not self.member.me and not self.member.host:
             options.append(Option(Content(tr("Silence in the rooms, or lift it")), id="silence"))
