@@ -36,7 +36,7 @@ def test_the_past() -> None:
     def said(count: int, lost: int = 0, *, asked: bool = True) -> list[str]:
         return community.history(ev.History(time=NOW, room="g", count=count, more=False, lost=lost, asked=asked))
 
-    assert said(3) == ["3 earlier messages of #g."]
+    assert said(3) == ["Earlier messages of #g: 3."]
     assert said(0) == ["There is nothing earlier in #g."]
     assert said(0, asked=False) == []
     assert len(said(3, 2)) == 2
@@ -46,7 +46,7 @@ def test_what_was_found() -> None:
     hit = ev.Hit(id="0", number=1, from_="bob", member="b0", text="a\ncat", sent_at=NOW, signature="bad")
     nothing, some = (ev.Found(time=NOW, room="g", text="cat", hits=hits, more=False) for hits in ([], [hit]))
     assert community.found(nothing) == ["Nothing in #g holds “cat”."]
-    assert community.found(some)[0] == "1 messages of #g hold “cat”:"
+    assert community.found(some)[0] == "Found “cat” in #g: 1"
     assert "signature not good" in community.found(some)[1]
     assert "\n" not in community.found(some)[1]
 

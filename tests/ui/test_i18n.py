@@ -247,7 +247,7 @@ def test_french_texts_speak_of_commands_and_options_that_exist() -> None:
         for name in re.findall(r"(?<![\w/}>])/([^\W\d]\w*)", said):
             assert commands.find(name), sentence
         for option in re.findall(r"(?<![\w-])--?[a-z][\w-]*", said):
-            assert option in options | {"-r"}, sentence  # that of pip
+            assert option in options | {"-r", "--private"}, sentence  # that of pip, and that of /room new
 
 
 def test_a_command_is_called_by_one_of_its_names() -> None:
