@@ -241,6 +241,20 @@ def message(tag: str) -> str:
             return tr("The first message of a member: it asks to be let in, under a name.")
         case "claim":
             return tr("Instead of join: a guest says that it has the code of an invitation.")
+        case "resume":
+            return tr("Instead of join, when the wire was cut: asks for our seat again, and says how much has come.")
+        case "resumed":
+            return tr("The seat is ours again. What was sent and has not come follows.")
+        case "no-seat":
+            return tr("The host has no such seat of ours any more; we can join anew.")
+        case "got":
+            return tr("So much of the other side has come: it need not keep it for a cut wire any longer.")
+        case "skipped":
+            return tr("So many messages are left out here; they can be asked for by their numbers.")
+        case "again":
+            return tr("Asks for messages whose numbers are missing.")
+        case "caught":
+            return tr("The host has no more of what was asked for.")
         case "ask":
             return tr("Our half of a proof: of a password that the host has, or that its person types.")
         case "login":
