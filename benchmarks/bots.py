@@ -33,6 +33,7 @@ from usi.net.peer import Peer
 _TALK = (3.0, 9.0)  # seconds between two messages of a bot
 _FILES = 4.0  # seconds between two files of all
 _LEAVES = 3.0  # seconds between two departures of all
+_CUTS = 2.0  # seconds between two cuts of a bot's wire
 _LARGEST = 1_500_000  # bytes of a file
 _SAID = re.compile(r"life (\d+) word (\d+)")
 
@@ -41,7 +42,7 @@ class Counts:
     """What all bots together have done and heard."""
 
     def __init__(self) -> None:
-        self.said = self.heard = self.files = self.lives = 0
+        self.said = self.heard = self.files = self.lives = self.cuts = 0
         self.wrong: list[str] = []
 
 
@@ -78,6 +79,12 @@ class Bot:
             await peer.close()
             await self._face
 
+    def cut(self) -> None:
+        """Cut its wire: it comes back by itself."""
+        link = getattr(self.peer and self.peer._side, "_link", None)
+        if link is not None and link._transport is not None:
+            link._transport.abort()
+
     async def say(self) -> None:
         if self.peer is not None:
             self._word += 1
@@ -94,7 +101,11 @@ class Bot:
                 self._check_message(event)
             elif isinstance(event, ev.FileDone) and event.direction == "in":
                 self._check_file(Path(event.path))
+            elif isinstance(event, ev.Resumed):
+                self._counts.cuts += 1
             elif isinstance(event, ev.MemberLeft):
+                if event.reason != "left":
+                    self._counts.wrong.append(f"{self.name} saw {event.name} leave: {event.reason}")
                 self._heard.pop(event.member, None)
             elif isinstance(event, ev.Disconnected) and event.code != "left":
                 self._counts.wrong.append(f"{self.name} was disconnected: {event.code}")
@@ -148,6 +159,12 @@ async def _come_and_go(bots: list[Bot]) -> None:
             await bot.come()
 
 
+async def _cut(bots: list[Bot]) -> None:
+    while True:
+        await asyncio.sleep(_CUTS)
+        random.choice(bots).cut()
+
+
 async def _fill(bots: list[Bot], counts: Counts) -> None:
     """Let everybody hear so much that what a member remembers of posts is full: growth behind that is none of it."""
     for _ in range(SHOWN_KEPT // len(bots) + 1):
@@ -166,6 +183,7 @@ async def main(port: int, count: int, folder: Path) -> None:
     await _fill(bots, counts)
     lives = [asyncio.ensure_future(_talk(bot)) for bot in bots]
     lives += [asyncio.ensure_future(_send_files(bots, folder)), asyncio.ensure_future(_come_and_go(bots))]
+    lives.append(asyncio.ensure_future(_cut(bots)))
     asked: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 

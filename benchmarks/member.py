@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from usi.core import wire
+from usi.core.channel import CONFIRM_AFTER
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import TAG_SIZE, PrivateKey, random_bytes
 from usi.core.session import Role, Session, State
@@ -58,6 +59,8 @@ class Member:
         self._on_joined = on_joined
         self._session = Session(Role.CLIENT, key)
         self._counts = False
+        self._heard = self._told = 0
+        """Messages that have come, and of which the host was told, so that it need not keep them."""
         self._cutter = wire.RecordReader()
         self._left = 0
         self._record = 0
@@ -93,6 +96,9 @@ class Member:
             self._flush()
             if self._session.state is State.KEYED:
                 self.send(wire.Join(self._name))
+        if self._heard - self._told >= CONFIRM_AFTER:
+            self._told = self._heard
+            self.send(wire.Got(self._heard))
 
     def _open(self, data: bytes) -> None:
         """Open record by record, up to the one after which counting is enough."""
@@ -114,6 +120,8 @@ class Member:
 
     def _take(self, messages: Sequence[wire.Message]) -> None:
         for message in messages:
+            if not self._counts and not isinstance(message, wire.Alive | wire.Bye | wire.Got):
+                self._heard += 1
             if isinstance(message, wire.Posted):
                 if self.kind is Kind.AUTHOR:
                     self.posts += 1
@@ -169,6 +177,7 @@ class Member:
             return  # a heartbeat, or nothing is counted yet
         posts = (plaintext - 1) // self._smallest
         self.posts += posts
+        self._heard += posts
         self.payload += plaintext - (1 if posts < 16 else 3)
 
     # --- checking afterwards ---

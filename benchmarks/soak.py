@@ -83,7 +83,7 @@ def run(minutes: float, bots: int, *, fast: bool) -> tuple[list[Line], dict[str,
                     time.sleep(pause)
     if said["wrong"]:
         raise BenchmarkError(f"{len(said['wrong'])} things went wrong, first: {said['wrong'][0]}")
-    return lines, {name: said[name] for name in ("said", "heard", "files", "lives")}
+    return lines, {name: said[name] for name in ("said", "heard", "files", "lives", "cuts")}
 
 
 def _empty(events: Path) -> None:
@@ -97,7 +97,8 @@ def report(lines: Sequence[Line], counts: dict[str, int], minutes: float, bots: 
     """For people: what happened, each figure, and whether it is flat."""
     done = (
         f"{bots} bots for {minutes:g} minutes: {counts['said']:,} messages said, {counts['heard']:,} heard, each once"
-        f" and in order; {counts['files']:,} files received whole; {counts['lives']:,} joins."
+        f" and in order; {counts['files']:,} files received whole; {counts['lives']:,} joins;"
+        f" {counts['cuts']:,} wires cut, each joined again unseen."
     )
     told = [
         done,

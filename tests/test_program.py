@@ -400,7 +400,7 @@ def test_a_signal_while_nothing_answers_yet(guest: Any) -> None:
 
 @posix
 def test_a_killed_guest_is_announced_as_cut(host: Any, guest: Any) -> None:
-    h = host("--json")
+    h = host("--json", "--limit", "seat_seconds=0.5")
     alice = guest(h.port(), "alice", "--json")
     alice.hears("connected")
     alice.process.kill()
@@ -410,11 +410,38 @@ def test_a_killed_guest_is_announced_as_cut(host: Any, guest: Any) -> None:
 @posix
 def test_a_killed_host_is_no_goodbye(host: Any, guest: Any) -> None:
     h = host("--json")
-    alice = guest(h.port(), "alice", "--json")
+    alice = guest(h.port(), "alice", "--json", "--limit", "resume_seconds=1")
+    bob = guest(h.port(), "bob", "--plain", "--limit", "resume_seconds=1")
     alice.hears("connected")
+    bob.shows("Connected")
     h.process.kill()
-    alice.hears("disconnected", code="cut")
-    assert alice.ends() == 3
+    assert alice.hears("reconnecting")["code"] == "cut"
+    alice.hears("disconnected", code="not-restored")
+    bob.shows("reconnecting for up to 1 s")
+    bob.shows("could not be restored in 1 seconds")
+    assert (alice.ends(), bob.ends()) == (3, 3)
+
+
+@posix
+def test_whoever_stays_joins_again_by_itself(host: Any, guest: Any, tmp_path: Path) -> None:
+    """A bot behind a line that is down for longer than its seat is kept."""
+    phrase = tmp_path / "phrase"
+    phrase.write_text("host")
+    identity = ("--identity", str(tmp_path / "id"), "--passphrase-file", str(phrase))
+    h = host("--json", *identity)
+    port = h.port()
+    bot = guest(port, "bob", "--json", "--stay", "--limit", "resume_seconds=0.2", "--limit", "rejoin_seconds=0.2")
+    bot.hears("connected")
+    h.process.kill()
+    bot.hears("disconnected", code="not-restored")
+    bot.hears("error", code="unreachable")
+    again = host("--json", *identity, "-p", str(port))
+    again.port()
+    bot.hears("connected", count=2)
+    bot.type("here again")
+    again.hears("message", text="here again")
+    bot.process.terminate()
+    assert bot.ends() == 0
 
 
 # --- pipes -----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from usi import __version__
-from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Settings
+from usi.config import DEFAULT_DOWNLOADS, DEFAULT_PORT, Limits, Settings, limits_from
 from usi.core import errors, text
 from usi.core.language import tr
 from usi.ui import i18n, passphrase
@@ -98,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--log-check", nargs="+", metavar=(tr("FILE"), tr("HASH")),
         help=tr("show that nothing was changed in a log, and that a line is there whose hash was noted"),
+    )  # fmt: skip
+    add(
+        "--limit", "--limite", action="append", default=[], metavar=tr("NAME=VALUE"),
+        help=tr("another limit or time than the default, such as seat_seconds=60 (all: docs/LIMITS.md)"),
     )  # fmt: skip
     add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
     add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
@@ -296,9 +300,18 @@ def _settings(options: argparse.Namespace) -> Settings:
         notifications=options.notifications,
         notify_content=options.notify_content,
         ask_private=options.ask_private,
+        limits=_limits(options.limit),
         password=None if hosting else house.password(options, new=False),
         house=house.house(options) if hosting else None,
     )
+
+
+def _limits(given: list[str]) -> Limits:
+    try:
+        return limits_from(given)
+    except ValueError as error:
+        why = tr("{text!r} is no limit: it takes NAME=VALUE, and docs/LIMITS.md has the names.", text=str(error))
+        raise errors.UsageError(why=why) from error
 
 
 def _invitation(options: argparse.Namespace) -> tuple[str | None, bytes | None]:

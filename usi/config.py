@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +31,28 @@ class Limits:
     """Something is sent at least this often, so that silence means a cut wire."""
     silence_seconds: float = 30.0
     """A link that hears nothing for so long is given up: three heartbeats."""
+    seat_seconds: float = 30.0
+    """A host keeps the seat of a member whose link was cut for so long: a little more than the member tries. 0: not at
+    all."""
+    resume_seconds: float = 25.0
+    """A member whose link was cut tries to come back for so long, and then destroys its keys. 0: it does not try."""
+    resume_pause: float = 0.5
+    """Pause behind the second attempt, the first two come at once; each next one doubles it. All are varied by half,
+    so that a room full of members does not come back in one instant."""
+    resume_longest_pause: float = 4.0
+    """The longest of them: who has been without a network for long is back soon after it is."""
+    rejoin_seconds: float = 7.0
+    """Between the end of those attempts and the offer to connect again: time to read what was said."""
+    kept_bytes: int = 768 * 1024
+    """What is kept of one member's messages until it has them. Less than its queue takes, because it is what goes out
+    at once when the member is back. Posts beyond it are left out, and asked for by their numbers."""
+    kept_bytes_in_all: int = 256 * 1024 * 1024
+    """The same for all members together whose links were cut; who was cut first goes first."""
     connections: int = 10_000
     """Connections in all, joined or not; fewer where the operating system gives fewer descriptors."""
+    connections_per_address: int = 500
+    """The same for one IPv4 address or IPv6 /64, so that one machine cannot fill the host; a school behind one address
+    still fits. This machine's own addresses are not held to it: whoever is here can fill it anyway."""
     sender_rate: float = 100.0
     """Messages a second that one member may send on and on; 2 KiB of a post count as a message. More wait in line."""
     sender_burst: float = 500.0
@@ -59,6 +81,24 @@ class Limits:
     """How often progress is told."""
     listed_events: int = 10_000
     """Events that wait for a face that does not keep up."""
+
+
+def limits_from(given: Iterable[str]) -> Limits:
+    """The defaults, changed by texts such as `seat_seconds=60`. Raises `ValueError` with the text that cannot be: an
+    unknown name, or no positive number; only the times of coming back may be 0."""
+    kinds = {each.name: each.type for each in fields(Limits)}
+    changed: dict[str, float] = {}
+    for text in given:
+        name, _, typed = text.partition("=")
+        name = name.strip().replace("-", "_")
+        try:
+            value = int(typed) if kinds[name] == "int" else float(typed)
+        except (KeyError, ValueError) as error:
+            raise ValueError(text) from error
+        if not math.isfinite(value) or value < 0 or (value == 0 and name not in ("resume_seconds", "seat_seconds")):
+            raise ValueError(text)
+        changed[name] = value
+    return replace(Limits(), **changed)  # type: ignore[arg-type]  # as the fields say
 
 
 @dataclass(frozen=True)

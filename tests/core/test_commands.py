@@ -26,6 +26,7 @@ from usi.core.commands import (
     Intent,
     Invite,
     Leave,
+    Limits,
     Mute,
     Nick,
     Order,
@@ -85,6 +86,8 @@ SPELLINGS: dict[str, Intent] = {
     "rejoindre @bob": Go("@bob"),
     "block bob": Block("bob"),
     "bloquer bob": Block("bob"),
+    "limits": Limits(),
+    "limites": Limits(),
     "mute": Mute(),
     "sourdine": Mute(),
     "send /tmp/a b.txt": Send("/tmp/a b.txt"),
@@ -130,7 +133,10 @@ SPELLINGS: dict[str, Intent] = {
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave(), Rooms(), Order("lock"), Order("log"))
+ALONE = (
+    Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave(), Limits(), Rooms(),
+    Order("lock"), Order("log"),
+)  # fmt: skip
 NAMES = [name for command in COMMANDS for name in command.names]
 
 

@@ -282,9 +282,22 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
         },
     ),
     (
-        events.Reconnecting(time=TIME, code="cut", text="It was cut.", attempt=2),
+        events.Limits(
+            time=TIME,
+            rows=[events.LimitRow(name="rooms", text="Rooms", limit=64, used=1, unit="count")],
+        ),
+        "limits",
+        {"rows": [{"name": "rooms", "text": "Rooms", "limit": 64.0, "used": 1.0, "unit": "count"}]},
+    ),
+    (
+        events.Reconnecting(time=TIME, code="cut", text="It was cut.", attempt=2, seconds=25.0),
         "reconnecting",
-        {"code": "cut", "text": "It was cut.", "attempt": 2},
+        {"code": "cut", "text": "It was cut.", "attempt": 2, "seconds": 25.0},
+    ),
+    (
+        events.Resumed(time=TIME, code="resumed", text="It is restored.", attempt=2, missed=3),
+        "resumed",
+        {"code": "resumed", "text": "It is restored.", "attempt": 2, "missed": 3},
     ),
     (
         events.FileOffer(

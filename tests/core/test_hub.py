@@ -343,7 +343,7 @@ def test_a_host_that_keeps_its_key_says_so_behind_the_welcome(floor: Floor) -> N
 
 # --- whose turn it is ----------------------------------------------------------------------------------------------
 
-BOTH_WAYS = {wire.Alive, wire.Bye}
+BOTH_WAYS = {wire.Alive, wire.Bye, wire.Got}
 POINT = Point.generator().encode()
 FROM_HOST: list[wire.Message] = [
     wire.Welcome(wire.MemberInfo(b"m" * 32, "m"), wire.MemberInfo(b"h" * 32, "h"), b"s" * 16, False, []),
@@ -364,6 +364,10 @@ FROM_HOST: list[wire.Message] = [
     wire.Wanted(b"m" * 32, b"t" * 16, 0, b"t" * 32),
     wire.Passed(b"m" * 32, b"p" * 16, b"x"),
     wire.Gathered(b"c" * 16, b"k" * 32, 1),
+    wire.Resumed(1, 1),
+    wire.NoSeat(),
+    wire.Skipped(1),
+    wire.Caught(b"c" * 16, 1),
     wire.Standing(2),
     wire.Salt(bytes(16)),
     wire.RoomList([]),
@@ -388,6 +392,7 @@ FROM_MEMBER: list[wire.Message] = [
     wire.Pass(member_id("host"), b"p" * 16, b"x"),
     wire.Gather(b"c" * 16, b"k" * 32, [member_id("alice"), member_id("host")]),
     wire.Leave(b"c" * 16),
+    wire.Again(b"c" * 16, 1, 2),
     wire.ListRooms(),
     wire.Enter("staff"),
     wire.Past(GENERAL, 0, 10),
@@ -403,6 +408,7 @@ def test_the_lists_of_messages_are_whole() -> None:
         wire.Claim,  # a host's door answers these
         wire.Login,
         wire.Unlock,
+        wire.Resume,
     }
 
 

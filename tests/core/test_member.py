@@ -250,11 +250,15 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "notice": lambda desk: wire.Notice("name-taken", "bob"),
     "passed": lambda desk: wire.Passed(desk.keys["alice"].public.id, b"p" * 16, b"USI3P"),
     "gathered": lambda desk: wire.Gathered(b"c" * 16, b"k" * 32, 0),
+    "caught": lambda desk: wire.Caught(b"c" * 16, 1),
+    "resumed": lambda desk: wire.Resumed(1, 1),
+    "no-seat": lambda desk: wire.NoSeat(),
+    "skipped": lambda desk: wire.Skipped(1),
     "standing": lambda desk: wire.Standing(2),
     "salt": lambda desk: wire.Salt(bytes(16)),
     "room-list": lambda desk: wire.RoomList([]),
     "entered": lambda desk: wire.Entered(ROOM),
-    "out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
+    "put-out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
     "room-key": lambda desk: wire.RoomKey(ROOM.conversation, bytes(32)),
     "topic": lambda desk: wire.Topic(ROOM.conversation, "on cats", "alice"),
     "deed": lambda desk: wire.Deed("kicked", "bob", "alice", "too loud"),
@@ -277,6 +281,8 @@ FOR_THE_HOST = [
     wire.Pass(b"m" * 32, b"p" * 16, b""),
     wire.Gather(b"c" * 16, b"k" * 32, [b"m" * 32, b"n" * 32]),
     wire.Leave(b"c" * 16),
+    wire.Resume(b"s" * 16, 0),
+    wire.Again(b"c" * 16, 1, 2),
     wire.Login("bob"),
     wire.Unlock(bytes(48)),
     wire.ListRooms(),
@@ -288,7 +294,7 @@ FOR_THE_HOST = [
 
 
 def test_the_lists_of_messages_are_whole(desk: Desk) -> None:
-    both = {wire.Alive, wire.Bye}
+    both = {wire.Alive, wire.Bye, wire.Got}
     early = {type(make(desk)) for make in BEFORE_ITS_TIME.values()}
     assert set(get_args(FileMessage)) == FOR_FILES
     assert early == set(get_args(wire.FromHost)) - both - FOR_FILES - {wire.Welcome}
@@ -741,6 +747,8 @@ def test_one_s_own_post_does_not_come_back_as_a_new_message(desk: Desk) -> None:
 def test_a_hole_in_the_numbers_is_told_with_its_size(desk: Desk) -> None:
     desk.open("alice")
     desk.tell(desk.post("alice", "here"), desk.post("host", "far away", skip=3), desk.post("alice", "here again"))
+    assert [text for _, text, _ in desk.heard] == ["here"], "the others wait for what is asked for"
+    desk.tell(wire.Caught(desk.key.conversation, desk.number - 2))
     assert [text for _, text, _ in desk.heard] == ["here", "far away", "here again"]
     (notice,) = desk.all(events.Notice)
     assert notice.code == "withheld"
@@ -754,6 +762,8 @@ def test_a_hole_in_front_of_an_own_post_is_told_too(desk: Desk) -> None:
     post = desk.say("mine")
     desk.number += 2
     desk.tell(desk.ack(post))
+    assert not desk.notices
+    desk.tell(wire.Caught(desk.key.conversation, desk.number - 1))
     assert desk.notices == ["withheld"]
     assert [event.number for event in desk.all(events.Delivered)] == [desk.number]
 

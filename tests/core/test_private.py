@@ -993,7 +993,7 @@ def flipped(post: wire.Posted) -> wire.Posted:
             id="repeated-renumbered",
         ),
         pytest.param(
-            lambda p: [p[0], p[2], p[1]], ["one", "three"], ["withheld", "withheld-from", "repeated"], id="reordered"
+            lambda p: [p[0], p[2], p[1]], ["one", "two", "three"], [], id="reordered"
         ),
         pytest.param(
             lambda p: renumbered([p[0], p[2], p[1]], p[0].number),
@@ -1024,6 +1024,7 @@ def test_what_the_hub_does_to_private_posts_is_noticed(
         town.do(alice, said)
     for message in spoil(held):
         town.give(bob, message)
+    town.settle()  # it asks for what is missing, and the hub holds that back, too
     assert [text for _, text in bob.heard()] == shown
     assert bob.notices() == told
     assert bob.here

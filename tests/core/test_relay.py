@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from usi.core import relay, wire
+from usi.core import numbering, wire
 from usi.core.errors import BadMessage
-from usi.core.relay import NEW_PAIRS, OPEN_PAIRS, OPEN_TALKS, PAIR_SECONDS, Relay
+from usi.core.numbering import Logs
+from usi.core.relay import NEW_PAIRS, OPEN_PAIRS, OPEN_TALKS, PAIR_SECONDS, Letter, Relay
 from usi.core.session import HELLO_SIZE
 
 SEATS = {bytes((n,)) * 32: n for n in range(1, 90)}
@@ -20,12 +21,13 @@ def pair(number: int) -> bytes:
 
 class Place:
     def __init__(self) -> None:
-        self.relay = Relay()
+        self.logs = Logs()
+        self.relay = Relay(self.logs)
 
-    def carry(self, link: int, to: int, number: int = 1, data: bytes = HELLO) -> list[relay.Letter]:
+    def carry(self, link: int, to: int, number: int = 1, data: bytes = HELLO) -> list[Letter]:
         return self.relay.carry(link, IDS[link], wire.Pass(IDS[to], pair(number), data), SEATS.get)
 
-    def gather(self, link: int, *members: int, conversation: bytes = b"c" * 16, key: int = 1) -> list[relay.Letter]:
+    def gather(self, link: int, *members: int, conversation: bytes = b"c" * 16, key: int = 1) -> list[Letter]:
         roster = sorted(IDS[member] for member in members)
         message = wire.Gather(conversation, bytes((key,)) * 32, roster)
         return self.relay.gather(link, IDS[link], message, SEATS.get)
@@ -127,14 +129,14 @@ def test_who_leaves_is_out_and_without_its_opener_there_is_none(place: Place) ->
 
 
 def test_all_that_is_kept_stays_within_one_budget(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "LOG_BYTES", 10_000)
+    monkeypatch.setattr(numbering, "LOGS_BYTES", 10_000)
     place.link(1, 2)
     for number in range(3):
         place.gather(1, 1, 2, conversation=pair(number))
 
     def add(number: int, name: bytes) -> None:
         post = wire.Post(pair(number), b"k" * 32, IDS[1], name.ljust(15), bytes(1_000))
-        place.relay.add(place.relay.talks[pair(number)], post)
+        place.logs.add(place.relay.talks[pair(number)], post)
 
     for count in range(8):
         add(0, b"a%d" % count)
@@ -145,4 +147,4 @@ def test_all_that_is_kept_stays_within_one_budget(place: Place, monkeypatch: pyt
     place.relay.leave(1, pair(1))
     for count in range(9):
         add(2, b"c%d" % count)
-    assert sum(talk.log_bytes for talk in talks.values()) == 10_000 == place.relay._weight
+    assert sum(talk.log_bytes for talk in talks.values()) == 10_000 == place.logs.weight

@@ -22,10 +22,12 @@ SEALED = bytes(wire.PADDING + 16)
 
 TRANSFER, REQUEST, TICKET = b"t" * 16, b"r" * 16, b"T" * 32
 
-BOTH_WAYS = [wire.Alive(), wire.Bye("left"), wire.FileWord(ID, TRANSFER, "declined")]
+BOTH_WAYS = [wire.Alive(), wire.Bye("left"), wire.Got(0), wire.FileWord(ID, TRANSFER, "declined")]
 OF_MEMBER = [
     wire.Join("alice"),
     wire.Claim("amber", bytes(65)),
+    wire.Resume(CONVERSATION, 7),
+    wire.Again(CONVERSATION, 1, 2),
     wire.Ask(bytes(65)),
     wire.Prove(bytes(32)),
     wire.Prove(None),
@@ -49,6 +51,10 @@ OF_MEMBER = [
 OF_HOST = [
     wire.Welcome(INFO, wire.MemberInfo(KEY, "host"), CONVERSATION, True, [ROOM]),
     wire.Welcome(INFO, INFO, CONVERSATION, False, []),
+    wire.Resumed(7, 0),
+    wire.NoSeat(),
+    wire.Skipped(1),
+    wire.Caught(CONVERSATION, 2),
     wire.Lasting(),
     wire.Challenge(bytes(65), bytes(32)),
     wire.Present(CONVERSATION, [INFO, INFO], True),

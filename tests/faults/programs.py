@@ -42,6 +42,12 @@ def heard(reader: Program, author: str) -> list[str]:
     return [event["text"] for event in reader.all("message", mine=False, **{"from": author})]
 
 
+def people(program: Program) -> set[str]:
+    """The names of all whom a program was told of."""
+    listed = {row["name"] for event in program.all("users") for row in event["members"]}
+    return listed | {event["name"] for event in program.all("member_joined")}
+
+
 def check(author: Program, name: str, *readers: Program, all_of: Sequence[str] = ()) -> None:
     """Each acknowledged message exactly once and in order at each reader, who was there all the time; and what was
     not acknowledged is told as failed, once its author knows that it has lost the host."""

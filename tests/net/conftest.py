@@ -1,6 +1,7 @@
 """Peers, a proxy and raw connections on 127.0.0.1 for the tests of the network layer.
 
-`house` makes them all and clears them away at the end of the test. Nothing here sleeps for a fixed time: whoever waits,
+`house` makes them all and clears them away at the end of the test. A wire that is cut is the end there, for both sides,
+unless a test asks for more by `resume_seconds` and `seat_seconds`. Nothing here sleeps for a fixed time: whoever waits,
 waits for an event, with a patience that only a failure uses up.
 """
 
@@ -169,7 +170,11 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         number, self._connections = self._connections, self._connections + 1
-        far_reader, far_writer = await asyncio.open_connection(HERE, self.target)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(HERE, self.target)
+        except OSError:  # nobody is there
+            writer.transport.abort()
+            return
         self._writers += [writer, far_writer]
         pumps = [
             asyncio.ensure_future(self._pump(number, "host", reader, far_writer)),
@@ -410,6 +415,7 @@ class House:
         accept_files: bool = False,
         **limits: Any,
     ) -> Seat:
+        limits = {"seat_seconds": 0.0} | limits
         settings = Settings(
             True, "host", HERE, 0, preset, dev=dev, downloads=downloads, accept_files=accept_files,
             limits=Limits(**limits),
@@ -433,6 +439,7 @@ class House:
         accept_files: bool = False,
         **limits: Any,
     ) -> Seat:
+        limits = {"resume_seconds": 0.0} | limits
         settings = Settings(
             False, name, address, port, preset, dev=dev, downloads=downloads, accept_files=accept_files,
             limits=Limits(**limits),

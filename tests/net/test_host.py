@@ -486,7 +486,7 @@ async def test_a_member_that_floods_the_host_waits_in_line_and_delays_nobody(hou
 
 def narrow(host: Any, guest: Any) -> None:
     """Make the system's own buffers between the two small, so that little is needed to fill them."""
-    (link,) = [link for link in host.peer._side._links.values() if link.session.peer == guest.peer._member._key.public]
+    (link,) = [link for link in host.peer._side._links.values() if link.session.peer == guest.peer._member.key.public]
     link._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     near = guest.peer._side._link._transport
     near.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

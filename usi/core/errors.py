@@ -765,6 +765,20 @@ class WornOut(PeerError):
     code = "worn-out"
 
 
+class NotRestored(PeerError):
+    """The connection could not be restored in {seconds} seconds, so the keys of this conversation were destroyed. What
+    was not delivered is given back; connect again to go on."""
+
+    code = "not-restored"
+
+
+class NotResumed(PeerError):
+    """The host does not know your seat any more: it was started anew, or you were away for too long. You join it anew;
+    messages may be missing, and what was under way may not have arrived."""
+
+    code = "not-resumed"
+
+
 class Kicked(PeerError):
     """The host, or a moderator, has removed you."""
 

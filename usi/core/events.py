@@ -448,10 +448,49 @@ class Info(Event, frozen=True, tag="info"):
     records_out: int
 
 
+Unit = Literal["count", "bytes", "seconds", "a second"]
+
+
+class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `Limits`."""
+
+    name: str
+    """Of the setting."""
+    text: str
+    """What it limits, in words."""
+    limit: float
+    used: float | None
+    """How much of it is in use now; None where that means nothing."""
+    unit: Unit
+
+
+class Limits(Event, frozen=True, tag="limits"):
+    """The answer to /limits."""
+
+    rows: list[LimitRow]
+
+
 class Reconnecting(Event, frozen=True, tag="reconnecting"):
+    """The connection was cut, and is tried to be restored; once for each attempt. What is said meanwhile goes out
+    then."""
+
+    code: str
+    """How it was cut."""
+    text: str
+    attempt: int
+    seconds: float
+    """How long it will be tried, in all."""
+
+
+class Resumed(Event, frozen=True, tag="resumed"):
+    """It is restored, and nobody noticed."""
+
     code: str
     text: str
     attempt: int
+    """How many were needed."""
+    missed: int
+    """Messages that others have said meanwhile, and that come now."""
 
 
 class Disconnected(Event, frozen=True, tag="disconnected"):

@@ -198,3 +198,18 @@ class Seat:
     def who(self) -> str:
         """By what rights are remembered: the account, or the key of a guest."""
         return text.skeleton(self.account.name) if self.account is not None else self.facts.member.hex()
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a hub holds now."""
+
+    rooms: int
+    talks: int
+    log_posts: int
+    """Of the conversation that keeps most."""
+    log_bytes: int
+    """Of all conversations."""
+    transfers: int
+    transfers_of_one: int
+    """Of the receiver that has most."""

@@ -53,6 +53,7 @@ from usi.core.facts import (
     Heard,
     Keep,
     KeepRoom,
+    Load,
     Note,
     Passed,
     Read,
@@ -62,7 +63,7 @@ from usi.core.facts import (
     ShowLog,
 )
 from usi.core.moderation import Moderation
-from usi.core.numbering import Numbering
+from usi.core.numbering import Logs, Numbering
 from usi.core.orders import Orders
 from usi.core.relay import Letter, Relay
 from usi.core.rooms import HostedRoom, Rooms
@@ -148,7 +149,8 @@ class Hub:
         self._accounts = accounts
         self._orders = Orders(self)
         self._lasting = lasting
-        self._relay = Relay()
+        self._logs = Logs()
+        self._relay = Relay(self._logs)
         self._trace = tracer
         self._seats: dict[int, Seat] = {}
         self._by_member: dict[bytes, Seat] = {}
@@ -161,6 +163,19 @@ class Hub:
     def members(self) -> int:
         """How many have joined, the host's own person included."""
         return len(self._by_member)
+
+    @property
+    def load(self) -> Load:
+        """What it holds now."""
+        logs = [len(talk.log) for talk in [*self.rooms, *self._relay.talks.values()]]
+        return Load(
+            rooms=len(self.rooms),
+            talks=len(self._relay.talks),
+            log_posts=max(logs, default=0),
+            log_bytes=self._logs.weight,
+            transfers=len(self._transfers),
+            transfers_of_one=max((len(seat.fetches) for seat in self._seats.values()), default=0),
+        )
 
     def handle(self, fact: Fact) -> list[Effect]:
         if isinstance(fact, Heard):
@@ -207,6 +222,8 @@ class Hub:
         match message:
             case wire.Post():
                 return self._post(seat, message)
+            case wire.Again():
+                return self._again(seat, message)
             case wire.ListRooms() | wire.Enter() | wire.Past() | wire.Order():
                 return self._in_rooms(seat, message)
             case wire.GetKey():
@@ -313,14 +330,14 @@ class Hub:
 
     def _seat_in(self, seat: Seat, room: HostedRoom) -> list[Effect]:
         """Somebody is in a room from here on; the others hear of it."""
-        room.links[seat.link] = None
+        room.admit(seat.link)
         seat.since[room.conversation] = 1 if room.past else room.number + 1
         room.note(seat.info, seat.link, None)
         return [Send(*letter) for letter in room.announce(at_once=False)]
 
     def _unseat(self, seat: Seat, room: HostedRoom, code: str) -> list[Effect]:
         """Somebody is out of a room; where that loses access, the key goes, too."""
-        room.links.pop(seat.link, None)
+        room.dismiss(seat.link)
         seat.since.pop(room.conversation, None)
         room.note(seat.info, seat.link, code)
         effects: list[Effect] = [Send(*letter) for letter in room.announce(at_once=False)]
@@ -504,7 +521,7 @@ class Hub:
         for keep in reversed(list(kept)):
             room = self.rooms.get(keep.posted.conversation)
             if room is not None:
-                room.take_back(keep.posted)
+                self._logs.take_back(room, keep.posted)
 
     # --- what members ask for ---
 
@@ -524,12 +541,22 @@ class Hub:
             return [Send((seat.link,), wire.StaleKey(post.id))]
         if talk is None and self.moderation.is_silent(seat.who):
             return [Send((seat.link,), wire.Refused(post.id, "silenced"))]
-        posted = self._relay.add(talk, post) if talk is not None else room.add(post)
+        posted = self._logs.add(room, post)
         readers = [link for link in room.links if link != seat.link]
         if talk is not None:
             self._note(seat, post, readers, conversation=post.conversation, sealed=post.sealed)
         told: list[Effect] = [Send((seat.link,), wire.Ack(post.id, posted.number)), Send(readers, posted)]
         return [Keep(posted, seat.facts.modulus, seat.link), *told] if self.keeps and talk is None else told
+
+    def _again(self, seat: Seat, message: wire.Again) -> list[Effect]:
+        """Posts that have not come to a reader, as far as they are still here."""
+        room = self._relay.talks.get(message.conversation) or self.rooms.get(message.conversation)
+        if room is None or seat.link not in room.links:
+            return [Send((seat.link,), wire.Caught(message.conversation, message.last))]
+        page = room.page(seat.link, message.first, message.last)
+        posts = [posted for posted in page.posts if posted.sender != seat.facts.member]
+        until = wire.Caught(message.conversation, max(1, page.until))
+        return [*(Send((seat.link,), posted) for posted in posts), Send((seat.link,), until)]
 
     def _pass_proof(self, seat: Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
         """Pass a proof of a password on between a member and the host's own person."""

@@ -30,6 +30,7 @@ from usi.core.errors import (
     PeerError,
     UsiError,
 )
+from usi.core.gaps import Gaps
 from usi.core.lobby import Lobby, Room, refusal
 from usi.core.offering import Offering
 from usi.core.offers import Offer, Offers
@@ -72,7 +73,7 @@ class Member:
         self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
         self.host_lasts = False
         """The host says that it keeps its key from run to run."""
-        self._key = key
+        self.key = key
         self._trace = tracer
         self._host_key: PublicKey | None = None
         self._run = random_bytes(RUN_SIZE)
@@ -85,6 +86,7 @@ class Member:
         self._outgoing: list[wire.Message] = []
         self._report = Report()
         self._reader = Reader(self.roster, self._report)
+        self._gaps = Gaps(self._send, self._read_post, self._tell_missing)
         self._offering = Offering(self._report)
         self._outbox = Outbox(key, self._send, self._note_sealed)
         self._private = Private(
@@ -187,6 +189,7 @@ class Member:
         self._drain()
         if self._present:
             self._private.tick()
+            self._gaps.tick()
 
     def do(self, intent: commands.ForMember, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
@@ -261,16 +264,27 @@ class Member:
         else:
             self.check.typed(secret)
 
+    def resumed(self, now: float) -> None:
+        """The seat at the host is taken again, over another link: who had to answer could not, meanwhile."""
+        self._pass_time(now)
+        self._inbox = deque((now, message) for _, message in self._inbox)
+        self._gaps.resumed()
+        self._private.resumed()
+
     def disconnected(self, error: PeerError, now: float) -> None:
         """The link is gone: what was under way has failed, and its text goes back to the person."""
         self._pass_time(now)
         with suppress(PeerError):  # it is over anyway
             self._drain(give_up=True)
+        self._gaps.settle_all()
         self._private.disconnected()
         for shown_id, body in self._outbox.drop_all():
             self._fail(shown_id, body, error)
         self._outgoing.clear()
         self._present = False
+        self.roster.own_exporter = b""
+        for room in self._rooms.values():
+            room.key = None  # what was recorded of this conversation cannot be opened from here any more
 
     def users(self, *, asked: bool) -> events.Users:
         rows = self._lobby.with_rooms(self.roster.rows())
@@ -436,7 +450,7 @@ class Member:
 
     def _take_ack(self, message: wire.Ack) -> None:
         entry = self._outbox.answered(message.id)
-        self._reader.follow(entry.thread, message.number)
+        self._gaps.take(entry.thread, message.number, None)
         self._emit(events.Delivered(time=self._time(), id=entry.shown_id, number=message.number))
         self._outbox.flush(entry.thread)
 
@@ -524,7 +538,14 @@ class Member:
                 self._take_notice(message)
             case wire.Passed():
                 self._private.take_passed(message)
+            case wire.RoomKey() if (room := self._rooms.get(message.room)) is not None:
+                self._gaps.settle(room)  # what is older was sealed with another key
+                self._lobby.take(message)
+            case wire.Caught():
+                self._take_caught(message)
             case wire.Gathered():
+                if (talk := self._private.talk(message.conversation)) is not None:
+                    self._gaps.settle(talk)  # what is older was sealed with another key
                 self._private.take_gathered(message)
             case _ if not self._lobby.take(message):
                 raise OutOfTurn(what="a message for the host")
@@ -535,6 +556,18 @@ class Member:
             return  # a private conversation that we have left, or that somebody wants us in
         if posted.sender == self.id:
             raise BadMessage(why="a post of our own")
+        self._gaps.take(thread, posted.number, posted)
+
+    def _take_caught(self, message: wire.Caught) -> None:
+        thread = self._rooms.get(message.conversation) or self._private.talk(message.conversation)
+        if thread is not None:
+            self._gaps.caught(thread, message.number)
+
+    def _tell_missing(self, thread: Thread, count: int) -> None:
+        self._report.notify("withheld" if count > 0 else "repeated", room=thread.title, count=count)
+
+    def _read_post(self, thread: Thread, posted: wire.Posted) -> None:
+        """A post whose number has its turn."""
         read = self._reader.read(thread, posted)
         if read is None:
             return
@@ -566,7 +599,7 @@ class Member:
     # --- who is here ---
 
     def _take_welcome(self, message: wire.Welcome) -> None:
-        host_key = self._host_key if self._host_key is not None else self._key.public
+        host_key = self._host_key if self._host_key is not None else self.key.public
         if message.host.id != host_key.id or message.me.id != self.id:
             raise BadHandshake  # the host names another key than the one that the link proved
         if not message.rooms:
@@ -654,7 +687,7 @@ class Member:
         self._report.tell(event)
 
     def _pass_time(self, now: float) -> None:
-        self._report.now = now
+        self._report.now = self._gaps.now = now
 
     def _time(self) -> datetime:
         return self._report.time

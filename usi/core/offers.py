@@ -47,6 +47,10 @@ class Offers:
         self._by_transfer[offered.transfer, sender] = offer
         return offer
 
+    def go_on_from(self, before: Offers) -> None:
+        """Count on from the numbers of an earlier list, so that none of them comes to mean something else."""
+        self._last = before._last
+
     def close(self, offer: Offer) -> None:
         """It can be accepted no more."""
         offer.closed = True

@@ -138,6 +138,11 @@ class Pairs:
         except PeerError as error:
             self._lose(pair, NoAnswer() if isinstance(error, Busy) else error)
 
+    def wait_anew(self, now: float) -> None:
+        """Handshakes stood still while the way to the hub was cut."""
+        for pair in self._by_member.values():
+            pair.began = now
+
     def forget_all(self) -> None:
         """The way to the hub is gone, and all of them with it."""
         self._by_member.clear()

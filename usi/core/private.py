@@ -280,9 +280,18 @@ class Private:
             if talk.since is not None and abs(self._report.now - talk.since) > PATIENCE:
                 self._close(talk, Withheld())
 
+    def resumed(self) -> None:
+        """Nobody could answer while the link to the hub was cut."""
+        self._pairs.wait_anew(self._report.now)
+        for talk in self.talks:
+            if talk.since is not None:
+                talk.since = self._report.now
+
     def disconnected(self) -> None:
         """The way to the hub is gone: so are all keys."""
         self._pairs.forget_all()
+        for talk in self.talks:
+            talk.key = talk.next = None
         self._roster.pairs.clear()
         self._talks.clear()
 

@@ -38,10 +38,8 @@ class Reader:
         self._report = report
 
     def read(self, thread: Thread, posted: wire.Posted) -> Read | None:
-        """What is in a post of this conversation, or None where it must not be shown. Its author's key is known, or
-        will not be."""
-        if not self.follow(thread, posted.number):
-            return None
+        """What is in a post of this conversation whose number has its turn, or None where it must not be shown. Its
+        author's key is known, or will not be."""
         if not thread.admits(posted.sender):
             self._report.notify("outsider", room=thread.title)
             return None
@@ -77,13 +75,6 @@ class Reader:
             sent_at=sent_at,
             late=late,
         )
-
-    def follow(self, thread: Thread, number: int) -> bool:
-        """Follow the hub's numbers; False where the post must not be shown."""
-        missing = thread.follow(number)
-        if missing:
-            self._report.notify("withheld" if missing > 0 else "repeated", room=thread.title, count=missing)
-        return missing >= 0
 
     def _count(self, thread: Thread, author: bytes, body: Body, profile: Profile | None) -> bool:
         """Follow an author's signed count; False where the post must not be shown."""

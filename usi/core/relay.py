@@ -7,14 +7,13 @@ conversations").
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from usi.core import wire
 from usi.core.allowance import Allowance
 from usi.core.errors import BadMessage
-from usi.core.numbering import Numbering
+from usi.core.numbering import Logs, Numbering
 from usi.core.recent import Recent
 from usi.core.session import HELLO_SIZE, TAG_PAIR
 
@@ -22,7 +21,6 @@ NEW_PAIRS, PAIR_SECONDS = 6, 60.0  # pair links that a member may open in so man
 OPEN_PAIRS = 64  # and have open at once
 OPEN_TALKS = 32  # private conversations that a member may have open
 _PACES_KEPT = 10_000
-LOG_BYTES = 64 * 1024 * 1024  # what is kept of all private conversations together
 
 _FIRST = wire.MAGIC + TAG_PAIR
 
@@ -55,13 +53,13 @@ class Talk(Numbering):
 class Relay:
     """Pair links and private conversations. A sender's breach raises `BadMessage`."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Logs) -> None:
         self.now = 0.0
-        self.talks: OrderedDict[bytes, Talk] = OrderedDict()
-        """By conversation; the one that was used last stands last."""
+        self.talks: dict[bytes, Talk] = {}
+        """By conversation."""
+        self._logs = logs
         self._ways: dict[bytes, _Way] = {}
         self._pace: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
-        self._weight = 0
 
     def carry(self, link: int, member: bytes, message: wire.Pass, where: Where) -> list[Letter]:
         """Pass on a piece of a pair link."""
@@ -98,7 +96,12 @@ class Relay:
         talk.key_id = message.key_id
         answering = {way.far(link) for way in self._ways.values() if way.answered and link in (way.opener, way.other)}
         named = {seat for other in message.members if (seat := where(other)) is not None}
-        talk.links = {link: None, **dict.fromkeys(sorted(named & answering))}
+        members = [link, *sorted((named & answering) - {link})]
+        for out in talk.links.keys() - set(members):
+            talk.dismiss(out)
+        talk.links = {}
+        for seat in members:
+            talk.admit(seat)
         return [(list(talk.links), wire.Gathered(message.conversation, message.key_id, talk.number))]
 
     def leave(self, link: int, conversation: bytes) -> None:
@@ -106,22 +109,10 @@ class Relay:
         talk = self.talks.get(conversation)
         if talk is None:
             return
-        talk.links.pop(link, None)
+        talk.dismiss(link)
         if talk.opener == link:
-            self._weight -= talk.log_bytes
+            self._logs.forget(talk)
             del self.talks[conversation]
-
-    def add(self, talk: Talk, post: wire.Post) -> wire.Posted:
-        """Give a post its number, and keep all logs together within their budget."""
-        before = talk.log_bytes
-        posted = talk.add(post)
-        self.talks.move_to_end(talk.conversation)
-        self._weight += talk.log_bytes - before
-        while self._weight > LOG_BYTES:
-            oldest = next(talk for talk in self.talks.values() if talk.log)
-            self._weight -= len(oldest.log[0].sealed)
-            oldest.drop_oldest()
-        return posted
 
     def knows(self, pair: bytes) -> bool:
         """Whether this pair link is open."""

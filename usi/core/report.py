@@ -9,7 +9,7 @@ from usi.core.language import tr
 
 NOTICES = {
     "history-kept": "This host keeps what is said in its rooms.",
-    "withheld": "{count} messages in {room} did not arrive: the host withheld them.",
+    "withheld": "{count} messages in {room} are missing: the host does not have them any more, or withholds them.",
     "withheld-from": "{count} messages of {name} in {room} did not arrive: the host withheld them.",
     "repeated": "The host repeated or held back a message in {room}; it was not shown.",
     "unreadable": "A message of {name} in {room} could not be read: it was sealed with another key, or changed.",

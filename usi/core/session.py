@@ -48,14 +48,15 @@ class Step(Enum):
     HELLO = auto()
     OFFER = auto()
     ANSWER = auto()
-    JOIN = auto()  # this, or a claim, is the one record that a client may send before the host's first
+    JOIN = auto()  # this, a claim or a resume is the one record that a client may send before the host's first
     CLAIM = auto()
+    RESUME = auto()
     CLIENT_RECORD = auto()
     HOST_RECORD = auto()
     BYE = auto()
 
 
-BY_CLIENT = frozenset({Step.HELLO, Step.ANSWER, Step.JOIN, Step.CLAIM, Step.CLIENT_RECORD, Step.BYE})
+BY_CLIENT = frozenset({Step.HELLO, Step.ANSWER, Step.JOIN, Step.CLAIM, Step.RESUME, Step.CLIENT_RECORD, Step.BYE})
 BY_HOST = frozenset({Step.OFFER, Step.HOST_RECORD, Step.BYE})
 
 TRANSITIONS: dict[tuple[State, Step], State] = {
@@ -64,6 +65,7 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.OFFERED, Step.ANSWER): State.KEYED,
     (State.KEYED, Step.JOIN): State.KEYED,
     (State.KEYED, Step.CLAIM): State.KEYED,
+    (State.KEYED, Step.RESUME): State.KEYED,
     (State.KEYED, Step.HOST_RECORD): State.OPEN,
     (State.OPEN, Step.CLIENT_RECORD): State.OPEN,
     (State.OPEN, Step.HOST_RECORD): State.OPEN,
@@ -293,6 +295,8 @@ class Session:
                 first = Step.JOIN
             elif alone and wire.is_knock(messages[0]):
                 first = Step.CLAIM
+            elif alone and wire.is_resume(messages[0]):
+                first = Step.RESUME
             self._step(Step.HOST_RECORD if self.role is Role.HOST else first)
         self._seal(messages)
 
@@ -456,6 +460,8 @@ class Session:
                     first = Step.JOIN
                 elif alone and isinstance(messages[0], wire.Claim | wire.Login):
                     first = Step.CLAIM
+                elif alone and isinstance(messages[0], wire.Resume):
+                    first = Step.RESUME
                 self._step(first)
         else:
             messages = self._decode_from_host(plaintext)

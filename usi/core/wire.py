@@ -122,6 +122,13 @@ class Bye(Message, frozen=True, tag="bye"):
     code: Code
 
 
+class Got(Message, frozen=True, tag="got"):
+    """So many of the other side's counted messages have been taken, over all links of this seat: it need not keep them
+    any longer."""
+
+    count: Count
+
+
 class FileWord(Message, frozen=True, tag="file-word"):
     """What became of a transfer, from one of its two members to the other: the host puts in `member` who says it,
     where the sender put to whom."""
@@ -147,6 +154,23 @@ class Claim(Message, frozen=True, tag="claim"):
 
     locator: Locator
     point: CurvePoint
+
+
+class Resume(Message, frozen=True, tag="resume"):
+    """Instead of Join, over a new link: my seat of that session, please, of which I have taken so many messages.
+
+    Answered by Resumed or NoSeat."""
+
+    session: SessionId
+    taken: Count
+
+
+class Again(Message, frozen=True, tag="again"):
+    """Posts with these numbers have not come. Answered by those that the host still has, and then Caught."""
+
+    conversation: ConversationId
+    first: Number
+    last: Number
 
 
 class Ask(Message, frozen=True, tag="ask"):
@@ -269,6 +293,31 @@ class Welcome(Message, frozen=True, tag="welcome"):
     rooms: Annotated[list[RoomInfo], Meta(max_length=MAX_ROOMS)]
 
 
+class Resumed(Message, frozen=True, tag="resumed"):
+    """You have your seat again. `taken` messages of yours have come; `posts` were made meanwhile. What was sent and not
+    taken follows, in its order."""
+
+    taken: Count
+    posts: Count
+
+
+class NoSeat(Message, frozen=True, tag="no-seat"):
+    """There is no such seat of yours, or not any more; Join may follow."""
+
+
+class Skipped(Message, frozen=True, tag="skipped"):
+    """So many counted messages are left out here: posts, which can be asked for by their numbers."""
+
+    count: Number
+
+
+class Caught(Message, frozen=True, tag="caught"):
+    """The answer to Again is complete up to this number: what has not come of it is gone."""
+
+    conversation: ConversationId
+    number: Number
+
+
 class Challenge(Message, frozen=True, tag="challenge"):
     """The host's half of a proof (docs/PROTOCOL.md, "Proof of a shared secret"), answered with Prove."""
 
@@ -310,7 +359,7 @@ class Entered(Message, frozen=True, tag="entered"):
     room: RoomInfo
 
 
-class Out(Message, frozen=True, tag="out"):
+class Out(Message, frozen=True, tag="put-out"):
     """You are in this room no longer."""
 
     room: ConversationId
@@ -517,13 +566,13 @@ class Proved(InMemory, frozen=True, tag="proved"):
 
 
 FromMember = (
-    Join | Claim | Login | Ask | Prove | Unlock | Post | GetKey | Nick | ListRooms | Enter | Past | Order | Pass
-    | Gather | Leave | Fetch | FileWord | Alive | Bye
+    Join | Claim | Login | Resume | Ask | Prove | Unlock | Post | Again | GetKey | Nick | ListRooms | Enter | Past
+    | Order | Pass | Gather | Leave | Fetch | FileWord | Got | Alive | Bye
 )  # fmt: skip
 FromHost = (
-    Welcome | Salt | Challenge | Lasting | Standing | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined
-    | Left | Renamed | Notice | RoomList | Entered | Out | RoomKey | Topic | Deed | OldKey | Old | OldEnd | LogEntry
-    | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+    Welcome | Resumed | NoSeat | Skipped | Salt | Challenge | Lasting | Standing | Present | KeyOf | Posted | Caught
+    | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | RoomList | Entered | Out | RoomKey | Topic | Deed
+    | OldKey | Old | OldEnd | LogEntry | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Got | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
@@ -547,6 +596,16 @@ def is_join(encoded: bytes) -> bool:
 def is_knock(encoded: bytes) -> bool:
     """Whether an encoded message is a Claim or a Login."""
     return encoded.startswith((b"\x93\xa5claim", b"\x92\xa5login"))
+
+
+def is_resume(encoded: bytes) -> bool:
+    """Whether an encoded message is a Resume."""
+    return encoded.startswith(b"\x93\xa6resume")
+
+
+def is_posted(encoded: bytes) -> bool:
+    """Whether an encoded message is a Posted."""
+    return encoded.startswith(b"\x97\xa6posted")
 
 
 def tag_of(message: Message) -> str:

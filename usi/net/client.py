@@ -1,12 +1,13 @@
-"""Joining a host: dial, key exchange, and one link for the time of the connection."""
+"""Joining a host: dial, key exchange, one link, and another one in its place when it is cut."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import random
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -16,21 +17,26 @@ from usi.config import Limits, Settings
 from usi.core import events, wire
 from usi.core import invitation as inviting
 from usi.core.accounts import Login, login_of
-from usi.core.crypto import CryptoError, PrivateKey
+from usi.core.channel import Channel
+from usi.core.crypto import CryptoError, PrivateKey, PublicKey
 from usi.core.errors import (
     BadMessage,
     Busy,
-    Cut,
+    ChangedKey,
+    HostStopped,
     Left,
     NotConnected,
+    NotRestored,
     OnlyTheHost,
     OutOfTurn,
     PeerError,
+    Silent,
     SpentCode,
+    UnexpectedKey,
     UnknownHost,
     Unreachable,
+    UsiError,
     WrongCode,
-    from_code,
 )
 from usi.core.language import tr
 from usi.core.login import Guest
@@ -39,6 +45,7 @@ from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
 from usi.core.trace import Direction, Trace, Value
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
+from usi.net.seats import RESUMABLE
 from usi.net.side import Person, Traffic
 from usi.store.codes import SpentCodes
 
@@ -63,7 +70,21 @@ class Client:
         self._flusher = Flusher(self._loop)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="usi-rsa")
         self._link: Link | None = None
-        self._goodbye: PeerError | None = None
+        self._host_key: PublicKey | None = None
+        """That of the host that we are with: no other is taken for it."""
+        self._address = ("", 0)
+        self._channel = Channel()
+        self._seat: bytes | None = None
+        """The session id of our seat, once we have one."""
+        self._cut = False
+        """We have a seat, and no link leads to it."""
+        self._anew = False
+        """The host knows nothing of our seat any more, so we join as somebody new."""
+        self._attempt = 0
+        self._reconnecting: asyncio.Task[None] | None = None
+        self._closing = False
+        self._paused = False
+        self._past_traffic = _NO_TRAFFIC
         self._proving: Proving | None = None
         """While the host is to prove that it has the code."""
         self._login: Guest | None = None
@@ -114,7 +135,7 @@ class Client:
             self._key,
             self._settings.preset,
             tracer=self._session_tracer(),
-            judge=lambda key: self._person.judge(self.label, key),
+            judge=self._judge,
         )
         link = Link(session, self, self._flusher, self._executor, self._settings.limits)
         seconds = self._settings.limits.connect_seconds
@@ -131,6 +152,12 @@ class Client:
             raise Unreachable(host=self.host, port=self.port, why=why) from error
         except (OSError, OverflowError) as error:
             raise Unreachable(host=self.host, port=self.port, why=_why(error)) from error
+
+    def _judge(self, key: PublicKey) -> None:
+        """Whether this may be the key of our host. Called on a thread."""
+        if self._host_key not in (None, key):
+            raise ChangedKey(place=self.label, key=key.id)
+        self._person.judge(self.label, key)
 
     def _session_tracer(self) -> Callable[[Trace], None] | None:
         if not self._settings.dev:
@@ -163,26 +190,42 @@ class Client:
     # --- what the link reports ---
 
     def link_made(self, link: Link) -> bool:
+        self._retire()
         self._link = link
         return True
 
     def link_ready(self, link: Link) -> None:
-        if self._exchanged.cancelled():  # joining was given up in this very moment
+        if link is not self._link or self._exchanged.cancelled():  # it was given up in this very moment
             link.close(Left())
             return
-        code = self._settings.code
-        if code is None and self._settings.password is not None:
-            self._login = Guest(self._settings.name, link.session.exporter)
-            link.send(self._login.first)
+        self._address = link.peer_address
+        if self._seat is not None:
+            link.send(wire.Resume(self._seat, self._channel.taken))
             return
+        code = self._settings.code
         if code is None:
-            self._exchanged.set_result(None)
-            self._person.keyed(link.session)
+            self._knock(link)
             return
         self._proving = Proving("client", inviting.PURPOSE, code_secret(code), link.session.exporter)
         claim = wire.Claim(inviting.locator_of(code), self._proving.message)
         self._note("claim", "out", purpose="invitation", locator=claim.locator, point=claim.point)
         link.send(claim)
+
+    def _knock(self, link: Link) -> None:
+        """Show the password, where there is one, and go in."""
+        if self._settings.password is None:
+            self._go_in(link)
+        else:
+            self._login = Guest(self._settings.name, link.session.exporter)
+            link.send(self._login.first)
+
+    def _go_in(self, link: Link) -> None:
+        self._exchanged.set_result(None)
+        if self._anew:
+            self._anew = False
+            self._person.anew(link.session)
+        else:
+            self._person.keyed(link.session)
 
     def _hear_challenge(self, link: Link, proving: Proving, message: wire.Message) -> bool:
         """The host's first word to one who came with a code: it proves that it has the code, or it is told nothing."""
@@ -224,8 +267,7 @@ class Client:
         self._login = None
         link.send(prove)
         link.send(unlock)
-        self._exchanged.set_result(None)
-        self._person.keyed(link.session)
+        self._go_in(link)
 
     @staticmethod
     def _ask(link: Link, login: Guest, stretching: asyncio.Future[Login]) -> None:
@@ -237,6 +279,8 @@ class Client:
             self._person.trace(self.label, Trace(step, direction, detail))
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
+        if link is not self._link:
+            return
         if self._login is not None and not isinstance(messages[0], wire.Bye):
             self._hear_login(link, self._login, messages[0])
             messages = messages[1:]
@@ -247,18 +291,41 @@ class Client:
             messages = messages[1:]
             if not proved or not messages:
                 return
-        if isinstance(messages[-1], wire.Bye):
-            self._goodbye = from_code(messages[-1].code)
-        self._person.hear(messages)
+        try:
+            if self._cut and not isinstance(messages[0], wire.Bye):
+                self._come_back(link, messages[0])
+                messages = messages[1:]
+            heard = [message for message in messages if self._counts(link, message)]
+        except PeerError as error:
+            link.close(error)
+            return
+        if self._channel.due:
+            self._confirm(link)
+        self._person.hear(heard)
         if self._person.joined:
             link.joined()
 
+    def _counts(self, link: Link, message: wire.Message) -> bool:
+        """Count what belongs to our seat; False where it is no business of the person's. Raises `PeerError`."""
+        if isinstance(message, wire.Welcome) and self._seat is None:
+            self._seat, self._host_key = message.session, link.session.peer
+        return self._seat is None or self._channel.take(message)
+
+    def _confirm(self, link: Link) -> None:
+        if (word := self._channel.word()) is not None:
+            link.send(word)
+
     def link_ended(self, link: Link, error: PeerError | None) -> None:
-        error = error or self._goodbye or Cut()
-        if self._exchanged.done():
-            self._person.ended(error)
-        else:
+        if link is not self._link:
+            return
+        error = error or link.goodbye
+        if not self._exchanged.done():
             self._exchanged.set_exception(error)
+        elif self._person.joined and error.code in RESUMABLE and self._may_come_back:
+            self._cut = True
+            self._reconnecting = self._loop.create_task(self._reconnect(error), name="usi reconnecting")
+        else:
+            self._person.ended(error)
 
     def link_closed(self, link: Link) -> None:
         pass
@@ -266,23 +333,97 @@ class Client:
     def link_is_data(self, link: Link, ticket: bytes, sock: socket.socket) -> None:
         sock.close()  # only a host's links are ever asked
 
+    # --- coming back ---
+
+    @property
+    def _may_come_back(self) -> bool:
+        return self._settings.limits.resume_seconds > 0 and not self._closing
+
+    async def _reconnect(self, error: PeerError) -> None:
+        """Take our seat again over a new link, and give up after a while."""
+        seconds = self._settings.limits.resume_seconds
+        outcome: PeerError = NotRestored(seconds=f"{seconds:g}")
+        try:
+            async with asyncio.timeout(seconds):
+                for attempt, pause in enumerate(self._pauses(), 1):
+                    self._attempt = attempt
+                    self._person.reconnecting(error, attempt)
+                    try:
+                        await self._dial_again()
+                        return
+                    except (ChangedKey, UnexpectedKey, HostStopped) as refusal:
+                        outcome = refusal
+                        break
+                    except UsiError:
+                        await asyncio.sleep(pause)
+        except TimeoutError:
+            pass
+        self._seat = None
+        self._channel = Channel()
+        self._person.ended(outcome)
+
+    def _pauses(self) -> Iterator[float]:
+        """Seconds behind each attempt; the first two come at once, for a wire that was only moved."""
+        yield 0.0
+        limits, pause = self._settings.limits, self._settings.limits.resume_pause
+        while True:
+            yield pause * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
+            pause = min(2 * pause, limits.resume_longest_pause)
+
+    async def _dial_again(self) -> None:
+        self._retire()
+        self._exchanged = self._loop.create_future()
+        try:
+            await self._dial()
+            await self._exchanged
+        except BaseException:
+            self._retire()
+            raise
+
+    def _retire(self) -> None:
+        """The link there was is of no use any more."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.drop()
+            self._past_traffic = _sum(self._past_traffic, link.traffic())
+
+    def _come_back(self, link: Link, answer: wire.Message) -> None:
+        """The host's first word over a new link; raises `PeerError` where it cannot be."""
+        match answer:
+            case wire.Resumed(taken, posts):
+                self._channel.confirm(taken)
+                self._cut = False
+                link.joined()
+                for encoded in self._channel.rest().messages:
+                    link.queue(encoded)
+                if self._paused:
+                    link.pause_reading()
+                self._exchanged.set_result(None)
+                self._person.resumed(self._attempt, posts)
+            case wire.NoSeat():
+                self._cut, self._seat, self._channel, self._anew = False, None, Channel(), True
+                self._knock(link)
+            case _:
+                raise OutOfTurn(what=wire.tag_of(answer))
+
     # --- what the peer wants ---
 
     def send(self, messages: Sequence[wire.Message]) -> None:
-        if self._link is not None:
-            for message in messages:
-                self._link.send(message)
+        for message in messages:
+            encoded = wire.encode(message)
+            if not isinstance(message, wire.Join):
+                self._channel.note(encoded)
+            if self._link is not None and not self._cut:
+                self._link.queue(encoded)
 
     def invite(self) -> None:
         raise OnlyTheHost
 
     async def open_data(self, ticket: bytes) -> socket.socket:
-        if self._link is None:
-            raise NotConnected
         if self._memory is not None:
             return self._memory.open_data(ticket)
         limits = self._settings.limits
-        dialling = self._loop.run_in_executor(None, _dial_data, self._link.peer_address, ticket, limits)
+        dialling = self._loop.run_in_executor(None, _dial_data, self._address, ticket, limits)
         try:
             return await asyncio.shield(dialling)
         except asyncio.CancelledError:
@@ -292,6 +433,9 @@ class Client:
     def passing(self) -> list[events.PassingRow]:
         return []
 
+    def limits(self) -> list[events.LimitRow]:
+        raise OnlyTheHost
+
     def fail(self, error: PeerError) -> None:
         """End the link because of what the host said."""
         if self._link is not None:
@@ -300,27 +444,44 @@ class Client:
     def part(self, member: bytes, error: PeerError) -> None:
         self.fail(error)
 
-    def tick(self, slept: bool) -> None:
-        if self._link is not None:
-            self._link.tick(self._loop.time(), slept)
+    def tick(self, slept: float) -> None:
+        link, silence = self._link, self._settings.limits.silence_seconds
+        if link is None or self._cut:
+            return
+        if slept > silence and link.is_joined:
+            link.close(Silent(seconds=round(silence)))  # the host has given this link up long ago
+            return
+        link.tick(self._loop.time(), slept > 0)
+        if link.is_joined:
+            self._confirm(link)
 
     def pause_reading(self) -> None:
+        self._paused = True
         if self._link is not None:
             self._link.pause_reading()
 
     def resume_reading(self) -> None:
+        self._paused = False
         if self._link is not None:
             self._link.resume_reading()
 
     def traffic(self) -> Traffic:
-        return self._link.traffic() if self._link is not None else _NO_TRAFFIC
+        return _sum(self._past_traffic, self._link.traffic()) if self._link is not None else self._past_traffic
 
     async def close(self) -> None:
         """Leave with a goodbye."""
+        self._closing = True
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+            await asyncio.wait({self._reconnecting})
         if self._link is not None:
             self._link.close(Left())
             await self._link.closed()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _sum(one: Traffic, other: Traffic) -> Traffic:
+    return Traffic(*(sum(column) for column in zip(one, other, strict=True)))
 
 
 def _dial_data(address: tuple[str, int], ticket: bytes, limits: Limits) -> socket.socket:

@@ -351,6 +351,11 @@ class Files:
             if not transfer.ended:
                 self._stop(transfer, error)
 
+    def begin_anew(self, member: Member) -> None:
+        """There is a host again, and another member machine: nothing is offered any more."""
+        self._member = member
+        self._own.clear()
+
     # --- receiving ---
 
     async def _receive(self, transfer: _Transfer) -> None:

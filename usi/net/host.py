@@ -31,6 +31,8 @@ from usi.core.errors import (
     PasswordNeeded,
     PeerError,
     PortInUse,
+    Replaced,
+    TooSlow,
     WrongPassword,
 )
 from usi.core.facts import (
@@ -58,10 +60,12 @@ from usi.core.session import Role, Session
 from usi.core.trace import Direction, Trace, Value
 from usi.net.chronicle import Chronicle
 from usi.net.gate import Gate
+from usi.net.limits import Use, rows
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
 from usi.net.relay import Relay
+from usi.net.seats import RESUMABLE, Seat, Seats
 from usi.net.side import Person, Traffic
 from usi.store.house import House
 
@@ -113,6 +117,7 @@ class Host:
         self._executor = ThreadPoolExecutor(_CRYPTO_THREADS, thread_name_prefix="usi-rsa")
         self.relay = Relay(self._limits, lambda request: self._handle(Passed(request)))
         self._links: dict[int, Link] = {}
+        self._seats = Seats(self._limits)
         self._past_traffic = [0, 0, 0, 0]
         self._half_open: Counter[str] = Counter()
         self._ending: set[Link] = set()
@@ -222,6 +227,26 @@ class Host:
     def passing(self) -> list[events.PassingRow]:
         return self.relay.rows()
 
+    def limits(self) -> list[events.LimitRow]:
+        use = Use(
+            connections=self._taken,
+            connections_most=self._most_connections,
+            connections_of_one=self._seats.most_of_one,
+            half_open=self.half_open,
+            half_open_of_one=max(self._half_open.values(), default=0),
+            queue=max((link.queued for link in self._links.values()), default=0),
+            kept=self._seats.most_kept,
+            kept_in_all=self._seats.kept,
+            seats=self._seats.empty,
+            hub=self.hub.load,
+        )
+        return rows(self._limits, use)
+
+    @property
+    def _taken(self) -> int:
+        """Places that are taken, of all connections that there can be: also those that members may come back to."""
+        return len(self._links) + self._seats.empty + len(self._ending) + self.relay.connections
+
     def _hear_own(self, messages: Sequence[wire.Message]) -> None:
         for message in messages:
             self._handle(Heard(OWN, message))
@@ -249,9 +274,10 @@ class Host:
 
     def link_made(self, link: Link) -> bool:
         network = _network(link.peer_address[0])
-        full = len(self._links) + len(self._ending) + self.relay.connections >= self._most_connections
+        full = self._taken >= self._most_connections
         if (
             full
+            or self._seats.crowded(network)
             or self.half_open >= self._limits.half_open
             or self._half_open[network] >= self._limits.half_open_per_address
         ):
@@ -340,20 +366,62 @@ class Host:
             if not link.is_joined and isinstance(message, _AT_THE_DOOR):
                 self._at_the_door(link, message)
                 continue
-            if isinstance(message, wire.Join):
+            if isinstance(message, wire.Resume) and not link.is_joined:
+                self._resume(link, message)
+                continue
+            if isinstance(message, wire.Join) and not link.is_joined:
                 if self._invitations.owes(link.number) or self._logins.owes(link.number):
                     link.close(OutOfTurn(what="join"))
                     return
-                if self._house.password is not None and link.number not in self._admitted and not link.is_joined:
+                if self._house.password is not None and link.number not in self._admitted:
                     link.close(PasswordNeeded())
                     return
                 self._settle(link)
                 link.joined()
+            elif (seat := self._seats.get(link.number)) is not None and not self._counts(seat, link, message):
+                continue
             self._handle(Heard(link.number, message))
 
+    def _counts(self, seat: Seat, link: Link, message: wire.Message) -> bool:
+        """Count what a member says; False where it is none of the hub's business."""
+        try:
+            counts = seat.channel.take(message)
+        except PeerError as error:
+            link.close(error)
+            return False
+        if seat.channel.due:
+            seat.confirm()
+        return counts and not (isinstance(message, wire.Bye) and message.code in RESUMABLE)
+
+    def _resume(self, link: Link, message: wire.Resume) -> None:
+        """Somebody comes back to a seat. Who is not its member learns nothing, not even that there is one."""
+        seat = self._seats.find(message, link.session.peer.id)
+        if (why := self._seats.told_off(message, link.session.peer.id)) is not None:
+            link.close(why)
+            return
+        if seat is None or self._invitations.owes(link.number) or self._logins.owes(link.number):
+            link.send(wire.NoSeat())
+            return
+        if seat.link is not None:  # half dead: this host has not noticed yet
+            old = seat.link
+            self._ending.add(old)
+            old.number = next(self._numbers)
+            old.close(Replaced())
+        del self._links[link.number]
+        self._handle(Gone(link.number, Left.code))
+        self._seats.take(seat, link)
+        self._links[seat.number] = link
+        self._settle(link)
+        link.joined()
+        seat.channel.confirm(message.taken)
+        rest = seat.channel.rest()
+        link.send(wire.Resumed(seat.channel.taken, rest.posts))
+        for encoded in rest.messages:
+            link.queue(encoded)
+
     def link_ended(self, link: Link, error: PeerError | None) -> None:
-        if link.number not in self._links:
-            return  # it was turned away
+        if self._links.get(link.number) is not link:
+            return  # it was turned away, or its seat has another
         self._admitted.discard(link.number)
         if not link.is_joined:
             wrong = self._invitations.gone(link.number)
@@ -366,7 +434,17 @@ class Host:
                 self._tell_refused(link, error or Left())
         del self._links[link.number]
         self._ending.add(link)
-        self._handle(Gone(link.number, (error or Left()).code))
+        seat = self._seats.get(link.number)
+        error = error or link.goodbye
+        if seat is not None and error.code in RESUMABLE and self._limits.seat_seconds > 0:
+            self._seats.leave(seat, error, self._loop.time())
+        else:
+            self._go(link.number, error.code)
+
+    def _go(self, number: int, code: str) -> None:
+        """A member, or somebody who has not joined, is gone for good."""
+        self._seats.close(number)
+        self._handle(Gone(number, code))
 
     def link_closed(self, link: Link) -> None:
         self._turned_away.discard(link)
@@ -426,9 +504,11 @@ class Host:
                     self._send(Send((effect.link,), entry))
             case Close() if link := self._links.get(effect.link):
                 link.close(effect.error)
+            case Close():
+                self._seats.close(effect.link, effect.error)
 
     def _send(self, effect: Send) -> None:
-        message, links = effect.message, self._links
+        message, seats = effect.message, self._seats
         encoded = b""
         for number in effect.links:
             if number == OWN:
@@ -437,8 +517,10 @@ class Host:
                 self._for_person.append(message)
             elif not isinstance(message, wire.LinkFacts):
                 encoded = encoded or wire.encode(message)
-                if link := links.get(number):
-                    link.queue(encoded)
+                if isinstance(message, wire.Welcome) and (link := self._links.get(number)):
+                    seats.open(link, message, _network(link.peer_address[0]))
+                if seat := seats.get(number):
+                    seat.queue(encoded)
 
     def _tell_person(self) -> None:
         messages, self._for_person = self._for_person, []
@@ -446,13 +528,19 @@ class Host:
 
     # --- time, and what a member in memory needs not ---
 
-    def tick(self, slept: bool) -> None:
+    def tick(self, slept: float) -> None:
         now = self._loop.time()
         self.hub.tick(now)
         self._gate.tick(now)
         self._look_at_accounts(now)
         for link in list(self._links.values()):
-            link.tick(now, forgive=slept)
+            link.tick(now, forgive=slept > 0)
+        for seat in list(self._seats):
+            seat.confirm()
+            if seat.link is not None and seat.channel.overflown:
+                seat.link.close(TooSlow())
+        for seat in self._seats.over(now):
+            self._go(seat.number, seat.why)
 
     def _look_at_accounts(self, now: float) -> None:
         """Read the accounts file again where it has changed."""
@@ -478,9 +566,12 @@ class Host:
         raise error  # this program's own hub contradicts itself: a bug, never a peer's doing
 
     def part(self, member: bytes, error: PeerError) -> None:
-        for link in list(self._links.values()):
-            if link.is_joined and link.session.peer.id == member:
-                link.close(error)
+        for seat in list(self._seats):
+            if seat.member == member:
+                if seat.link is not None:
+                    seat.link.close(error)
+                else:
+                    self._go(seat.number, error.code)
 
     def pause_reading(self) -> None:
         """A host goes on for its members; what its own face cannot show is counted."""

@@ -15,7 +15,19 @@ from typing import Any, Protocol, cast
 
 from usi.config import Limits
 from usi.core import wire
-from usi.core.errors import Busy, Cut, HandshakeTimeout, NotUsi, PeerError, Silent, TooFast, TooSlow, WornOut
+from usi.core.errors import (
+    Busy,
+    Cut,
+    HandshakeTimeout,
+    Left,
+    NotUsi,
+    PeerError,
+    Silent,
+    TooFast,
+    TooSlow,
+    WornOut,
+    from_code,
+)
 from usi.core.session import Role, Session, State, refusal
 from usi.net.pace import PacedInbox
 from usi.net.side import Traffic
@@ -104,6 +116,8 @@ class Link(asyncio.Protocol):
         self.number = number
         self.peer_address: tuple[str, int] = ("", 0)
         self.bytes_in = self.bytes_out = 0
+        self.goodbye: PeerError = Left()
+        """What the peer's goodbye means, once it was said."""
         self._owner = owner
         self._inbox = PacedInbox(limits, self._pass_on, self._hold) if session.role is Role.HOST else None
         self._flusher = flusher
@@ -272,6 +286,8 @@ class Link(asyncio.Protocol):
 
     def _pass_on(self, messages: Sequence[wire.Message]) -> None:
         if messages and not self._ended:
+            if isinstance(messages[-1], wire.Bye):
+                self.goodbye = from_code(messages[-1].code)
             self._owner.link_messages(self, messages)
             if isinstance(messages[-1], wire.Bye) and not self._ended:
                 self._end(None)
@@ -393,6 +409,18 @@ class Link(asyncio.Protocol):
                 self._transport.close()
             self._loop.call_later(self._limits.goodbye_seconds, self._abort)
         self._owner.link_ended(self, error)
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait because the peer does not take them."""
+        return self._queued
+
+    def drop(self) -> None:
+        """End without a word, and without telling the owner, who has no use for this link any more."""
+        self._ended = True
+        if self._inbox is not None:
+            self._inbox.stop()
+        self._abort()
 
     async def closed(self) -> None:
         """Wait until nothing more is written or read."""

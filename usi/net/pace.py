@@ -10,6 +10,7 @@ from usi.config import Limits
 from usi.core import wire
 
 _LONGEST_DEBT = 10.0  # seconds that a sender of nothing but signs of life is kept waiting at the most
+_AGAIN = 25.0  # asking for posts again costs as much as some of them
 _UNIT = 2_048  # bytes of a post, or of a piece of a pair link, that count as one message
 _FETCH = 10.0  # messages for which a Fetch counts: it makes another member open a connection
 
@@ -19,6 +20,8 @@ def cost(message: wire.Message) -> float:
     match message:
         case wire.Post(sealed=carried) | wire.Pass(data=carried):
             return max(1.0, len(carried) / _UNIT)
+        case wire.Again():
+            return _AGAIN
         case wire.Fetch():
             return _FETCH
     return 1.0

@@ -24,6 +24,8 @@ from usi.core.errors import (
     LocalError,
     NotAcknowledged,
     NotConnected,
+    NotRestored,
+    NotResumed,
     PeerError,
     Stopping,
     UnexpectedKey,
@@ -92,10 +94,13 @@ class Peer:
         self._member: Member
         self._side: Side
         self._files: Files
-        self._session: Session | None = None
+        self._proof: Proof | None = None
+        """What can be compared with the host; on the host itself nothing."""
+        self._away = False
+        """The way to the hub is cut, and is tried to be restored."""
         self._started = time.monotonic()
         self._ticker: asyncio.TimerHandle | None = None
-        self._ticked = time.monotonic()
+        self._ticked = time.monotonic(), time.time()
         self._refusals = 0
         self._known: KnownPeers | None = None
 
@@ -117,18 +122,7 @@ class Peer:
         if key is None:
             self._emit(ev.Connecting(time=_now(), step="key"))
             key = await loop.run_in_executor(None, PrivateKey.generate)
-        tracer = partial(self.trace, "content") if self.settings.dev else None
-        preset = self.settings.preset is not None
-        self._member = Member(
-            key,
-            self.settings.name,
-            preset=preset,
-            ask_private=self.settings.ask_private,
-            tracer=tracer,
-            pair_tracer=self._pair_tracer,
-        )
-        if self._known is not None:
-            self._member.roster.verified |= self._known.verified
+        self._member = self._make_member(key, self.settings.name)
         side = Host if self.settings.hosting else Client
         self._side = side(self.settings, key, self, self._memory)
         self._files = Files(
@@ -150,6 +144,19 @@ class Peer:
             raise
         self._files.joined()
 
+    def _make_member(self, key: PrivateKey, name: str) -> Member:
+        member = Member(
+            key,
+            name,
+            preset=self.settings.preset is not None,
+            ask_private=self.settings.ask_private,
+            tracer=partial(self.trace, "content") if self.settings.dev else None,
+            pair_tracer=self._pair_tracer,
+        )
+        if self._known is not None:
+            member.roster.verified |= self._known.verified
+        return member
+
     async def close(self) -> None:
         """Leave in good order: what was sent is acknowledged first, as far as the host still answers."""
         if self._ended_by is None:
@@ -167,6 +174,11 @@ class Peer:
             self._finish(Left())
         self._stop_ticker()
         await self._side.close()
+
+    @property
+    def lost(self) -> bool:
+        """The connection was cut and could not be restored: another attempt, later, may work."""
+        return isinstance(self._ended_by, NotRestored)
 
     async def settle(self) -> None:
         """Wait until what was sent is acknowledged and no transfer is open any more, or the connection has ended.
@@ -257,6 +269,10 @@ class Peer:
                 if not self._connected:
                     raise NotConnected
                 self._emit(self._info())
+            case commands.Limits():
+                if not self._connected:
+                    raise NotConnected
+                self._emit(ev.Limits(time=_now(), rows=self._side.limits()))
             case commands.Quit():
                 await self.close()
             case commands.Clear() | commands.Mute():
@@ -279,8 +295,7 @@ class Peer:
         self._pump()
 
     def _info(self) -> ev.Info:
-        traffic = self._side.traffic()
-        session = self._session
+        traffic, proof = self._side.traffic(), self._proof
         return ev.Info(
             time=_now(),
             connection=self._side.label,
@@ -288,8 +303,8 @@ class Peer:
             cipher=CIPHER,
             key_exchange=KEY_EXCHANGE,
             library=OCB_LIBRARY,
-            fingerprint=session.fingerprint.hex() if session else None,
-            words=list(session.words) if session else None,
+            fingerprint=proof.fingerprint.hex() if proof else None,
+            words=list(proof.words) if proof else None,
             members=len(self._member.roster.here),
             seconds=round(time.monotonic() - self._started, 1),
             **traffic._asdict(),
@@ -330,12 +345,12 @@ class Peer:
 
     def keyed(self, session: Session | None, *, by_code: bool = False) -> None:
         """The key exchange is done; on the host itself there is none."""
-        self._session = session
         if session is None:
             self._member.start(None, None)
         else:
             host, verified = session.peer.id, self._member.roster.verified
-            self._member.start(session.peer, Proof(session.fingerprint, session.words), session.exporter)
+            self._proof = Proof(session.fingerprint, session.words)
+            self._member.start(session.peer, self._proof, session.exporter)
             if by_code:
                 self._member.vouch(host, "code")
             elif self.settings.expect is not None:
@@ -349,8 +364,8 @@ class Peer:
         if self._known is None:
             return
         try:
-            if isinstance(event, ev.Connected) and self._session is not None:
-                host = self._session.peer.id
+            if isinstance(event, ev.Connected):
+                host = self._member.roster.host
                 if self._known.note_host(self._side.label, host if self._member.host_lasts else None):
                     text = tr("The key of this host is remembered: another one at its address would stop you.")
                     self._emit(ev.Notice(time=_now(), code="host-remembered", text=text))
@@ -359,8 +374,42 @@ class Peer:
         except CannotKeep as error:
             self._emit(ev.Notice(time=_now(), code=error.code, text=str(error)))
 
+    def reconnecting(self, error: PeerError, attempt: int) -> None:
+        """The connection is cut; what the person says meanwhile waits."""
+        self._away = True
+        seconds = self.settings.limits.resume_seconds
+        text = tr("The connection is lost; reconnecting for up to {seconds:g} s. What you write goes out then.",
+                  seconds=seconds)  # fmt: skip
+        self._emit(ev.Reconnecting(time=_now(), code=error.code, text=text, attempt=attempt, seconds=seconds))
+
+    def resumed(self, attempt: int, missed: int) -> None:
+        """It is restored."""
+        self._away = False
+        self._member.resumed(time.time())
+        text = tr("The connection is restored. Messages that came meanwhile: {count}.", count=missed)
+        self._emit(ev.Resumed(time=_now(), code="resumed", text=text, attempt=attempt, missed=missed))
+        self._pump()
+
+    def anew(self, session: Session) -> None:
+        """The host is there again and knows nothing of us: join it as somebody new."""
+        self._away = False
+        error, before = NotResumed(), self._member
+        self._emit(ev.Notice(time=_now(), code=error.code, text=str(error)))
+        before.disconnected(error, time.time())
+        self._files.disconnected(error)
+        for offer in before.offers.open:
+            before.close_offer(offer, error, time.time())
+        self._pump()
+        self._member = self._make_member(before.key, before.name)
+        self._member.roster.verified |= before.roster.verified
+        self._member.offers.go_on_from(before.offers)
+        self._files.begin_anew(self._member)
+        self._connected = False
+        self.keyed(session)
+
     def ended(self, error: PeerError) -> None:
         """The connection is gone."""
+        self._away = False
         if self._ended_by is None:
             self.exit_status = error.exit_status or self.exit_status
             self._member.disconnected(error, time.time())
@@ -446,20 +495,26 @@ class Peer:
     def _tick(self) -> None:
         if self._ended_by is None:
             self._ticker = asyncio.get_running_loop().call_later(_TICK, self._tick)
-        now = time.monotonic()
-        slept, self._ticked = now - self._ticked > _SLEPT, now
+        slept = self._slept()
         if self._refusals > _TOLD_REFUSALS:
             count = self._refusals - _TOLD_REFUSALS
             text = tr("{count} more connections were refused in this second.", count=count)
             self._emit(ev.Notice(time=_now(), code="refused", text=text))
         self._refusals = 0
         self._side.tick(slept)
-        if self._ended_by is None:
+        if self._ended_by is None and not self._away:
             try:
                 self._member.tick(time.time())
             except PeerError as error:
                 self._side.fail(error)
             self._pump()
+
+    def _slept(self) -> float:
+        """Seconds since the last tick, where they are so many that this machine was asleep or stopped; else 0. The
+        monotonic clock stands still in a sleeping laptop, and the wall clock can be set: the larger counts."""
+        before, self._ticked = self._ticked, (time.monotonic(), time.time())
+        passed = max(now - then for now, then in zip(self._ticked, before, strict=True))
+        return passed if passed > _SLEPT else 0.0
 
     def _stop_ticker(self) -> None:
         if self._ticker is not None:

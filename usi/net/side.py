@@ -43,6 +43,15 @@ class Person(Protocol):
     def hear(self, messages: Sequence[wire.Message | wire.LinkFacts]) -> None:
         """Messages of the hub, in order."""
 
+    def reconnecting(self, error: PeerError, attempt: int) -> None:
+        """The way to the hub is cut, in this way, and is tried to be restored. What the person says is kept."""
+
+    def resumed(self, attempt: int, missed: int) -> None:
+        """It is restored, as it was; so many posts come now that were made meanwhile."""
+
+    def anew(self, session: Session) -> None:
+        """It is restored, but the host knows nothing of the seat: ask to join again, over this session."""
+
     def ended(self, error: PeerError) -> None:
         """The way to the hub is gone. Called at most once, and only after `keyed`."""
 
@@ -78,14 +87,17 @@ class Side(Protocol):
     def passing(self) -> list[events.PassingRow]:
         """The transfers that pass through this host; none for a guest."""
 
+    def limits(self) -> list[events.LimitRow]:
+        """What this host limits, and what is in use. Raises `LocalError` where that is not known."""
+
     def fail(self, error: PeerError) -> None:
         """What the hub said makes no sense: end the connection to it."""
 
     def part(self, member: bytes, error: PeerError) -> None:
         """End the link to this member, which is the host for a guest, with this reason."""
 
-    def tick(self, slept: bool) -> None:
-        """About once a second; `slept` after this machine was asleep or stopped for a while."""
+    def tick(self, slept: float) -> None:
+        """About once a second; `slept`: seconds for which this machine was asleep or stopped, or 0."""
 
     def pause_reading(self) -> None:
         """The person does not keep up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from usi.core.events import LimitRow, Unit
 from usi.core.language import tr
 from usi.ui.i18n import mark
 
@@ -57,6 +58,21 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return tr("{minutes} min {seconds} s", minutes=whole // 60, seconds=f"{whole % 60:02}")
     return tr("{hours} h {minutes} min", hours=whole // 3600, minutes=f"{whole % 3600 // 60:02}")
+
+
+def limit(row: LimitRow) -> str:
+    """A limit as `text: used of limit`."""
+    shown = [_amount(value, row.unit) for value in (row.used, row.limit) if value is not None]
+    said = tr("{used} of {limit}", used=shown[0], limit=shown[1]) if len(shown) == 2 else shown[0]
+    return tr("{what}: {said}", what=row.text, said=said)
+
+
+def _amount(value: float, unit: Unit) -> str:
+    if unit == "bytes":
+        return size(int(value))
+    if unit == "seconds":
+        return duration(value)
+    return tr("{count:g} a second", count=value) if unit == "a second" else f"{value:g}"
 
 
 def percent(done: int, whole: int) -> int:

@@ -62,6 +62,9 @@ class _Plain:
         self._rooms: set[str] = set()
         self._refused = 0
         """The exit status of a run whose input had a file sent that could not be."""
+        self._again = False
+        """Whoever stays joins again when a connection could not be restored, until it works or a signal comes."""
+        self._reader: _Reader | None = None
         self._told_progress: dict[tuple[int, str], float] = {}
         self._notifier: Notifier | None = None
         if settings.notifications:
@@ -79,6 +82,22 @@ class _Plain:
         stopping = loop.create_task(self._stop.wait())
         for name in ("SIGINT", "SIGTERM"):
             _on_signal(loop, name, self._stop.set)
+        try:
+            status = await self._be_there(writer, stopping)
+            while self._again:
+                pause = self._settings.limits.rejoin_seconds
+                await asyncio.wait({stopping}, timeout=pause)
+                if stopping.done():
+                    break
+                status = await self._be_there(writer, stopping)
+            return status
+        finally:
+            stopping.cancel()
+            await writer.close()
+
+    async def _be_there(self, writer: _Writer, stopping: asyncio.Task[bool]) -> int:
+        """Host or join, once; returns the exit status. Whether it is worth another attempt, `_again` tells then."""
+        loop = asyncio.get_running_loop()
         peer = Peer(self._settings)
         starting = loop.create_task(peer.start())
         showing = loop.create_task(self._show(peer, writer))
@@ -95,12 +114,13 @@ class _Plain:
                 if self._as_json:
                     await writer.write(to_json(ev.Error(time=datetime.now(UTC), code=error.code, text=str(error))))
                 say_error(error)
+                self._again = self._again and error.exit_status == 3
                 return error.exit_status
-            return await self._talk(peer, writer, showing, stopping)
+            status = await self._talk(peer, writer, showing, stopping)
+            self._again = self._stay and peer.lost and not stopping.done()
+            return status
         finally:
             showing.cancel()
-            stopping.cancel()
-            await writer.close()
 
     async def _talk(
         self, peer: Peer, writer: _Writer, showing: asyncio.Task[None], stopping: asyncio.Task[bool]
@@ -163,7 +183,7 @@ class _Plain:
 
     async def _read(self, peer: Peer, writer: _Writer) -> None:
         """Do what each line asks for, until the input ends."""
-        reader = _Reader(_raw(sys.stdin))
+        reader = self._reader = self._reader or _Reader(_raw(sys.stdin))
         while (line := await reader.line()) is not None:
             if not line.strip():
                 continue
@@ -260,6 +280,8 @@ def to_plain(event: ev.Event) -> str | None:
             return _told([trust.password(event)])
         case ev.Verification():
             return _told(_verification(event))
+        case ev.Limits():
+            return _told(map(amounts.limit, event.rows))
         case ev.Info():
             return _told(_info(event))
         case ev.Conversation():
@@ -293,7 +315,9 @@ def to_plain(event: ev.Event) -> str | None:
             return "! " + tr("Not delivered: {reason} Your text was: {text}", reason=event.text, text=said)
         case ev.Error():
             return f"! {_inline(event.text)}"
-        case ev.Notice() | ev.Disconnected():
+        case ev.Reconnecting() if event.attempt > 1:
+            return None
+        case ev.Notice() | ev.Disconnected() | ev.Reconnecting() | ev.Resumed():
             return _told(text.visible(event.text).split("\n"))
         case ev.TraceEvent():
             line = one_line(Trace(event.step, event.direction, dict(event.detail)))
@@ -545,11 +569,16 @@ class _Reader:
         self._stream = stream
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[str | None] = asyncio.Queue(_LINES_AHEAD)
+        self._over = False
         threading.Thread(target=self._run, name="usi-in", daemon=True).start()
 
     async def line(self) -> str | None:
-        """The next line without its end, or None at the end of the input."""
-        return await self._lines.get()
+        """The next line without its end, or None at the end of the input, also when asked again."""
+        if not self._over:
+            line = await self._lines.get()
+            self._over = line is None
+            return line
+        return None
 
     def _run(self) -> None:
         with suppress(RuntimeError, OSError, ValueError, CancelledError):

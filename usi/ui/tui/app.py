@@ -20,7 +20,7 @@ from textual.worker import Worker, WorkerFailed
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import ChangedKey, Distrusted, UsiError
+from usi.core.errors import ChangedKey, Distrusted, NotRestored, UsiError
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.net.peer import Peer
@@ -259,6 +259,16 @@ class UsiApp(App[int]):
             self._ended = True
             _ = self.chat.mount(Offer(id="offer"), before="#entry")
             self.refresh_bindings()
+            if event.code == NotRestored.code:
+                peer = self._peer
+                pause = self._settings.limits.rejoin_seconds
+                self.set_timer(pause, lambda: self._offer_again(peer, event.text))
+
+    def _offer_again(self, lost: Peer, why: str) -> None:
+        """The connection could not be restored, which was told a while ago: offer to connect again."""
+        if self._peer is lost and self._ended and not self._leaving and self.screen is self.chat:
+            _ = self.chat.query(Offer).remove()
+            self._show_connecting().fail(why)
 
     def action_rejoin(self) -> None:
         """Join again, on the same screen."""

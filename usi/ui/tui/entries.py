@@ -16,7 +16,7 @@ from usi.core.crypto import grouped
 from usi.core.errors import PeerError
 from usi.core.language import tr
 from usi.core.thread import title_of
-from usi.ui import community, trust
+from usi.ui import amounts, community, trust
 from usi.ui.i18n import mark
 from usi.ui.tui.spans import Span, spans_of
 from usi.ui.tui.wrapping import wrap
@@ -206,6 +206,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             return _connected(event)
         case ev.MemberJoined():
             rows = [("quiet", f"— {_joined(event)} —")]
+            if event.here:
+                return Entry("notice", event.time, rows)  # its words were shown when it came
             if event.verified:
                 rows = [("quiet", f"— {_joined(event)} — ✔ {tr('verified')}")]
             elif event.fingerprint:
@@ -224,6 +226,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             return _password(event)
         case ev.Invitation():
             return _invitation(event)
+        case ev.Limits():
+            return Entry("notice", event.time, [("quiet", "\n".join(map(amounts.limit, event.rows)))])
         case ev.Info():
             return _info(event)
         case ev.Conversation() if event.state == "asked":
@@ -252,7 +256,9 @@ def entry_of(event: ev.Event) -> Entry | None:
             return notice(event, f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}  {community.log_line(event)}")
         case ev.Notice() if event.code in _SUSPICIOUS:
             return Entry("notice", event.time, [("alarm", f"⚠ {event.text}")])
-        case ev.Notice() | ev.Reconnecting():
+        case ev.Reconnecting() if event.attempt > 1:
+            return None
+        case ev.Notice() | ev.Reconnecting() | ev.Resumed():
             return notice(event, event.text)
         case ev.Error():
             return Entry("failure", event.time, [("alarm", f"! {event.text}")])

@@ -52,6 +52,8 @@ class Status:
     """A preset key is mixed into every link."""
     talk: Talk | None = None
     """The conversation on the screen, where it is a private one."""
+    restoring: bool = False
+    """The connection was cut, and is tried to be restored; what is written meanwhile waits."""
     topic: str = ""
     """Of the room on the screen."""
 
@@ -175,10 +177,12 @@ class Situation:
                 self._status = replace(self._status, phase="open", place=place)
             case ev.Connected():
                 self.link = event
+                self._close_talks()  # those of a connection before this one
                 self._enter_rooms(event.rooms)
                 self._status = replace(
                     self._status,
                     phase="open",
+                    restoring=False,
                     place=_place(event.host, event.port),
                     cipher=event.cipher,
                     key_exchange=event.key_exchange,
@@ -237,14 +241,22 @@ class Situation:
                         fingerprint=event.fingerprint,
                         words=event.words,
                     )
+            case ev.Reconnecting():
+                self._status = replace(self._status, restoring=True)
+            case ev.Resumed():
+                self._status = replace(self._status, restoring=False)
             case ev.Disconnected():
-                self.talks = {room: msgspec.structs.replace(talk, state="closed") for room, talk in self.talks.items()}
+                self._close_talks()
                 self.members.clear()
                 self.inside.clear()
                 self.past.clear()
-                self._status = replace(self._status, phase="ended")
+                self._status = replace(self._status, phase="ended", restoring=False)
             case _:
                 pass
+
+    def _close_talks(self) -> None:
+        """What was said in private conversations can be read, and nothing more said there."""
+        self.talks = {room: msgspec.structs.replace(talk, state="closed") for room, talk in self.talks.items()}
 
     def seen(self, room: str, unread: int = 0) -> None:
         """So many messages of a room have not been seen."""

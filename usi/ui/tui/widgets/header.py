@@ -63,6 +63,8 @@ class HeaderBar(Widget):
             right.append((0, self._styled(self.moving, "room")))
         if status.phase == "leaving":
             right.append((0, self._styled(tr("leaving …"), "room")))
+        elif status.restoring:
+            right.append((0, self._styled(tr("reconnecting …"), "alarm")))
         else:
             right.append((0, self._trust(status)))
         return left, right
