@@ -540,7 +540,7 @@ class Member:
     def _take_joined(self, info: wire.MemberInfo) -> None:
         profile = self._seat(info)
         for room in self._rooms.values():
-            room.fresh[info.id] = 0
+            room.fresh.add(info.id)
         facts = profile.facts
         self._emit(
             events.MemberJoined(
@@ -564,7 +564,7 @@ class Member:
         self._private.take_left(message.member)
         del self.roster.here[message.member]
         for room in self._rooms.values():
-            room.fresh.pop(message.member, None)
+            room.fresh.discard(message.member)
         facts = profile.facts
         self._emit(
             events.MemberLeft(
