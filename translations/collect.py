@@ -8,7 +8,7 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import NamedTuple
 
-from usi.core import commands, report, text
+from usi.core import commands, lobby, report, text
 from usi.net import peer
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +76,8 @@ def _tables() -> Iterator[tuple[str, str]]:
     """Texts that are translated by way of a variable."""
     for command in commands.COMMANDS:
         yield from (("usi/core/commands.py", each) for each in (command.summary, command.takes, f"/{command.names[0]}"))
+    for table in (lobby.NOTICES, lobby.DEEDS, lobby.OUT):
+        yield from (("usi/core/lobby.py", each) for each in table.values())
     yield from (("usi/core/report.py", each) for each in report.NOTICES.values())
     yield from (("usi/core/text.py", each) for each in text.NAME_FAULTS)
     yield from (("usi/net/peer.py", each) for each in peer._REFUSALS.values())

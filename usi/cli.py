@@ -73,6 +73,18 @@ def _parser() -> argparse.ArgumentParser:
         "--passphrase-file", metavar=tr("FILE"),
         help=tr("read the passphrase from a file (or set {variable})", variable=passphrase.VARIABLE),
     )  # fmt: skip
+    add("--accounts", metavar=tr("FILE"), help=tr("host: accounts, written by hand (--account prints what goes in)"))
+    add("--rooms", metavar=tr("FILE"), help=tr("host: rooms and who may enter them, written by hand"))
+    add("--history", metavar=tr("FILE"), help=tr("host: keep what is said in rooms, sealed under a passphrase"))
+    add("--log", metavar=tr("FILE"), help=tr("host: keep who came, went and was removed; never what was said"))
+    add(
+        "--password", action="store_true",
+        help=tr("ask for a password: that of your account, or the one of the host, which sets it so"),
+    )  # fmt: skip
+    add(
+        "--password-file", metavar=tr("FILE"),
+        help=tr("read that password from a file (or set {variable})", variable="USI_PASSWORD"),
+    )  # fmt: skip
     add("--invite", action="store_true", help=tr("host: start with a code for guests, which verifies them and you"))
     add("--code", metavar=tr("CODE"), help=tr("the code that the host gave you: both are verified, or nothing is said"))
     add("--expect", metavar=tr("FINGERPRINT"), help=tr("join only if the host's key has this fingerprint"))
@@ -260,8 +272,12 @@ def _settings(options: argparse.Namespace) -> Settings:
         preset = new_preset_key()
     name = text.clean_name(mended(options.name if options.name is not None else _default_name(hosting)))
     identity = Path(options.identity) if options.identity is not None else None
-    if identity is None and options.passphrase_file is not None:
-        raise errors.UsageError(why="--passphrase-file goes with --identity.")
+    if identity is None and options.history is None and options.passphrase_file is not None:
+        raise errors.UsageError(why="--passphrase-file goes with --identity or --history.")
+    from usi.ui import hosting as house
+
+    if not hosting:
+        house.check_guest(options)
     return Settings(
         hosting=hosting,
         name=name,
@@ -280,6 +296,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         notifications=options.notifications,
         notify_content=options.notify_content,
         ask_private=options.ask_private,
+        password=None if hosting else house.password(options, new=False),
+        house=house.house(options) if hosting else None,
     )
 
 

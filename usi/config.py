@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # --help should be quick
     from usi.core.crypto import PrivateKey
@@ -96,4 +96,8 @@ class Settings:
     """With their text."""
     ask_private: bool = False
     """Ask the person before somebody opens a private conversation."""
+    password: str | None = field(default=None, repr=False)
+    """A guest's: that of its account, or the one that all who come here share."""
+    house: Any = field(default=None, repr=False)
+    """A host's files, as `usi.store.house` has opened them; None: it has none."""
     limits: Limits = field(default_factory=Limits)

@@ -21,26 +21,31 @@ from usi.core.commands import (
     Files,
     Go,
     Help,
+    History,
     Info,
     Intent,
     Invite,
     Leave,
     Mute,
     Nick,
+    Order,
     Password,
     Private,
     Quit,
+    Rooms,
     Say,
+    Search,
     Secret,
     Send,
     Tell,
+    Topic,
     Users,
     Verify,
     checked,
     help_text,
     parse,
 )
-from usi.core.errors import BadCommand, LocalError, NothingToSay, TextTooLong, UnknownCommand
+from usi.core.errors import BadCommand, BadTime, LocalError, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.wire import MAX_TEXT
 
 SPELLINGS: dict[str, Intent] = {
@@ -95,10 +100,37 @@ SPELLINGS: dict[str, Intent] = {
     "fichiers": Files(),
     "me waves": Act("waves"),
     "moi waves": Act("waves"),
+    "rooms": Rooms(),
+    "salons": Rooms(),
+    "history": History(20),
+    "historique 5": History(5),
+    "search a Cat": Search("a Cat"),
+    "chercher chat": Search("chat"),
+    "topic on cats": Topic("on cats"),
+    "sujet": Topic(""),
+    "kick bob too loud": Order("kick", "bob", text="too loud"),
+    "expulser bob": Order("kick", "bob"),
+    "ban bob 2h too loud": Order("ban", "bob", text="too loud", seconds=7_200),
+    "bannir 192.0.2.1": Order("ban", "192.0.2.1"),
+    "unban bob": Order("unban", "bob"),
+    "debannir bob": Order("unban", "bob"),
+    "débannir bob": Order("unban", "bob"),
+    "silence bob 10": Order("silence", "bob", seconds=600),
+    "taire bob": Order("silence", "bob"),
+    "lock": Order("lock"),
+    "verrouiller": Order("lock"),
+    "room new staff --private": Order("room-new", "staff", private=True),
+    "salon fermer #staff": Order("room-close", room="staff"),
+    "grant bob #staff": Order("grant", "bob", "staff"),
+    "autoriser bob staff": Order("grant", "bob", "staff"),
+    "revoke bob staff": Order("revoke", "bob", "staff"),
+    "retirer bob staff": Order("revoke", "bob", "staff"),
+    "log": Order("log"),
+    "journal": Order("log"),
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
-ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave())
+ALONE = (Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave(), Rooms(), Order("lock"), Order("log"))
 NAMES = [name for command in COMMANDS for name in command.names]
 
 
@@ -134,6 +166,24 @@ def test_an_argument_too_many_is_answered_with_the_usage(mark: str, name: str) -
     with pytest.raises(BadCommand) as caught:
         parse(f"{mark}{name} now")
     assert str(caught.value) == f"Usage: {commands.find(name).usage}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/kick", "/ban", "/unban", "/silence", "/room", "/room new", "/room close", "/room open x", "/grant bob",
+        "/revoke bob", "/history 0", "/history 201", "/history x", "/search",
+    ],
+)
+def test_a_moderator_s_line_that_fits_nothing_is_answered_with_the_usage(line: str) -> None:
+    with pytest.raises(BadCommand):
+        parse(line)
+
+
+def test_a_time_that_is_none_is_said_and_nobody_is_banned_for_good_instead() -> None:
+    with pytest.raises(BadTime, match="2x is no time"):
+        parse("/ban bob 2x too loud")
+    assert parse("/ban bob too loud") == Order("ban", "bob", text="too loud")
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,14 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "words": WORDS,
             "address": "192.0.2.1:5",
             "verified": False,
+            "rooms": [],
+            "here": False,
         },
     ),
     (
         events.MemberLeft(time=TIME, name="alice", member=MEMBER, reason="cut", fingerprint=PRINT),
         "member_left",
-        {"name": "alice", "member": MEMBER, "reason": "cut", "fingerprint": PRINT},
+        {"name": "alice", "member": MEMBER, "reason": "cut", "fingerprint": PRINT, "rooms": [], "here": False},
     ),
     (
         events.MemberRenamed(time=TIME, old="alice", name="liddell", member=MEMBER, mine=False),
@@ -187,6 +189,7 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
                     "verified": False,
                     "me": True,
                     "host": False,
+                    "rooms": [],
                 },
                 {
                     "name": "host",
@@ -196,6 +199,7 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
                     "verified": True,
                     "me": False,
                     "host": True,
+                    "rooms": [],
                 },
             ],
             "asked": True,
@@ -384,6 +388,78 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "detail": {"nonce": "0f", "length": 272, "rate": 1.5, "fresh": True, "psk": None},
             "link": "content",
         },
+    ),
+]
+CASES += [
+    (
+        events.RoomEntered(time=TIME, room="staff", topic="for us", restricted=True, members=[MEMBER]),
+        "room_entered",
+        {"room": "staff", "topic": "for us", "restricted": True, "members": [MEMBER]},
+    ),
+    (
+        events.RoomLeft(time=TIME, room="staff", code="revoked", text="You may be in it no longer."),
+        "room_left",
+        {"room": "staff", "code": "revoked", "text": "You may be in it no longer."},
+    ),
+    (
+        events.RoomTopic(time=TIME, room="staff", topic="for us", by="alice"),
+        "topic",
+        {"room": "staff", "topic": "for us", "by": "alice"},
+    ),
+    (
+        events.Rooms(
+            time=TIME, rooms=[events.RoomRow(room="staff", topic="", restricted=True, members=2, entered=False)]
+        ),
+        "rooms",
+        {"rooms": [{"room": "staff", "topic": "", "restricted": True, "members": 2, "entered": False}]},
+    ),
+    (events.Role(time=TIME, role="moderator"), "role", {"role": "moderator"}),
+    (
+        events.Moderation(
+            time=TIME, code="kicked", name="bob", by="alice", reason="loud", text="bob was removed", mine=False
+        ),
+        "moderation",
+        {"code": "kicked", "name": "bob", "by": "alice", "reason": "loud", "text": "bob was removed", "mine": False},
+    ),
+    (
+        events.History(time=TIME, room="general", count=10, more=True, lost=0, asked=False),
+        "history",
+        {"room": "general", "count": 10, "more": True, "lost": 0, "asked": False},
+    ),
+    (
+        events.Found(
+            time=TIME,
+            room="general",
+            text="cat",
+            hits=[
+                events.Hit(
+                    id="0f", number=7, from_="alice", member=MEMBER, text="a cat", sent_at=TIME, signature="good"
+                )
+            ],
+            more=False,
+        ),
+        "found",
+        {
+            "room": "general",
+            "text": "cat",
+            "hits": [
+                {
+                    "id": "0f",
+                    "number": 7,
+                    "from": "alice",
+                    "member": MEMBER,
+                    "text": "a cat",
+                    "sent_at": STAMP,
+                    "signature": "good",
+                }
+            ],
+            "more": False,
+        },
+    ),
+    (
+        events.LogLine(time=TIME, what="kicked", at=TIME, facts={"name": "bob"}, asked=True),
+        "log",
+        {"what": "kicked", "at": STAMP, "facts": {"name": "bob"}, "asked": True},
     ),
 ]
 IDS = [name for _, name, _ in CASES]

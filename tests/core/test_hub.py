@@ -29,11 +29,13 @@ from usi.core.hub import (
     Gone,
     Heard,
     Hub,
+    Note,
     Passed,
     Send,
 )
 from usi.core.numbering import LOG_BYTES, LOG_POSTS
 
+GENERAL = sha256(b"general")[:16]
 SEALED = bytes(wire.PADDING + TAG_SIZE)
 BAD_NAMES = ["", "   ", "a" * 25, "evil\u202e", "a\u200bb", "\x1b[31mred", "a/b", "аlice", "_", "alice✓", "\ud800"]
 
@@ -79,10 +81,11 @@ class Floor:
                 elif isinstance(effect, Drop):
                     self.dropped.append(effect.request)
                     waiting.append(Passed(effect.request))
-                else:
-                    assert isinstance(effect, Close)
+                elif isinstance(effect, Close):
                     self.closed[effect.link] = effect.error
                     waiting.append(Gone(effect.link, effect.error.code))
+                else:
+                    assert isinstance(effect, Note)
 
     def arrive(self, who: str) -> int:
         link = next(self._links)
@@ -96,6 +99,9 @@ class Floor:
     def join(self, who: str, name: str | None = None) -> int:
         link = self.arrive(who)
         self.hear(link, wire.Join(who if name is None else name))
+        for room in self.rooms[1:]:
+            if link != OWN and link not in self.closed:
+                self.hear(link, wire.Enter(room.name))
         return link
 
     def post(self, who: str, sealed: bytes = SEALED, room: int = 0) -> wire.Post:
@@ -144,7 +150,7 @@ def test_a_join_is_answered_and_announced_to_the_others(floor: Floor) -> None:
         "host": member_id("host"),
         "alice": member_id("alice"),
     }
-    assert floor.told[alice] == [wire.Joined(welcome.me)]
+    assert floor.told[alice] == [wire.Joined(GENERAL, [welcome.me])]
     assert floor.hub.members == 3
 
 
@@ -157,7 +163,7 @@ def test_each_welcome_has_a_session_of_its_own(floor: Floor) -> None:
 def test_the_host_s_own_person_finds_an_empty_house(floor: Floor) -> None:
     welcome, present = floor.told[OWN]
     assert welcome.me == welcome.host == wire.MemberInfo(member_id("host"), "host")
-    assert present == wire.Present([], True)
+    assert present == wire.Present(GENERAL, [], True)
 
 
 def test_facts_of_a_link_go_to_the_host_s_own_person_before_the_announcement(floor: Floor) -> None:
@@ -166,9 +172,9 @@ def test_facts_of_a_link_go_to_the_host_s_own_person_before_the_announcement(flo
     bob = floor.join("bob")
     assert floor.told[OWN] == [
         facts("alice"),
-        wire.Joined(wire.MemberInfo(member_id("alice"), "alice")),
+        wire.Joined(GENERAL, [wire.MemberInfo(member_id("alice"), "alice")]),
         facts("bob"),
-        wire.Joined(wire.MemberInfo(member_id("bob"), "bob")),
+        wire.Joined(GENERAL, [wire.MemberInfo(member_id("bob"), "bob")]),
     ]
     for link in (alice, bob):
         assert not floor.all(link, wire.LinkFacts)
@@ -197,9 +203,9 @@ def test_a_long_list_of_members_comes_in_parts(guests: int, sizes: list[int]) ->
 
 def test_the_longest_part_fits_a_record() -> None:
     longest = [wire.MemberInfo(sha256(bytes(i)), "😀" * wire.MAX_NAME) for i in range(wire.MAX_PRESENT)]
-    (plaintext,) = wire.pack([wire.encode(wire.Present(longest, False))])
+    (plaintext,) = wire.pack([wire.encode(wire.Present(GENERAL, longest, False))])
     assert len(plaintext) + TAG_SIZE <= wire.MAX_RECORD
-    assert wire.decode_from_host(plaintext) == [wire.Present(longest, False)]
+    assert wire.decode_from_host(plaintext) == [wire.Present(GENERAL, longest, False)]
 
 
 def test_a_newcomer_learns_each_room_and_its_newest_number() -> None:
@@ -207,7 +213,8 @@ def test_a_newcomer_learns_each_room_and_its_newest_number() -> None:
     alice = floor.join("alice")
     for room in (0, 1, 1):
         floor.say(alice, room=room)
-    rooms = floor.all(floor.join("bob"), wire.Welcome)[0].rooms
+    bob = floor.join("bob")
+    rooms = [*floor.all(bob, wire.Welcome)[0].rooms, *(entered.room for entered in floor.all(bob, wire.Entered))]
     assert [(room.name, room.key, room.number) for room in rooms] == [
         ("general", floor.rooms[0].key, 1),
         ("staff", floor.rooms[1].key, 2),
@@ -226,7 +233,7 @@ def test_a_name_that_is_taken_or_looks_alike_gets_a_number(floor: Floor) -> None
 def test_the_name_that_is_told_is_the_one_that_was_cleaned(floor: Floor) -> None:
     alice = floor.join("alice", "  Jean Pierre ")
     assert floor.name(alice) == "Jean-Pierre"
-    assert floor.told[OWN][-1] == wire.Joined(wire.MemberInfo(member_id("alice"), "Jean-Pierre"))
+    assert floor.told[OWN][-1] == wire.Joined(GENERAL, [wire.MemberInfo(member_id("alice"), "Jean-Pierre")])
 
 
 def test_a_name_is_free_again_when_its_owner_has_left(floor: Floor) -> None:
@@ -249,7 +256,7 @@ def test_nobody_takes_a_bad_name(floor: Floor, name: str) -> None:
     floor.forget()
     floor.hear(link, wire.Nick(name))
     assert isinstance(floor.closed[link], RefusedName)
-    assert floor.told == {OWN: [wire.Left(member_id("alice"), RefusedName.code)]}
+    assert floor.told == {OWN: [wire.Left(GENERAL, [member_id("alice")], RefusedName.code)]}
 
 
 def test_a_new_name_is_told_to_everybody_its_owner_included(floor: Floor) -> None:
@@ -342,14 +349,14 @@ FROM_HOST: list[wire.Message] = [
     wire.Welcome(wire.MemberInfo(b"m" * 32, "m"), wire.MemberInfo(b"h" * 32, "h"), b"s" * 16, False, []),
     wire.Lasting(),
     wire.Challenge(POINT, bytes(32)),
-    wire.Present([], True),
+    wire.Present(GENERAL, [], True),
     wire.KeyOf(b"m" * 32, None),
     wire.Posted(b"c" * 16, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
     wire.Ack(b"i" * 15, 1),
     wire.StaleKey(b"i" * 15),
     wire.Refused(b"i" * 15, "no"),
-    wire.Joined(wire.MemberInfo(b"m" * 32, "m")),
-    wire.Left(b"m" * 32, "left"),
+    wire.Joined(GENERAL, [wire.MemberInfo(b"m" * 32, "m")]),
+    wire.Left(GENERAL, [b"m" * 32], "left"),
     wire.Renamed(b"m" * 32, "m"),
     wire.Notice("name-taken", "m"),
     wire.Ticket(b"r" * 16, b"t" * 32),
@@ -357,6 +364,18 @@ FROM_HOST: list[wire.Message] = [
     wire.Wanted(b"m" * 32, b"t" * 16, 0, b"t" * 32),
     wire.Passed(b"m" * 32, b"p" * 16, b"x"),
     wire.Gathered(b"c" * 16, b"k" * 32, 1),
+    wire.Standing(2),
+    wire.Salt(bytes(16)),
+    wire.RoomList([]),
+    wire.Entered(wire.RoomInfo(GENERAL, "general", "", bytes(32), 0)),
+    wire.Out(GENERAL, "revoked"),
+    wire.RoomKey(GENERAL, bytes(32)),
+    wire.Topic(GENERAL, "on cats", "alice"),
+    wire.Deed("kicked", "bob", "alice", "too loud"),
+    wire.OldKey(GENERAL, b"m" * 32, bytes(32)),
+    wire.Old(GENERAL, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
+    wire.OldEnd(GENERAL, 1, 0, False),
+    wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
 ]
 FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),
@@ -369,15 +388,21 @@ FROM_MEMBER: list[wire.Message] = [
     wire.Pass(member_id("host"), b"p" * 16, b"x"),
     wire.Gather(b"c" * 16, b"k" * 32, [member_id("alice"), member_id("host")]),
     wire.Leave(b"c" * 16),
+    wire.ListRooms(),
+    wire.Enter("staff"),
+    wire.Past(GENERAL, 0, 10),
+    wire.Order("kick", "bob", "", "", 0, False),
+    wire.Fetch(member_id("host"), b"t" * 16, b"r" * 16, 0),
 ]
 
 
 def test_the_lists_of_messages_are_whole() -> None:
-    either = BOTH_WAYS | {wire.FileWord}
-    assert {type(message) for message in FROM_HOST} == set(get_args(wire.FromHost)) - either
+    assert {type(message) for message in FROM_HOST} == set(get_args(wire.FromHost)) - BOTH_WAYS - {wire.FileWord}
     assert {type(message) for message in FROM_MEMBER} == set(get_args(wire.FromMember)) - BOTH_WAYS - {
         wire.Join,
-        wire.Claim,  # a host's door answers it
+        wire.Claim,  # a host's door answers these
+        wire.Login,
+        wire.Unlock,
     }
 
 
@@ -399,7 +424,7 @@ def test_a_member_does_not_join_twice_and_does_not_speak_as_the_host(floor: Floo
     error = floor.closed[link]
     assert isinstance(error, OutOfTurn)
     assert wire.tag_of(message) in str(error)
-    gone = wire.Left(member_id("alice"), OutOfTurn.code)
+    gone = wire.Left(GENERAL, [member_id("alice")], OutOfTurn.code)
     assert floor.told == {OWN: [gone], link + 1: [gone]}
 
 
@@ -433,7 +458,7 @@ def test_a_post_in_somebody_else_s_name_ends_the_link(floor: Floor) -> None:
     floor.forget()
     floor.hear(alice, floor.post("bob"))
     assert isinstance(floor.closed[alice], BadMessage)
-    assert floor.told[bob] == [wire.Left(member_id("alice"), BadMessage.code)]
+    assert floor.told[bob] == [wire.Left(GENERAL, [member_id("alice")], BadMessage.code)]
     floor.forget()
     floor.say(bob)
     assert floor.all(bob, wire.Ack)[0].number == 1
@@ -452,7 +477,7 @@ def test_a_post_to_an_unknown_conversation_is_refused(floor: Floor) -> None:
 def test_a_post_to_a_room_that_one_is_not_in_is_refused() -> None:
     floor = Floor("general", "staff")
     alice = floor.join("alice")
-    del floor.hub._rooms[floor.rooms[1].conversation].links[alice]  # as a room with rights of its own will do
+    floor.hear(alice, wire.Leave(floor.rooms[1].conversation))
     floor.forget()
     post = floor.say(alice, room=1)
     assert floor.told == {alice: [wire.Refused(post.id, "no-such-room")]}
@@ -497,7 +522,7 @@ def test_what_came_before_is_known_whatever_the_key_is_now(floor: Floor) -> None
     """A post that was taken is never called stale: its author would seal it again, and it would be there twice."""
     alice, bob = floor.join("alice"), floor.join("bob")
     post = floor.say(alice)
-    next(iter(floor.hub._rooms.values())).key_id = b"n" * 32  # the room's key was replaced meanwhile
+    floor.hub.rooms.first.key_id = b"n" * 32  # the room's key was replaced meanwhile
     floor.forget()
     floor.hear(alice, post)
     assert floor.told == {alice: [wire.Ack(post.id, 1)]}
@@ -533,7 +558,7 @@ def test_every_room_numbers_its_posts_without_holes() -> None:
 def test_the_log_is_bounded_by_posts_and_what_leaves_it_is_forgotten(floor: Floor) -> None:
     alice = floor.join("alice")
     posts = [floor.say(alice) for _ in range(LOG_POSTS + 1)]
-    (room,) = floor.hub._rooms.values()
+    room = floor.hub.rooms.first
     assert len(room.log) == len(room.posted) == LOG_POSTS
     floor.forget()
     floor.hear(alice, posts[1])
@@ -546,7 +571,7 @@ def test_the_log_is_bounded_by_bytes_and_what_leaves_it_is_forgotten(floor: Floo
     sealed = bytes(wire.MAX_SEALED)
     fitting = LOG_BYTES // len(sealed)
     posts = [floor.say(alice, sealed) for _ in range(fitting + 1)]
-    (room,) = floor.hub._rooms.values()
+    room = floor.hub.rooms.first
     assert room.log_bytes == sum(len(posted.sealed) for posted in room.log) <= LOG_BYTES
     assert len(room.log) == len(room.posted) == fitting
     floor.forget()
@@ -691,7 +716,7 @@ def test_who_goes_is_told_to_all_others_once(floor: Floor) -> None:
     alice, bob = floor.join("alice"), floor.join("bob")
     floor.forget()
     floor.handle(Gone(alice, Cut.code))
-    left = wire.Left(member_id("alice"), "cut")
+    left = wire.Left(GENERAL, [member_id("alice")], "cut")
     assert floor.told == {OWN: [left], bob: [left]}
     assert floor.hub.members == 2
     floor.forget()
@@ -719,7 +744,7 @@ def test_a_goodbye_and_the_end_of_its_link_are_one_leaving(floor: Floor, said: s
     floor.forget()
     floor.hear(alice, wire.Bye(said))
     floor.handle(Gone(alice, Cut.code))
-    left = wire.Left(member_id("alice"), told)
+    left = wire.Left(GENERAL, [member_id("alice")], told)
     assert floor.told == {OWN: [left], bob: [left]}
 
 
@@ -748,8 +773,8 @@ def test_the_same_key_takes_its_first_place(floor: Floor) -> None:
     again = floor.join("alice", "alice")
     assert isinstance(floor.closed[alice], Replaced)
     assert floor.name(again) == "alice"
-    left = wire.Left(member_id("alice"), Replaced.code)
-    joined = wire.Joined(wire.MemberInfo(member_id("alice"), "alice"))
+    left = wire.Left(GENERAL, [member_id("alice")], Replaced.code)
+    joined = wire.Joined(GENERAL, [wire.MemberInfo(member_id("alice"), "alice")])
     assert floor.told[bob] == [left, joined]
     assert floor.told[OWN] == [left, facts("alice"), joined]
     assert alice not in floor.told
@@ -935,10 +960,12 @@ class AnyTraffic(RuleBasedStateMachine):
                     case wire.Present():
                         view |= {info.id: info.name for info in message.members}
                     case wire.Joined():
-                        assert message.member.id not in view
-                        view[message.member.id] = message.member.name
+                        (info,) = message.members
+                        assert info.id not in view
+                        view[info.id] = info.name
                     case wire.Left():
-                        del view[message.member]
+                        (gone,) = message.members
+                        del view[gone]
                     case wire.Renamed():
                         assert message.member in view
                         view[message.member] = message.name

@@ -65,6 +65,11 @@ def seconds(after: float) -> datetime:
     return datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=after)
 
 
+def left(desk: Desk, who: str, code: str) -> wire.Left:
+    """That somebody has left the room."""
+    return wire.Left(ROOM.conversation, [desk.keys[who].public.id], code)
+
+
 class Desk:
     """A member machine and, in the test's hand, its hub: who is host, what it says, and when."""
 
@@ -109,7 +114,7 @@ class Desk:
     def open(self, *present: str, known: bool = True) -> Desk:
         """The usual beginning: in the room, with these and the host there, their keys already fetched if `known`."""
         self.start()
-        self.tell(self.welcome(), wire.Present([self.info(who) for who in ("host", *present)], True))
+        self.tell(self.welcome(), wire.Present(ROOM.conversation, [self.info(who) for who in ("host", *present)], True))
         for who in present if known else ():
             # Its first post makes the member ask for the key.
             self.tell(self.post(who, "hello"))
@@ -206,10 +211,10 @@ def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
     desk.start()
     desk.tell(desk.welcome(me=desk.info("bob", "bob-2")))
     assert not desk.member.joined
-    desk.tell(wire.Present([desk.info("host")], False))
+    desk.tell(wire.Present(ROOM.conversation, [desk.info("host")], False))
     assert not desk.member.joined
     assert not desk.told
-    desk.tell(wire.Present([desk.info("alice")], True))
+    desk.tell(wire.Present(ROOM.conversation, [desk.info("alice")], True))
     assert desk.member.joined
     assert desk.member.name == "bob-2"
     (users,) = desk.all(events.Users)
@@ -224,25 +229,39 @@ def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
     assert rows["alice"].words is None
     assert rows["alice"].member == desk.keys["alice"].public.id.hex()
     assert not any(row.verified for row in users.members)
-    assert desk.told == [users]
+    (entered,) = desk.all(events.RoomEntered)
+    assert set(entered.members) == {row.member for row in users.members}
+    assert desk.told == [users, entered]
 
 
 BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "lasting": lambda desk: wire.Lasting(),
     "challenge": lambda desk: wire.Challenge(bytes(65), bytes(32)),
-    "present": lambda desk: wire.Present([], True),
+    "present": lambda desk: wire.Present(ROOM.conversation, [], True),
     "key": lambda desk: desk.key_of("alice"),
     "posted": lambda desk: desk.post("alice"),
     "posted by its reader": lambda desk: desk.post("bob"),
     "ack": lambda desk: wire.Ack(b"i" * 15, 1),
     "stale-key": lambda desk: wire.StaleKey(b"i" * 15),
     "refused": lambda desk: wire.Refused(b"i" * 15, "no"),
-    "joined": lambda desk: wire.Joined(desk.info("alice")),
-    "left": lambda desk: wire.Left(desk.keys["alice"].public.id, "left"),
+    "joined": lambda desk: wire.Joined(ROOM.conversation, [desk.info("alice")]),
+    "left": lambda desk: wire.Left(ROOM.conversation, [desk.keys["alice"].public.id], "left"),
     "renamed": lambda desk: wire.Renamed(desk.keys["bob"].public.id, "robert"),
     "notice": lambda desk: wire.Notice("name-taken", "bob"),
     "passed": lambda desk: wire.Passed(desk.keys["alice"].public.id, b"p" * 16, b"USI3P"),
     "gathered": lambda desk: wire.Gathered(b"c" * 16, b"k" * 32, 0),
+    "standing": lambda desk: wire.Standing(2),
+    "salt": lambda desk: wire.Salt(bytes(16)),
+    "room-list": lambda desk: wire.RoomList([]),
+    "entered": lambda desk: wire.Entered(ROOM),
+    "out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
+    "room-key": lambda desk: wire.RoomKey(ROOM.conversation, bytes(32)),
+    "topic": lambda desk: wire.Topic(ROOM.conversation, "on cats", "alice"),
+    "deed": lambda desk: wire.Deed("kicked", "bob", "alice", "too loud"),
+    "old-key": lambda desk: wire.OldKey(ROOM.conversation, b"m" * 32, bytes(32)),
+    "old": lambda desk: wire.Old(ROOM.conversation, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
+    "old-end": lambda desk: wire.OldEnd(ROOM.conversation, 1, 0, False),
+    "log-entry": lambda desk: wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
 }
 FOR_FILES = {wire.Ticket, wire.NoTicket, wire.Wanted, wire.FileWord}
 """What the hub says of data connections passes this machine by."""
@@ -258,6 +277,13 @@ FOR_THE_HOST = [
     wire.Pass(b"m" * 32, b"p" * 16, b""),
     wire.Gather(b"c" * 16, b"k" * 32, [b"m" * 32, b"n" * 32]),
     wire.Leave(b"c" * 16),
+    wire.Login("bob"),
+    wire.Unlock(bytes(48)),
+    wire.ListRooms(),
+    wire.Enter("staff"),
+    wire.Past(ROOM.conversation, 0, 10),
+    wire.Order("kick", "bob", "", "", 0, False),
+    wire.Fetch(b"m" * 32, b"t" * 16, b"r" * 16, 0),
 ]
 
 
@@ -323,10 +349,14 @@ def test_a_name_that_no_honest_hub_passes_on_is_not_shown(desk: Desk, place: str
     desk.start()
     desk.tell(
         desk.welcome(**({"host": desk.info("host", name)} if place == "host" else {})),
-        wire.Present([desk.info("alice")] + ([desk.info("carol", name)] if place == "present" else []), True),
+        wire.Present(
+            ROOM.conversation,
+            [desk.info("alice")] + ([desk.info("carol", name)] if place == "present" else []),
+            True,
+        ),
     )
     if place == "joined":
-        desk.tell(wire.Joined(desk.info("carol", name)))
+        desk.tell(wire.Joined(ROOM.conversation, [desk.info("carol", name)]))
     elif place == "renamed":
         desk.tell(wire.Renamed(desk.keys["alice"].public.id, name))
     owner = {"host": "host", "renamed": "alice"}.get(place, "carol")
@@ -474,7 +504,7 @@ def test_everything_waits_in_order_behind_a_post_whose_author_s_key_is_under_way
         desk.post("mallory", "2"),
         desk.post("host", "3"),
         desk.ack(mine),
-        wire.Left(desk.keys["carol"].public.id, "left"),
+        wire.Left(ROOM.conversation, [desk.keys["carol"].public.id], "left"),
         desk.post("carol", "4"),
     )
     assert desk.heard == [("alice", "1", "good")]
@@ -741,7 +771,7 @@ def test_a_hole_in_an_author_s_count_is_told_with_its_size(desk: Desk) -> None:
 
 def test_the_first_words_of_who_came_after_us_cannot_be_withheld_unseen(desk: Desk) -> None:
     desk.open()
-    desk.tell(wire.Joined(desk.info("alice")))
+    desk.tell(wire.Joined(ROOM.conversation, [desk.info("alice")]))
     desk.counts["alice"] = 2
     desk.tell(desk.post("alice", "third"), desk.key_of("alice"), desk.post("alice", "fourth"))
     assert [text for _, text, _ in desk.heard] == ["third", "fourth"]
@@ -776,7 +806,7 @@ def test_of_who_was_here_before_us_nothing_earlier_is_missed(desk: Desk) -> None
 
 def test_a_post_that_was_shown_without_its_key_was_not_withheld(desk: Desk) -> None:
     desk.open()
-    desk.tell(wire.Joined(desk.info("alice")), desk.post("alice", "early"))
+    desk.tell(wire.Joined(ROOM.conversation, [desk.info("alice")]), desk.post("alice", "early"))
     desk.member.tick(NOW + KEY_PATIENCE + 1)
     desk.tell(desk.key_of("alice"), desk.post("alice", "later"), after=KEY_PATIENCE + 2)
     assert desk.heard == [("alice", "early", "missing"), ("alice", "later", "good")]
@@ -810,7 +840,7 @@ def test_a_new_run_of_the_same_key_counts_anew(desk: Desk) -> None:
 def test_the_newest_number_at_the_welcome_is_where_counting_starts(desk: Desk) -> None:
     desk.start()
     room = wire.RoomInfo(ROOM.conversation, "general", "", ROOM.key, 41)
-    desk.tell(desk.welcome(rooms=[room]), wire.Present([desk.info("host")], True))
+    desk.tell(desk.welcome(rooms=[room]), wire.Present(ROOM.conversation, [desk.info("host")], True))
     desk.forget()
     desk.number = 40
     desk.tell(desk.post("host", "before"), desk.post("host", "after"))
@@ -868,7 +898,7 @@ def test_a_text_that_was_signed_before_a_renaming_is_not_marked(desk: Desk) -> N
 
 def test_a_text_of_somebody_who_left_has_the_signed_name(desk: Desk) -> None:
     desk.open("alice")
-    desk.tell(wire.Left(desk.keys["alice"].public.id, "left"))
+    desk.tell(wire.Left(ROOM.conversation, [desk.keys["alice"].public.id], "left"))
     desk.tell(desk.post("alice", "last words", name="al\x1bice"))
     assert desk.heard == [("al␛ice", "last words", "good")]
     assert desk.all(events.Message)[0].signed_as is None
@@ -880,11 +910,15 @@ def test_a_text_of_somebody_who_left_has_the_signed_name(desk: Desk) -> None:
 def test_coming_going_and_renaming_are_told(desk: Desk) -> None:
     desk.open()
     alice = desk.keys["alice"].public.id
-    desk.tell(wire.Joined(desk.info("alice")), wire.Renamed(alice, "liddell"), wire.Left(alice, "cut"))
+    desk.tell(
+        wire.Joined(ROOM.conversation, [desk.info("alice")]),
+        wire.Renamed(alice, "liddell"),
+        wire.Left(ROOM.conversation, [alice], "cut"),
+    )
     assert desk.told == [
-        events.MemberJoined(time=seconds(0), name="alice", member=alice.hex()),
+        events.MemberJoined(time=seconds(0), name="alice", member=alice.hex(), rooms=["general"]),
         events.MemberRenamed(time=seconds(0), old="alice", name="liddell", member=alice.hex(), mine=False),
-        events.MemberLeft(time=seconds(0), name="liddell", member=alice.hex(), reason="cut"),
+        events.MemberLeft(time=seconds(0), name="liddell", member=alice.hex(), reason="cut", rooms=["general"]),
     ]
 
 
@@ -942,13 +976,13 @@ def test_the_refusal_of_a_name_is_told_as_a_sentence(desk: Desk) -> None:
 @pytest.mark.parametrize("how", ["joined", "renamed", "present"])
 def test_a_name_that_comes_back_under_another_key_is_announced(desk: Desk, how: str, name: str) -> None:
     desk.open("alice", "carol")
-    desk.tell(wire.Left(desk.keys["alice"].public.id, "left"))
+    desk.tell(wire.Left(ROOM.conversation, [desk.keys["alice"].public.id], "left"))
     desk.forget()
     desk.tell(
         {
-            "joined": wire.Joined(desk.info("mallory", name)),
+            "joined": wire.Joined(ROOM.conversation, [desk.info("mallory", name)]),
             "renamed": wire.Renamed(desk.keys["carol"].public.id, name),
-            "present": wire.Present([desk.info("mallory", name)], True),
+            "present": wire.Present(ROOM.conversation, [desk.info("mallory", name)], True),
         }[how]
     )
     notice = desk.told[0]
@@ -961,21 +995,22 @@ def test_a_name_that_comes_back_under_another_key_is_announced(desk: Desk, how: 
 def test_a_name_that_changes_hands_again_is_announced_again(desk: Desk) -> None:
     desk.open("alice")
     for owner, following in (("alice", "mallory"), ("mallory", "alice"), ("alice", "mallory")):
-        desk.tell(wire.Left(desk.keys[owner].public.id, "left"), wire.Joined(desk.info(following, "alice")))
+        joined = wire.Joined(ROOM.conversation, [desk.info(following, "alice")])
+        desk.tell(left(desk, owner, "left"), joined)
     assert desk.notices == ["name-changed-hands"] * 3
 
 
 def test_a_name_that_comes_back_under_its_own_key_is_not(desk: Desk) -> None:
     desk.open("alice")
     alice = desk.keys["alice"].public.id
-    desk.tell(wire.Renamed(alice, "liddell"), wire.Renamed(alice, "alice"), wire.Left(alice, "cut"))
-    desk.tell(wire.Joined(desk.info("alice", "Alice")))
+    desk.tell(wire.Renamed(alice, "liddell"), wire.Renamed(alice, "alice"), left(desk, "alice", "cut"))
+    desk.tell(wire.Joined(ROOM.conversation, [desk.info("alice", "Alice")]))
     assert not desk.notices
 
 
 def test_who_was_not_here_can_neither_leave_nor_be_renamed(desk: Desk) -> None:
     desk.open("alice")
-    for message in (wire.Left(desk.keys["carol"].public.id, "left"), wire.Renamed(desk.keys["carol"].public.id, "c")):
+    for message in (left(desk, "carol", "left"), wire.Renamed(desk.keys["carol"].public.id, "c")):
         with pytest.raises(BadMessage):
             desk.tell(message)
     assert not desk.told
@@ -997,7 +1032,7 @@ def host_desk(keys: dict[str, PrivateKey]) -> Desk:
     """The host's own person at its desk; nobody else is there."""
     desk = Desk(keys, "host")
     desk.member.start(None, None)
-    desk.tell(desk.welcome(me=desk.info("host")), wire.Present([], True))
+    desk.tell(desk.welcome(me=desk.info("host")), wire.Present(ROOM.conversation, [], True))
     return desk.forget()
 
 
@@ -1005,7 +1040,7 @@ def arrive(desk: Desk, who: str, *words: str, name: str | None = None) -> None:
     """Somebody joins the host whose own person sits at this desk."""
     public = desk.keys[who].public
     link = wire.LinkFacts(public.id, public.modulus, sha256(who.encode()), words or WORDS, "192.0.2.1:5")
-    desk.tell(link, wire.Joined(desk.info(who, name)))
+    desk.tell(link, wire.Joined(ROOM.conversation, [desk.info(who, name)]))
 
 
 def test_the_host_s_own_person_knows_the_links(host_desk: Desk) -> None:
@@ -1020,13 +1055,14 @@ def test_the_host_s_own_person_knows_the_links(host_desk: Desk) -> None:
             fingerprint=shown,
             words=["north", "east", "south", "west"],
             address="192.0.2.1:5",
+            rooms=["general"],
         )
     ]
     rows = {row.name: row for row in desk.member.users(asked=True).members}
     assert (rows["alice"].fingerprint, rows["alice"].words) == (shown, ["north", "east", "south", "west"])
     assert (rows["host"].fingerprint, rows["host"].words) == (None, None)
     assert [(row.host, row.me) for row in rows.values()] == [(True, True), (False, False)]
-    desk.tell(desk.post("alice", "hello"), wire.Left(alice, "left"))
+    desk.tell(desk.post("alice", "hello"), wire.Left(ROOM.conversation, [alice], "left"))
     assert desk.heard == [("alice", "hello", "good")]
     assert desk.all(events.MemberLeft)[0].fingerprint == shown
     assert not desk.sent  # the key came with the link
@@ -1113,7 +1149,7 @@ def test_the_mark_follows_the_key_and_never_the_name(host_desk: Desk) -> None:
     assert marks(desk) == ["liddell"]
     arrive(desk, "mallory", name="alice")
     assert marks(desk) == ["liddell"]
-    desk.tell(wire.Left(alice, "cut"))
+    desk.tell(wire.Left(ROOM.conversation, [alice], "cut"))
     assert marks(desk) == []
     arrive(desk, "alice", name="liddell-2")
     assert marks(desk) == ["liddell-2"]
@@ -1135,7 +1171,7 @@ def test_a_yes_is_not_for_who_took_the_name_meanwhile(host_desk: Desk, following
     desk = host_desk
     arrive(desk, "alice", "a", "b", "c", "d")
     assert verify(desk, "alice").words == ["a", "b", "c", "d"]
-    desk.tell(wire.Left(desk.keys["alice"].public.id, "cut"))
+    desk.tell(wire.Left(ROOM.conversation, [desk.keys["alice"].public.id], "cut"))
     arrive(desk, following, "e", "f", "g", "h", name="alice")
     shown = verify(desk, "alice", True)
     assert (shown.state, shown.words) == ("open", ["e", "f", "g", "h"])
@@ -1325,7 +1361,7 @@ def test_without_a_connection_nothing_is_said(desk: Desk) -> None:
     refuse_all()
     desk.tell(desk.welcome())
     refuse_all()  # who is here is not known yet
-    desk.tell(wire.Present([desk.info("host")], True))
+    desk.tell(wire.Present(ROOM.conversation, [desk.info("host")], True))
     desk.forget()
     desk.say("hello")
     desk.member.disconnected(Cut(), NOW)
@@ -1537,7 +1573,7 @@ def test_offers_go_with_their_sender(desk: Desk) -> None:
     desk.open("alice", "carol")
     desk.tell(offer_of(desk, "alice"), offer_of(desk, "carol", 2))
     own = desk.member.offer(offered(3), "mine", NOW)
-    desk.tell(wire.Left(desk.keys["alice"].public.id, "cut"))
+    desk.tell(left(desk, "alice", "cut"))
     assert [(event.name, event.code) for event in desk.all(events.FileClosed)] == [("1.txt", "sender-gone")]
     assert own.audience == {desk.keys[who].public.id for who in ("carol", "host")}
 

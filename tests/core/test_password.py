@@ -13,6 +13,7 @@ from usi.core.errors import (
     BadMessage,
     NoMoreTries,
     NoSuchMember,
+    NotAsked,
     NothingAsked,
     OutOfTurn,
     PasswordAlone,
@@ -185,6 +186,9 @@ def test_whom_the_host_answers(table: Table) -> None:
     table.host.types(SECRET, "bob")
     table.deliver()
     assert table.bob.told[-1] == ("host", "matched")
+    with pytest.raises(NotAsked) as not_asked:
+        check.begin("bob")
+    assert str(not_asked.value) == "bob has not asked for a password. Who has: alice."
     table.host.types(SECRET)
     table.deliver()
     assert table.alice.told[-1] == ("host", "matched")

@@ -22,11 +22,11 @@ from usi.core.errors import (
     Left,
     LocalError,
     NoSuchMember,
-    NoSuchRoom,
     NotAnswered,
     NotPrivate,
     NotWithYourself,
     Nowhere,
+    OnlyTwo,
     OpenerOnly,
     PeerError,
     ReadOnly,
@@ -329,6 +329,13 @@ def test_whoever_is_added_reads_from_then_on_under_a_new_key(town: Town) -> None
         town.do(bob, "/add host")
 
 
+def test_a_conversation_of_two_stays_one_for_its_opener_too(town: Town) -> None:
+    alice, *_ = people(town, "alice", "bob", "carol")
+    town.do(alice, "/private bob")
+    with pytest.raises(OnlyTwo):
+        town.do(alice, "/add carol")
+
+
 @pytest.mark.parametrize("how", ["leaves the conversation", "leaves the host"])
 def test_whoever_leaves_reads_nothing_more(town: Town, how: str) -> None:
     alice, bob, carol = people(town, "alice", "bob", "carol")
@@ -496,8 +503,6 @@ def test_who_could_not_go_where_it_wanted_says_nothing_where_it_is(town: Town, l
         ("/msg alice x", NotWithYourself),
         ("/private bob alice", NotWithYourself),
         ("/add bob", NotPrivate),
-        ("/leave", NotPrivate),
-        ("/join nowhere", NoSuchRoom),
         ("/block alice", NotWithYourself),
     ],
 )
@@ -828,14 +833,15 @@ def test_a_host_that_has_lied_about_ids_from_the_start_is_seen_by_the_words(town
     """Then it can read along: that is why people compare. The window says so until they have."""
     alice = town.add("alice")
     bob, false = town.keys["bob"].public, town.keys["mallory"].public
-    town.give(alice, wire.Joined(wire.MemberInfo(false.id, "bob")))
+    town.give(alice, wire.Joined(ROOM.conversation, [wire.MemberInfo(false.id, "bob")]))
     to_alice = pairing.Pair(bytes(16), town.keys["mallory"], alice.id, mine=False, now=NOW)
     to_bob = pairing.Pair(b"p" * 16, town.keys["mallory"], bob.id, mine=True, now=NOW)
     his = Member(town.keys["bob"], "bob")
     his.start(town.keys["host"].public, Proof(bytes(32), WORDS))
     names = [wire.MemberInfo(town.keys["host"].public.id, "host"), wire.MemberInfo(false.id, "alice")]
     me = wire.MemberInfo(bob.id, "bob")
-    his.receive([wire.Welcome(me, names[0], bytes(16), False, [ROOM]), wire.Present(names, True)], NOW)
+    welcome = wire.Welcome(me, names[0], bytes(16), False, [ROOM])
+    his.receive([welcome, wire.Present(ROOM.conversation, names, True)], NOW)
     his.take_outgoing()
     stolen: list[pairing.Message] = []
 

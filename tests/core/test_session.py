@@ -168,7 +168,7 @@ def test_many_messages_are_one_record(talk: Talks) -> None:
 
 
 def test_messages_encoded_once_can_go_to_many(talk: Talks) -> None:
-    encoded = wire.encode(wire.Joined(wire.MemberInfo(bytes(32), "bob")))
+    encoded = wire.encode(wire.Joined(bytes(16), [wire.MemberInfo(bytes(32), "bob")]))
     for pair in (talk().open(), talk(client="carol").open()):
         pair.host.send_encoded([encoded, encoded])
         assert len(pair.client.receive_data(pair.host.data_to_send())) == 2
@@ -713,7 +713,7 @@ def test_a_replayed_session_is_refused(talk: Talks) -> None:
 def test_a_replayed_offer_is_refused(talk: Talks) -> None:
     """A recorded host: the client answers it, and gets nothing that opens."""
     recorded = talk().open()
-    host_record = recorded.host_says(wire.Joined(wire.MemberInfo(bytes(32), "bob")))
+    host_record = recorded.host_says(wire.Joined(bytes(16), [wire.MemberInfo(bytes(32), "bob")]))
     client = talk().client
     assert hear(client, [recorded.m2, host_record]) == ([], BadRecord)
 

@@ -38,22 +38,29 @@ OF_MEMBER = [
     wire.Pass(ID, CONVERSATION, bytes(wire.MAX_PIECE)),
     wire.Gather(CONVERSATION, KEY, [ID, KEY]),
     wire.Leave(CONVERSATION),
+    wire.Login("alice"),
+    wire.Unlock(bytes(48)),
+    wire.ListRooms(),
+    wire.Enter("staff"),
+    wire.Past(CONVERSATION, 0, wire.MAX_PAGE),
+    wire.Order("ban", "bob", "", "too loud", 600, False),
+    wire.Order("room-new", "staff", "", "", 0, True),
 ]
 OF_HOST = [
     wire.Welcome(INFO, wire.MemberInfo(KEY, "host"), CONVERSATION, True, [ROOM]),
     wire.Welcome(INFO, INFO, CONVERSATION, False, []),
     wire.Lasting(),
     wire.Challenge(bytes(65), bytes(32)),
-    wire.Present([INFO, INFO], True),
-    wire.Present([], False),
+    wire.Present(CONVERSATION, [INFO, INFO], True),
+    wire.Present(CONVERSATION, [], False),
     wire.KeyOf(ID, bytes(256)),
     wire.KeyOf(ID, None),
     wire.Posted(CONVERSATION, KEY, ID, POST, 1, SEALED),
     wire.Ack(POST, 2**63 - 1),
     wire.StaleKey(POST),
     wire.Refused(POST, "too-long"),
-    wire.Joined(INFO),
-    wire.Left(ID, "cut"),
+    wire.Joined(CONVERSATION, [INFO]),
+    wire.Left(CONVERSATION, [ID], "cut"),
     wire.Renamed(ID, "\U0001f600"),
     wire.Notice("name-taken", "alice"),
     wire.Notice("x", ""),
@@ -62,6 +69,18 @@ OF_HOST = [
     wire.Wanted(ID, TRANSFER, 7, TICKET),
     wire.Passed(ID, CONVERSATION, b"USI3P"),
     wire.Gathered(CONVERSATION, KEY, 0),
+    wire.Standing(3),
+    wire.Salt(CONVERSATION),
+    wire.RoomList([wire.RoomRow("staff", "for us", True, 2, False)]),
+    wire.Entered(ROOM),
+    wire.Out(CONVERSATION, "revoked"),
+    wire.RoomKey(CONVERSATION, KEY),
+    wire.Topic(CONVERSATION, "on cats", "alice"),
+    wire.Deed("kicked", "bob", "alice", "too loud"),
+    wire.OldKey(CONVERSATION, ID, KEY),
+    wire.Old(CONVERSATION, KEY, ID, POST, 1, SEALED),
+    wire.OldEnd(CONVERSATION, 1, 0, True),
+    wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
 ]
 
 Decode = Callable[[bytes], list[Any]]
@@ -177,7 +196,7 @@ BYTES = {  # field: how many bytes it has
     ),
     "acknowledged": (lambda value: ["ack", value, 1], wire.decode_from_host, 15, 15),
     "stale": (lambda value: ["stale-key", value], wire.decode_from_host, 15, 15),
-    "who left": (lambda value: ["left", value, "cut"], wire.decode_from_host, 32, 32),
+    "who left": (lambda value: ["left", CONVERSATION, [value], "cut"], wire.decode_from_host, 32, 32),
     "whose file": (lambda value: ["fetch", value, TRANSFER, REQUEST, 0], wire.decode_from_member, 32, 32),
     "fetched transfer": (lambda value: ["fetch", ID, value, REQUEST, 0], wire.decode_from_member, 16, 16),
     "request": (lambda value: ["fetch", ID, TRANSFER, value, 0], wire.decode_from_member, 16, 16),
@@ -201,8 +220,8 @@ def test_sizes_of_bytes(field: str) -> None:
 TEXTS = {  # field: least and most characters
     "join": (lambda value: ["join", value], wire.decode_from_member, 1, 24),
     "nick": (lambda value: ["nick", value], wire.decode_from_member, 1, 24),
-    "joined": (lambda value: ["joined", [ID, value]], wire.decode_from_host, 1, 24),
-    "present": (lambda value: ["present", [[ID, value]], True], wire.decode_from_host, 1, 24),
+    "joined": (lambda value: ["joined", CONVERSATION, [[ID, value]]], wire.decode_from_host, 1, 24),
+    "present": (lambda value: ["present", CONVERSATION, [[ID, value]], True], wire.decode_from_host, 1, 24),
     "room": (
         lambda value: ["welcome", [ID, "a"], [ID, "h"], CONVERSATION, False, [[CONVERSATION, value, "", KEY, 0]]],
         wire.decode_from_host,
@@ -304,7 +323,7 @@ def test_the_number_of_rooms(count: int) -> None:
 
 @pytest.mark.parametrize("count", [0, wire.MAX_PRESENT, wire.MAX_PRESENT + 1])
 def test_the_number_of_members_in_a_list(count: int) -> None:
-    record = raw(["present", [[ID, "a"]] * count, True])
+    record = raw(["present", CONVERSATION, [[ID, "a"]] * count, True])
     if count <= wire.MAX_PRESENT:
         assert len(wire.decode_from_host(record)[0].members) == count
     else:
@@ -318,7 +337,14 @@ def test_the_longest_messages_fit_a_record() -> None:
     for longest in (
         wire.Posted(CONVERSATION, KEY, ID, POST, 2**63 - 1, bytes(wire.MAX_SEALED)),
         wire.Welcome(long_info, long_info, CONVERSATION, False, [room] * wire.MAX_ROOMS),
-        wire.Present([long_info] * wire.MAX_PRESENT, False),
+        wire.Present(CONVERSATION, [long_info] * wire.MAX_PRESENT, False),
+        wire.Joined(CONVERSATION, [long_info] * wire.MAX_PRESENT),
+        wire.Left(CONVERSATION, [ID] * wire.MAX_PRESENT, "cut"),
+        wire.RoomList(
+            [wire.RoomRow("\U0001f600" * wire.MAX_NAME, "\U0001f600" * wire.MAX_TOPIC, True, 2**63 - 1, True)]
+            * wire.MAX_ROOMS
+        ),
+        wire.LogEntry(2**63 - 1, "x" * 32, [(f"{n:032}", "\U0001f600" * 512) for n in range(16)]),
     ):
         (plaintext,) = wire.pack([wire.encode(longest)])
         assert len(plaintext) + 16 <= wire.MAX_RECORD

@@ -241,6 +241,17 @@ async def test_a_decline_is_told_once_and_closes_the_offer(room: Room, tmp_path:
     assert len(alice.all(ev.Notice)) == 1
 
 
+async def test_what_was_received_cannot_be_declined(room: Room, tmp_path: Path) -> None:
+    alice, bob = await room.open("alice", "bob")
+    done = await passed(alice, bob, written(tmp_path, "a.bin", 10))
+    await bob.says(f"/decline {done.transfer}")
+    await bob.hears(ev.Error, code="received-already")
+    await bob.says("thank you")
+    await alice.hears(ev.Message, text="thank you")
+    assert not alice.all(ev.Notice, code="file-declined")
+    assert not bob.all(ev.FileClosed)
+
+
 async def test_a_withdrawn_offer_is_closed_everywhere(room: Room, tmp_path: Path) -> None:
     alice, bob = await room.open("alice", "bob")
     (offer,) = await offered(alice, written(tmp_path, "a.bin", 10), bob)

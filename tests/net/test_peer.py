@@ -77,10 +77,11 @@ async def test_what_each_is_told_on_coming_and_going(house: Any) -> None:
             await seat.hears(ev.MemberLeft, name=leaving, reason="left")
     await host.leave()
 
-    assert kinds(carol.told) == ["Connected", "Users", "Disconnected"]
-    assert kinds(bob.told) == ["Connected", "Users", "MemberJoined", "MemberLeft", "Disconnected"]
-    assert kinds(alice.told) == ["Connected", "Users", *["MemberJoined"] * 2, *["MemberLeft"] * 2, "Disconnected"]
-    assert kinds(host.told) == ["Listening", "Users", *["MemberJoined"] * 3, *["MemberLeft"] * 3, "Disconnected"]
+    assert kinds(carol.told) == ["Connected", "Users", "RoomEntered", "Disconnected"]
+    come, gone = ["Users", "RoomEntered"], ["Disconnected"]
+    assert kinds(bob.told) == ["Connected", *come, "MemberJoined", "MemberLeft", *gone]
+    assert kinds(alice.told) == ["Connected", *come, *["MemberJoined"] * 2, *["MemberLeft"] * 2, *gone]
+    assert kinds(host.told) == ["Listening", *come, *["MemberJoined"] * 3, *["MemberLeft"] * 3, *gone]
     for seat, present in ((host, ["host"]), (alice, ["host", "alice"]), (carol, ["host", "alice", "bob", "carol"])):
         (users,) = seat.all(ev.Users)
         assert sorted(member.name for member in users.members) == sorted(present)
@@ -581,8 +582,7 @@ async def test_the_inspector_hears_every_step_and_no_secret(house: Any, monkeypa
 
     assert len(set(secrets)) >= 4  # encapsulated, session, and a key for each direction
     secrets.append(PRESET)
-    room_key = host.peer._side.hub._rooms
-    secrets += [room.info.key for room in room_key.values()]
+    secrets += [room.key for room in host.peer._side.hub.rooms]
     shown = "\n".join(str(event) for seat in (host, alice) for event in seat.told)
     for secret in secrets:
         assert secret.hex() not in shown.lower()

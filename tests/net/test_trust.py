@@ -322,7 +322,7 @@ async def test_a_false_host_that_skips_its_proof_is_told_nothing(house: Any, kin
             False,
             [wire.RoomInfo(bytes(16), "general", "", bytes(32), 0)],
         ),
-        "present": wire.Present([], True),
+        "present": wire.Present(bytes(16), [], True),
         "posted": wire.Posted(bytes(16), bytes(32), mallory, bytes(15), 1, bytes(272)),
     }
     false = FalseHost(house, lambda self, message: [messages[kind]] if isinstance(message, wire.Claim) else [])

@@ -31,6 +31,7 @@ def test_a_language_has_its_own_mark_of_decimals() -> None:
     language.install(lambda text: {"1.5": "1,5", "{amount} MB": "{amount} Mo"}.get(text, text))
     try:
         assert amounts.size(12_400_000) == "12,4 Mo"
+        assert amounts.decimal(0.71) == "0,7"
     finally:
         language.install(None)
 

@@ -132,6 +132,18 @@ async def test_what_the_person_writes_is_answered_in_turn(troupe: dict[demo.Role
     assert answers[4] == answers[0]
 
 
+@pytest.mark.parametrize("name", [demo.ADA, demo.BLAISE])
+async def test_what_is_said_in_private_is_answered_there_and_not_in_the_room(
+    troupe: dict[demo.Role, PrivateKey], name: str
+) -> None:
+    company = Company(None, Pause(), troupe)
+    async with playing(company), company.person() as person:
+        await heard(person, lambda told: len(said(told)) == LINES)
+        await person.enter(f"/msg {name} hello")
+        (answer,) = said(await heard(person, said))
+        assert (answer.from_, answer.room, answer.private) == (name, f"@{name}", True)
+
+
 async def test_many_messages_at_once_are_not_answered_one_by_one(troupe: dict[demo.Role, PrivateKey]) -> None:
     pause = Pause()
     company = Company(None, pause, troupe)

@@ -510,7 +510,7 @@ def test_help_has_no_word_outside_of_the_catalogue(bracketed: Callable[[str], st
 # --- the program -----------------------------------------------------------------------------------------------------
 
 
-TRY = " Essayez « usi --help »."
+TRY = " --help montre toutes les options."
 
 
 @pytest.mark.parametrize(

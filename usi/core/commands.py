@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from usi.core.errors import BadCommand, NothingToSay, TextTooLong, UnknownCommand
+from usi.core.errors import BadCommand, BadTime, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.language import tr
-from usi.core.wire import MAX_TEXT
+from usi.core.moderation import seconds_of
+from usi.core.wire import MAX_PAGE, MAX_REASON, MAX_TEXT
 
 MARKS = "/!"
 
@@ -164,9 +165,51 @@ class Files:
     pass
 
 
-ForRoom = Say | Act | Send | Add | Leave
+@dataclass(frozen=True)
+class Rooms:
+    """Which rooms there are."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What moderators and the host may do; `word` and the fields are those of `wire.Order`."""
+
+    word: str
+    about: str = ""
+    room: str = ""
+    text: str = ""
+    seconds: int = 0
+    private: bool = False
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The topic of the chosen room: another one, or (empty) what it is."""
+
+    text: str
+    room: str | None = None
+
+
+@dataclass(frozen=True)
+class History:
+    """So many earlier messages."""
+
+    count: int
+    room: str | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    text: str
+    room: str | None = None
+
+
+ForRoom = Say | Act | Send | Add | Leave | Topic | History | Search
 """What is meant for one conversation: `room` is the key `room` of its events; None: the one that was chosen last."""
-ForMember = Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password
+ForMember = (
+    Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password | Rooms | Order | Topic
+    | History | Search
+)  # fmt: skip
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
@@ -248,6 +291,70 @@ def _names(rest: str) -> tuple[str, ...]:
     return tuple(name for name in rest.replace(",", " ").split())
 
 
+PAGE = 20  # earlier messages where no number is said
+
+
+def _history(rest: str) -> History:
+    count = int(rest) if rest else PAGE
+    if not 1 <= count <= MAX_PAGE:
+        raise ValueError
+    return History(count)
+
+
+_NEW, _CLOSE = {"new", "nouveau", "nouvelle"}, {"close", "fermer"}
+
+
+def _room(rest: str) -> Order:
+    word, about = _split(rest)
+    if word.lower() in _CLOSE and about:
+        return Order("room-close", room=about.removeprefix("#"))
+    words = about.split()
+    private = any(each in ("--private", "--privé", "--prive") for each in words)
+    name = " ".join(each for each in words if not each.startswith("--"))
+    if word.lower() not in _NEW or not name:
+        raise ValueError
+    return Order("room-new", name.removeprefix("#"), private=private)
+
+
+def _right(word: str) -> Callable[[str], Order]:
+    def build(rest: str) -> Order:
+        name, room = _split(rest)
+        if not room:
+            raise ValueError
+        return Order(word, name, room.removeprefix("#"))
+
+    return build
+
+
+def _kick(rest: str) -> Order:
+    name, reason = _split(rest)
+    if not name:
+        raise ValueError
+    return Order("kick", name, text=_reason(reason))
+
+
+def _timed(word: str) -> Callable[[str], Order]:
+    """NAME [TIME] [REASON]; what is no time begins the reason."""
+
+    def build(rest: str) -> Order:
+        about, behind = _split(rest)
+        said, reason = _split(behind)
+        if not about:
+            raise ValueError
+        seconds = seconds_of(said) if said else 0
+        if seconds is None:
+            if said[:1].isdigit():
+                raise BadTime(said=said)
+            seconds, reason = 0, behind
+        return Order(word, about, text=_reason(reason), seconds=seconds)
+
+    return build
+
+
+def _reason(said: str) -> str:
+    return mended(said)[:MAX_REASON]
+
+
 _ANSWERS = {"yes": True, "oui": True, "no": False, "non": False}
 
 
@@ -305,8 +412,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(("add", "ajouter"), "NAME…", "bring more members into this private conversation", _something(
         lambda rest: Add(_names(rest))
     )),
-    Command(("leave", "partir"), "", "leave this private conversation; its opener ends it for all", _nothing(Leave())),
-    Command(("join", "rejoindre"), "ROOM", "go to another conversation: #general, @alice", _something(Go)),
+    Command(
+        ("leave", "partir"),
+        "",
+        "leave this room or private conversation; its opener ends that for all",
+        _nothing(Leave()),
+    ),
+    Command(("rooms", "salons"), "", "the rooms that you may enter", _nothing(Rooms())),
+    Command(("join", "rejoindre"), "ROOM", "enter a room, or go to a conversation: #general, @alice", _something(Go)),
     Command(
         ("block", "bloquer"), "NAME", "take no private conversations from a member, or again", _something(Block)
     ),
@@ -320,10 +433,41 @@ COMMANDS: tuple[Command, ...] = (
     Command(("decline", "refuser"), "[N]", "do not take offer N; forget what has arrived of it", _numbered(Decline)),
     Command(("cancel", "annuler"), "[N]", "stop transfer N; take an offer of yours back", _numbered(Cancel)),
     Command(("files", "fichiers"), "", "offers and transfers, and how far they are", _nothing(Files())),
+    Command(("history", "historique"), "[N]", "earlier messages of this room, where the host keeps them", _history),
+    Command(
+        ("search", "chercher"), "TEXT", "look for a text in what the host keeps of this room", _something(Search)
+    ),
     Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
     Command(("mute", "sourdine"), "", "notifications of this room off, or on again", _nothing(Mute())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),
     Command(("nick", "pseudo"), "NAME", "change your name", _something(Nick)),
+    Command(("topic", "sujet"), "[TEXT]", "the topic of this room; moderators: another one", Topic),
+    Command(("kick", "expulser"), "NAME [REASON]", "moderators: remove a member", _kick),
+    Command(
+        ("ban", "bannir"),
+        "NAME|FINGERPRINT|ADDRESS [TIME] [REASON]",
+        "moderators: remove and keep out, for 10m, 2h, 3d, or until the host stops",
+        _timed("ban"),
+    ),
+    Command(
+        ("unban", "debannir", "débannir"),
+        "NAME|FINGERPRINT|ADDRESS",
+        "moderators: let in again",
+        _something(lambda rest: Order("unban", rest)),
+    ),
+    Command(
+        ("silence", "taire"),
+        "NAME [TIME]",
+        "moderators: a member may say nothing in rooms; again: it may",
+        _timed("silence"),
+    ),
+    Command(("lock", "verrouiller"), "", "moderators: let no newcomers in, or again", _nothing(Order("lock"))),
+    Command(
+        ("room", "salon"), "new NAME [--private] | close NAME", "moderators: make a room, or close it for good", _room
+    ),
+    Command(("grant", "autoriser"), "NAME ROOM", "moderators: a member may enter a room", _right("grant")),
+    Command(("revoke", "retirer"), "NAME ROOM", "moderators: a member may not any more", _right("revoke")),
+    Command(("log", "journal"), "", "moderators: who came, went and was removed", _nothing(Order("log"))),
 )
 
 _BY_NAME = {name: command for command in COMMANDS for name in command.names}

@@ -47,7 +47,7 @@ class PeerError(UsiError):
 
 
 class UsageError(LocalError):
-    """{why} Try `usi --help`."""
+    """{why} --help shows all options."""
 
     code = "usage"
     exit_status = 2
@@ -177,6 +177,12 @@ class OpenerOnly(LocalError):
     code = "opener-only"
 
 
+class OnlyTwo(LocalError):
+    """This conversation is for two, and stays so. /private with the names of all opens one for several."""
+
+    code = "only-two"
+
+
 class NoSuchRoom(LocalError):
     """There is no conversation called {room} here."""
 
@@ -205,6 +211,12 @@ class OfferClosed(LocalError):
     """Transfer {number} ({name}) is over, or was taken back. /files lists what there is."""
 
     code = "offer-closed"
+
+
+class ReceivedAlready(LocalError):
+    """You have received {name} already: there is nothing to decline. /files shows the folder where it is."""
+
+    code = "received-already"
 
 
 class TransferCancelled(LocalError):
@@ -419,6 +431,13 @@ class BadAccounts(LocalError):
     exit_status = 2
 
 
+class BadRooms(LocalError):
+    """The rooms in {path} are wrong: {why}."""
+
+    code = "bad-rooms"
+    exit_status = 2
+
+
 class OpenAccounts(LocalError):
     """Others on this machine may read {path}, which helps them guess passwords. `chmod 600 {path}` ends that."""
 
@@ -555,6 +574,12 @@ class NothingAsked(LocalError):
     """Nobody here has asked for a password. A guest does so with /password."""
 
     code = "nothing-asked"
+
+
+class NotAsked(LocalError):
+    """{name} has not asked for a password. Who has: {names}."""
+
+    code = "not-asked"
 
 
 class PasswordAlone(LocalError):
@@ -738,6 +763,62 @@ class WornOut(PeerError):
     """This connection has carried as much as its keys may seal. Join again."""
 
     code = "worn-out"
+
+
+class Kicked(PeerError):
+    """The host, or a moderator, has removed you."""
+
+    code = "kicked"
+    exit_status = 5
+
+
+class Banned(PeerError):
+    """The host does not let you in: you, your name or your address are banned."""
+
+    code = "banned"
+    exit_status = 5
+
+
+class AccountGone(PeerError):
+    """Your account here was removed, or has another password now."""
+
+    code = "account-gone"
+    exit_status = 5
+
+
+class Locked(PeerError):
+    """The host lets nobody new in at the moment. Try again later."""
+
+    code = "locked"
+    exit_status = 3
+
+
+class NoRoom(PeerError):
+    """There is no room here that you may enter."""
+
+    code = "no-room"
+    exit_status = 5
+
+
+class PasswordNeeded(PeerError):
+    """This host wants a password. Use --password, --password-file or USI_PASSWORD."""
+
+    code = "password-needed"
+    exit_status = 4
+
+
+class WrongPassword(PeerError):
+    """The name or the password is wrong, or somebody sits between you and the host. Try again."""
+
+    code = "wrong-password"
+    exit_status = 4
+
+
+class TooManyTries(PeerError):
+    """There were too many wrong passwords for this name from your address. Wait a minute, then try again."""
+
+    code = "too-many-tries"
+    exit_status = 4
 
 
 class Replaced(PeerError):
@@ -945,6 +1026,48 @@ class EndedByPeer(PeerError):
             self.exit_status = BadRecord.exit_status  # type: ignore[misc]  # tampering, seen from the other end
 
 
+class Silenced(PeerError):
+    """A moderator lets you say nothing in the rooms for now."""
+
+    code = "silenced"
+
+
+class NotKept(PeerError):
+    """The host cannot keep it, because its disk is full or fails. Say it again later."""
+
+    code = "not-kept"
+
+
+class NoHistory(LocalError):
+    """This host keeps no history."""
+
+    code = "no-history"
+
+
+class StillSearching(LocalError):
+    """What was asked of the history is still being looked up."""
+
+    code = "still-searching"
+
+
+class NotInRoom(PeerError):
+    """You are not in {room} any more."""
+
+    code = "not-in-room"
+
+
+class NotARoom(LocalError):
+    """That is for rooms, and this is a private conversation."""
+
+    code = "not-a-room"
+
+
+class BadTime(LocalError):
+    """{said} is no time. Write 90s, 10m, 2h or 3d."""
+
+    code = "bad-time"
+
+
 class RefusedPost(PeerError):
     """The host refused this message: {why}."""
 
@@ -953,7 +1076,8 @@ class RefusedPost(PeerError):
 
 _OF_A_GOODBYE = (
     TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,
-    WrongCode, NoInvitation, TooManyCodes,
+    WrongCode, NoInvitation, TooManyCodes, Kicked, Banned, AccountGone, Locked, NoRoom, PasswordNeeded, WrongPassword,
+    TooManyTries,
 )  # fmt: skip
 
 

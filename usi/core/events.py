@@ -70,6 +70,10 @@ class MemberJoined(Event, frozen=True, tag="member_joined"):
     address: str | None = None
     verified: bool = False
     """This key was compared before in this run."""
+    rooms: list[str] = []
+    """Where it came in."""
+    here: bool = False
+    """It was in another room that is ours, too."""
 
 
 class MemberLeft(Event, frozen=True, tag="member_left"):
@@ -77,6 +81,10 @@ class MemberLeft(Event, frozen=True, tag="member_left"):
     member: str
     reason: str
     fingerprint: str | None = None
+    rooms: list[str] = []
+    """What it left."""
+    here: bool = False
+    """It is still in another room that is ours, too."""
 
 
 class MemberRenamed(Event, frozen=True, tag="member_renamed"):
@@ -232,6 +240,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
     me: bool
     host: bool
+    rooms: list[str] = []
+    """Those that it shares with us."""
 
 
 class Users(Event, frozen=True, tag="users"):
@@ -266,6 +276,106 @@ class Conversation(Event, frozen=True, tag="conversation"):
     code: str | None = None
     """Why it is closed."""
     private: bool = True
+
+
+class RoomEntered(Event, frozen=True, tag="room_entered"):
+    """This person is in a room from here on."""
+
+    room: str
+    topic: str
+    restricted: bool
+    """Only who was given the right may enter."""
+    members: list[str]
+    """Member ids of who is in it."""
+
+
+class RoomLeft(Event, frozen=True, tag="room_left"):
+    """This person is in a room no longer."""
+
+    room: str
+    code: str
+    text: str
+
+
+class RoomTopic(Event, frozen=True, tag="topic"):
+    room: str
+    topic: str
+    by: str
+
+
+class RoomRow(msgspec.Struct, frozen=True, kw_only=True):
+    room: str
+    topic: str
+    restricted: bool
+    members: int
+    entered: bool
+
+
+class Rooms(Event, frozen=True, tag="rooms"):
+    """The answer to /rooms: those that this person may enter."""
+
+    rooms: list[RoomRow]
+
+
+class Role(Event, frozen=True, tag="role"):
+    """What this person may do here."""
+
+    role: Literal["guest", "member", "moderator", "host"]
+
+
+class Moderation(Event, frozen=True, tag="moderation"):
+    """What a moderator or the host did, and to whom; `text` is the sentence."""
+
+    code: str
+    name: str
+    by: str
+    reason: str
+    text: str
+    mine: bool
+    """It was done to this person."""
+
+
+class History(Event, frozen=True, tag="history"):
+    """Messages of the past were shown (`history` is true in them), the oldest first; this ends them."""
+
+    room: str
+    count: int
+    more: bool
+    """There is something before them."""
+    lost: int
+    """Messages that the host's history has lost."""
+    asked: bool
+    """By this person, and not only on entering."""
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    id: str
+    number: int
+    from_: str
+    member: str
+    text: str
+    sent_at: datetime
+    signature: Signature
+
+
+class Found(Event, frozen=True, tag="found"):
+    """The answer to /search, the oldest first."""
+
+    room: str
+    text: str
+    hits: list[Hit]
+    more: bool
+    """There may be older ones: the search has stopped at its limit."""
+
+
+class LogLine(Event, frozen=True, tag="log"):
+    """Something that the host's log keeps: never what was said."""
+
+    what: str
+    at: datetime
+    facts: dict[str, str]
+    asked: bool = False
+    """As an answer to /log, and not because it happens now."""
 
 
 class Chosen(Event, frozen=True, tag="chosen"):

@@ -6,21 +6,29 @@ The host's own person is seat `OWN`, a member like any other, told in addition w
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
 
+from usi.core import accounts as rights
 from usi.core import text, wire
+from usi.core.accounts import Account, Accounts, Role
 from usi.core.crypto import CryptoError, Point, random_bytes
 from usi.core.errors import (
+    AccountGone,
     BadHandshake,
     BadMessage,
     BadName,
     BadRecord,
+    Banned,
     Cut,
     Distrusted,
+    Kicked,
     Left,
+    Locked,
     NameTaken,
+    NoRoom,
+    NoSuchRoom,
     OutOfTurn,
     PeerError,
     RefusedName,
@@ -30,12 +38,61 @@ from usi.core.errors import (
     TooLong,
     TooManyTransfers,
 )
+from usi.core.facts import (
+    OWN,
+    AccountsRead,
+    Announce,
+    Arrived,
+    Close,
+    Drop,
+    Effect,
+    Expect,
+    Fact,
+    ForgetRoom,
+    Gone,
+    Heard,
+    Keep,
+    KeepRoom,
+    Note,
+    Passed,
+    Read,
+    ReadPast,
+    Seat,
+    Send,
+    ShowLog,
+)
+from usi.core.moderation import Moderation
 from usi.core.numbering import Numbering
+from usi.core.orders import Orders
 from usi.core.relay import Letter, Relay
+from usi.core.rooms import HostedRoom, Rooms
 from usi.core.trace import Trace, Tracer, Value
 
-OWN = 0
-"""The link number of the host's own person."""
+__all__ = [
+    "OWN",
+    "TRANSFERS",
+    "AccountsRead",
+    "Announce",
+    "Arrived",
+    "Close",
+    "Drop",
+    "Effect",
+    "Expect",
+    "Fact",
+    "ForgetRoom",
+    "Gone",
+    "Heard",
+    "Hub",
+    "Keep",
+    "KeepRoom",
+    "Note",
+    "Passed",
+    "Read",
+    "ReadPast",
+    "Send",
+    "ShowLog",
+]  # fmt: skip
+
 TOLD_BY_LEAVER = frozenset(
     error.code for error in (BadHandshake, BadMessage, BadRecord, Cut, Distrusted, OutOfTurn, Silent, TooLong)
 )
@@ -45,120 +102,59 @@ TRANSFERS_OF_ONE = 8  # of one receiver, so that one member cannot take all of t
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
 
-@dataclass(frozen=True)
-class Arrived:
-    """A link has its keys; its member has not asked to join yet. Said again when more is known of it."""
-
-    link: int
-    facts: wire.LinkFacts
-
-
-@dataclass(frozen=True)
-class Heard:
-    link: int
-    message: wire.Message
-
-
-@dataclass(frozen=True)
-class Gone:
-    """A link ended, with the code that says how."""
-
-    link: int
-    code: str
-
-
-@dataclass(frozen=True)
-class Passed:
-    """The two data connections of a transfer have ended, or never came."""
-
-    request: bytes
-
-
-Fact = Arrived | Heard | Gone | Passed
-
-
-@dataclass(frozen=True)
-class Send:
-    links: Collection[int]
-    message: wire.Message | wire.LinkFacts
-
-
-@dataclass(frozen=True)
-class Close:
-    link: int
-    error: PeerError
-
-
-@dataclass(frozen=True)
-class Expect:
-    """Two data connections, one with each ticket, are to be joined: from the sender to the receiver."""
-
-    request: bytes
-    sender: wire.MemberInfo
-    receiver: wire.MemberInfo
-    from_sender: bytes
-    to_receiver: bytes
-
-
-@dataclass(frozen=True)
-class Drop:
-    """End the data connections of a transfer: one of the two members is gone, or the receiver asks anew."""
-
-    request: bytes
-
-
-Effect = Send | Close | Expect | Drop
-
-
-@dataclass
-class _Seat:
-    link: int
-    facts: wire.LinkFacts
-    name: str = ""
-    """Empty until the member has joined."""
-    fetches: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
-    """(sender's id, transfer) → request, of the transfers that it receives."""
-    sends: set[bytes] = field(default_factory=set)
-    """And of those that it sends."""
-
-    @property
-    def info(self) -> wire.MemberInfo:
-        return wire.MemberInfo(self.facts.member, self.name)
-
-
-@dataclass(eq=False, kw_only=True)
-class _Room(Numbering):
-    """A hosted room."""
-
-    info: wire.RoomInfo
+COMMAND_OF: dict[type[wire.Message], str] = {
+    wire.Post: "say",
+    wire.GetKey: "users",
+    wire.Nick: "nick",
+    wire.ListRooms: "rooms",
+    wire.Enter: "join",
+    wire.Leave: "leave",
+    wire.Past: "history",
+    wire.Ask: "password",
+    wire.Prove: "password",
+    wire.Pass: "private",
+    wire.Gather: "private",
+    wire.Fetch: "accept",
+    wire.FileWord: "files",
+}
+"""Message → the command whose right its sender needs; an order names its own."""
+LOSES_ACCESS = frozenset({Kicked.code, Banned.code, AccountGone.code, "revoked"})
+"""Ways to be out of a room after which its key must not be known any more."""
 
 
 class Hub:
     """One host's members and rooms. `handle` takes a fact and returns its effects, to be performed in order.
 
-    `rooms` are given with their keys and key ids; the first is where everybody starts. A room's key is handed to the
-    members whom the host admits, and is not otherwise used here. `lasting`: the host keeps its key from run to run.
-    `tracer` is told of what passes of private conversations: all that can be known here.
+    `rooms` are given with their keys and key ids, or as they are kept; the first is where everybody starts. A room's
+    key is handed to the members whom the host admits, and is not otherwise used here; `new_key` makes one. `lasting`:
+    the host keeps its key from run to run. `keeps`: it keeps a history. `tracer` is told of what passes of private
+    conversations: all that can be known here. `clock` gives seconds that only rise.
     """
 
     def __init__(
         self,
-        rooms: Collection[tuple[wire.RoomInfo, bytes]],
+        rooms: Iterable[tuple[wire.RoomInfo, bytes] | HostedRoom],
         tracer: Tracer | None = None,
         *,
         lasting: bool = False,
+        keeps: bool = False,
+        accounts: Accounts | None = None,
+        new_key: Callable[[], bytes] = lambda: random_bytes(32),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._rooms = {
-            info.conversation: _Room(info=info, key_id=key_id, number=info.number) for info, key_id in rooms
-        }
+        self.rooms = Rooms((_hosted(room) for room in rooms), new_key)
+        self.moderation = Moderation(clock)
+        self.keeps = keeps
+        self._accounts = accounts
+        self._orders = Orders(self)
         self._lasting = lasting
         self._relay = Relay()
         self._trace = tracer
-        self._seats: dict[int, _Seat] = {}
-        self._by_member: dict[bytes, _Seat] = {}
+        self._seats: dict[int, Seat] = {}
+        self._by_member: dict[bytes, Seat] = {}
         self._skeletons: dict[str, bytes] = {}
         self._moduli: OrderedDict[bytes, bytes] = OrderedDict()
-        self._transfers: dict[bytes, tuple[_Seat, _Seat, bytes]] = {}
+        self._transfers: dict[bytes, tuple[Seat, Seat, bytes]] = {}
         """Request → sender, receiver and transfer, of what is under way."""
 
     @property
@@ -172,24 +168,47 @@ class Hub:
             if seat is None:
                 return []
             return self._heard(seat, fact.message)
-        if isinstance(fact, Arrived):
-            self._seats[fact.link] = _Seat(fact.link, fact.facts)
-            return []
-        if isinstance(fact, Passed):
-            self._forget_transfer(fact.request)
-            return []
-        return self._gone(fact)
+        match fact:
+            case Arrived():
+                self._seats[fact.link] = Seat(fact.link, fact.facts, fact.account, fact.network)
+                return []
+            case Passed():
+                self._forget_transfer(fact.request)
+                return []
+            case Announce():
+                return [Send(*letter) for room in self.rooms for letter in room.announce()]
+            case Read():
+                return self._read(fact)
+            case AccountsRead():
+                return self._take_accounts(fact.accounts)
+            case _:
+                return self._gone(fact)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `Announce` would tell of somebody."""
+        return any(room.news for room in self.rooms)
 
     def tick(self, now: float) -> None:
         """Let time pass: called about once a second, with the seconds of a clock that does not go back."""
         self._relay.now = now
 
-    def _heard(self, seat: _Seat, message: wire.Message) -> list[Effect]:
+    def _heard(self, seat: Seat, message: wire.Message) -> list[Effect]:
         if (seat.name == "") != isinstance(message, wire.Join) and not isinstance(message, wire.Bye):
             return [Close(seat.link, OutOfTurn(what=wire.tag_of(message)))]
+        if any(seat.link in room.newcomers for room in self.rooms) and not isinstance(message, _UNHEARD):
+            return [*self.announce(self.rooms.of(seat.link)), *self._answer(seat, message)]
+        return self._answer(seat, message)
+
+    def _answer(self, seat: Seat, message: wire.Message) -> list[Effect]:
+        command = COMMAND_OF.get(type(message))
+        if command is not None and not rights.may(seat.role, command):
+            return [Send((seat.link,), wire.Notice("no-right", command))]
         match message:
             case wire.Post():
                 return self._post(seat, message)
+            case wire.ListRooms() | wire.Enter() | wire.Past() | wire.Order():
+                return self._in_rooms(seat, message)
             case wire.GetKey():
                 return [Send((seat.link,), wire.KeyOf(message.member, self._moduli.get(message.member)))]
             case wire.Alive():
@@ -200,6 +219,8 @@ class Hub:
                 return self._join(seat, message)
             case wire.Ask() | wire.Prove() | wire.Answer():
                 return self._pass_proof(seat, message)
+            case wire.Leave() if (room := self.rooms.get(message.conversation)) is not None:
+                return self._leave(seat, room)
             case wire.Pass() | wire.Gather() | wire.Leave():
                 return self._private(seat, message)
             case wire.Fetch():
@@ -213,44 +234,104 @@ class Hub:
 
     # --- coming and going ---
 
-    def _join(self, seat: _Seat, message: wire.Join) -> list[Effect]:
+    def _join(self, seat: Seat, message: wire.Join) -> list[Effect]:
         try:
             wanted = text.clean_name(message.name)
         except BadName:
             return [Close(seat.link, RefusedName())]
         effects: list[Effect] = []
         member = seat.facts.member
+        refused = self._refusal(seat, wanted)
+        if refused is not None:
+            facts = {"name": wanted, "member": member.hex(), "address": seat.facts.address, "reason": refused.code}
+            return [Note("refused", facts), Close(seat.link, refused)]
         previous = self._by_member.get(member)
         if previous is not None and previous.link == OWN:
             return [Close(seat.link, BadHandshake())]  # the host's own key: a second copy of it, or a stolen one
         if previous is not None:
             effects += [*self._gone(Gone(previous.link, Replaced.code)), Close(previous.link, Replaced())]
-        seat.name = text.numbered_name(wanted, self._skeletons)
+        rooms = self._first_rooms(seat)
+        if not rooms:
+            return [*effects, Close(seat.link, NoRoom())]
+        seat.name = text.numbered_name(wanted, self._taken(seat))
         self._skeletons[text.skeleton(seat.name)] = member
-        present = [other.info for other in self._by_member.values()]
         host = self._seats[OWN]
-        rooms = []
-        for room in self._rooms.values():
-            rooms.append(
-                wire.RoomInfo(
-                    room.info.conversation, room.info.name, room.info.topic, room.info.key, room.number
-                )
-            )
-            room.links[seat.link] = None
-        welcome = wire.Welcome(seat.info, host.info, random_bytes(wire.SESSION_SIZE), False, rooms)
+        others = [(room, [other.info for other in self._inside(room)]) for room in rooms]
+        welcome = wire.Welcome(
+            seat.info, host.info, random_bytes(wire.SESSION_SIZE), self.keeps, [room.info for room in rooms]
+        )
         effects.append(Send((seat.link,), welcome))
         if self._lasting:
             effects.append(Send((seat.link,), wire.Lasting()))
-        chunks = [present[i : i + wire.MAX_PRESENT] for i in range(0, len(present), wire.MAX_PRESENT)] or [[]]
-        for index, chunk in enumerate(chunks):
-            effects.append(Send((seat.link,), wire.Present(chunk, index == len(chunks) - 1)))
-        others = [other.link for other in self._by_member.values()]
+        if seat.role is not Role.GUEST and seat.link != OWN:
+            effects.append(Send((seat.link,), wire.Standing(seat.role)))
+        for room, present in others:
+            effects += self._present(seat, room, present)
         self._by_member[member] = seat
-        self._remember_key(seat.facts)
+        self._remember_key(member, seat.facts.modulus)
         if seat.link != OWN:
             effects.append(Send((OWN,), seat.facts))
-        effects.append(Send(others, wire.Joined(seat.info)))
+            facts = {"name": seat.name, "member": member.hex(), "address": seat.facts.address, "role": seat.role.word}
+            effects.append(Note("joined", facts))
+        for room in rooms:
+            effects += self._seat_in(seat, room)
         return effects
+
+    def _refusal(self, seat: Seat, name: str) -> PeerError | None:
+        """Why somebody who asks to join is not let in."""
+        if seat.role is Role.HOST:
+            return None
+        keys = (self.moderation.key_of(name), f"key {seat.facts.member.hex()}", f"net {seat.network}")
+        if self.moderation.is_banned(*keys):
+            return Banned()
+        if self.moderation.locked and seat.role < Role.MODERATOR and seat.facts.member not in self._by_member:
+            return Locked()
+        return None
+
+    def _taken(self, seat: Seat) -> Collection[str]:
+        """Skeletons of the names that somebody cannot have: those of others here, and of others' accounts."""
+        if self._accounts is None or not len(self._accounts):
+            return self._skeletons
+        own = {text.skeleton(seat.account.name)} if seat.account is not None else set()
+        return self._skeletons.keys() | (self._accounts.reserved - own)
+
+    def _first_rooms(self, seat: Seat) -> list[HostedRoom]:
+        """Where somebody is in from the start: the first room that it may enter, and those that its account names; the
+        host is in all."""
+        mine = [room for room in self.rooms if self.admits(seat, room)]
+        if seat.role is Role.HOST and seat.link == OWN:
+            return mine
+        named = seat.account.rooms if seat.account is not None else {}
+        return [room for room in mine if room is mine[0] or named.get(text.skeleton(room.name))]
+
+    def _present(self, seat: Seat, room: HostedRoom, present: list[wire.MemberInfo]) -> list[Effect]:
+        chunks = [present[i : i + wire.MAX_PRESENT] for i in range(0, len(present), wire.MAX_PRESENT)] or [[]]
+        return [
+            Send((seat.link,), wire.Present(room.conversation, chunk, index == len(chunks) - 1))
+            for index, chunk in enumerate(chunks)
+        ]
+
+    def _seat_in(self, seat: Seat, room: HostedRoom) -> list[Effect]:
+        """Somebody is in a room from here on; the others hear of it."""
+        room.links[seat.link] = None
+        seat.since[room.conversation] = 1 if room.past else room.number + 1
+        room.note(seat.info, seat.link, None)
+        return [Send(*letter) for letter in room.announce(at_once=False)]
+
+    def _unseat(self, seat: Seat, room: HostedRoom, code: str) -> list[Effect]:
+        """Somebody is out of a room; where that loses access, the key goes, too."""
+        room.links.pop(seat.link, None)
+        seat.since.pop(room.conversation, None)
+        room.note(seat.info, seat.link, code)
+        effects: list[Effect] = [Send(*letter) for letter in room.announce(at_once=False)]
+        if code in LOSES_ACCESS or (code == "left-room" and room.private):
+            effects += self._renew(room)
+        return effects
+
+    def _renew(self, room: HostedRoom) -> list[Effect]:
+        message = room.renew(self.rooms.new_key())
+        kept: list[Effect] = [KeepRoom(room.info, room.past)] if self.keeps else []
+        return [*kept, Send(list(room.links), message)]
 
     def _gone(self, fact: Gone) -> list[Effect]:
         seat = self._seats.pop(fact.link, None)
@@ -258,22 +339,180 @@ class Hub:
             return []
         del self._by_member[seat.facts.member]
         del self._skeletons[text.skeleton(seat.name)]
-        for room in self._rooms.values():
-            room.links.pop(seat.link, None)
         self._relay.gone(seat.link)
-        drops = [Drop(request) for request in [*seat.fetches.values(), *seat.sends]]
-        return [Send(self._everyone(), wire.Left(seat.facts.member, fact.code)), *drops]
+        effects: list[Effect] = []
+        for room in self.rooms.of(seat.link):
+            effects += self._unseat(seat, room, fact.code)
+        if seat.link != OWN:
+            facts = {"name": seat.name, "member": seat.facts.member.hex(), "reason": fact.code}
+            effects.append(Note("left", facts))
+        return [*effects, *(Drop(request) for request in [*seat.fetches.values(), *seat.sends])]
 
-    def _everyone(self) -> list[int]:
-        return [seat.link for seat in self._by_member.values()]
+    def _inside(self, room: HostedRoom) -> list[Seat]:
+        return [self._seats[link] for link in room.links]
+
+    def neighbours(self, seat: Seat) -> list[int]:
+        """The links of all who share a room with somebody, itself included."""
+        links: dict[int, None] = {}
+        for room in self.rooms.of(seat.link):
+            links.update(room.links)
+        return list(links)
+
+    def _sees(self, seat: Seat, other: Seat) -> bool:
+        return any(seat.link in room.links and other.link in room.links for room in self.rooms)
+
+    # --- rooms ---
+
+    def admits(self, seat: Seat, room: HostedRoom) -> bool:
+        """Whether somebody may know of a room and enter it."""
+        return room.admits(seat.who, seat.role, seat.account)
+
+    def announce(self, rooms: Iterable[HostedRoom]) -> list[Effect]:
+        """Tell now who came and went."""
+        return [Send(*letter) for room in rooms for letter in room.announce()]
+
+    def find(self, name: str) -> Seat | None:
+        """The member of that name, or of one that looks like it."""
+        member = self._skeletons.get(text.skeleton(name))
+        return self._by_member.get(member) if member is not None else None
+
+    def account_of(self, name: str) -> Account | None:
+        """The account of that name, or of one that looks like it."""
+        return self._accounts.owner(name) if self._accounts is not None else None
+
+    def host_seat(self) -> Seat:
+        return self._seats[OWN]
+
+    def everyone(self) -> list[Seat]:
+        return list(self._by_member.values())
+
+    def enter(self, seat: Seat, room: HostedRoom) -> list[Effect]:
+        """Let somebody into a room."""
+        if seat.link in room.links:
+            return [Send((seat.link,), wire.Notice("in-room", room.name))]
+        present = [other.info for other in self._inside(room)]
+        effects: list[Effect] = [Send((seat.link,), wire.Entered(room.info))]
+        return [*effects, *self._present(seat, room, present), *self._seat_in(seat, room)]
+
+    def expel(self, seat: Seat, room: HostedRoom, code: str) -> list[Effect]:
+        """Put somebody out of a room, who stays at the host."""
+        if seat.link not in room.links:
+            return []
+        others = list(room.links)
+        effects: list[Effect] = [Send((seat.link,), wire.Out(room.conversation, code))]
+        effects += self._unseat(seat, room, code)
+        for link in set(others).difference(self.neighbours(seat)):
+            self._relay.part(seat.link, link)
+        if self.rooms.of(seat.link):
+            return effects
+        refuge = next((room for room in self.rooms if self.admits(seat, room)), None)
+        return [*effects, *(self.enter(seat, refuge) if refuge is not None else self.remove(seat, NoRoom()))]
+
+    def remove(self, seat: Seat, error: PeerError) -> list[Effect]:
+        """Put somebody out of the host."""
+        return [*self._gone(Gone(seat.link, error.code)), Close(seat.link, error)]
+
+    def close_room(self, room: HostedRoom) -> list[Effect]:
+        effects: list[Effect] = []
+        self.rooms.remove(room)
+        for seat in self._inside(room):
+            effects += self.expel(seat, room, "room-closed")
+        return [*effects, ForgetRoom(room.conversation)] if self.keeps else effects
+
+    def _in_rooms(self, seat: Seat, message: wire.ListRooms | wire.Enter | wire.Past | wire.Order) -> list[Effect]:
+        match message:
+            case wire.Order():
+                if not rights.may(seat.role, message.word):
+                    return [Send((seat.link,), wire.Notice("no-right", message.word))]
+                return self._orders.carry_out(seat, message)
+            case wire.ListRooms():
+                rows = [
+                    wire.RoomRow(room.name, room.topic, room.private, len(room.links), seat.link in room.links)
+                    for room in self.rooms
+                    if self.admits(seat, room)
+                ]
+                return [Send((seat.link,), wire.RoomList(rows))]
+            case wire.Enter():
+                room = self.rooms.find(message.room)
+                if room is None or not self.admits(seat, room):  # both look alike
+                    return [Send((seat.link,), wire.Notice(NoSuchRoom.code, message.room))]
+                return self.enter(seat, room)
+            case wire.Past():
+                return self._past(seat, message)
+
+    def _leave(self, seat: Seat, room: HostedRoom) -> list[Effect]:
+        if seat.link not in room.links:
+            return []
+        if seat.link == OWN:
+            return [Send((seat.link,), wire.Notice("host-stays", room.name))]
+        if len(self.rooms.of(seat.link)) == 1:
+            return [Send((seat.link,), wire.Notice("last-room", room.name))]
+        return self.expel(seat, room, "left-room")
+
+    def _take_accounts(self, accounts: Accounts) -> list[Effect]:
+        """The accounts have changed: so may roles and rooms of who is here."""
+        self._accounts = accounts
+        effects: list[Effect] = []
+        for seat in self.everyone():
+            if seat.account is None:
+                continue
+            account = accounts.owner(seat.account.name)
+            if account is None or account.stored != seat.account.stored:
+                effects += self.remove(seat, AccountGone())
+                continue
+            before, seat.account = seat.role, account
+            if seat.role is not before:
+                effects.append(Send((seat.link,), wire.Standing(seat.role)))
+            for room in self.rooms.of(seat.link):
+                if not self.admits(seat, room):
+                    effects += self.expel(seat, room, "revoked")
+        return effects
+
+    # --- what was said before ---
+
+    def _past(self, seat: Seat, message: wire.Past) -> list[Effect]:
+        room = self.rooms.get(message.conversation)
+        if room is None or seat.link not in room.links or not self.keeps:
+            return [Send((seat.link,), wire.OldEnd(message.conversation, 0, 0, False))]
+        if seat.reads:
+            return [Close(seat.link, BadMessage(why="two questions about the past at once"))]
+        seat.reads = True
+        first = seat.since[room.conversation]
+        before = message.before or None
+        return [ReadPast(seat.link, room.conversation, first, before, message.count)]
+
+    def _read(self, fact: Read) -> list[Effect]:
+        for member, modulus in fact.authors.items():
+            if member not in self._moduli:
+                self._remember_key(member, modulus)
+        seat, room = self._seats.get(fact.link), self.rooms.get(fact.room)
+        if seat is None:
+            return []
+        seat.reads = False
+        to = (seat.link,)
+        if room is None or seat.link not in room.links:  # meanwhile it has lost the right
+            return [Send(to, wire.OldEnd(fact.room, 0, 0, False))]
+        posts = [
+            wire.Old(post.conversation, post.key_id, post.sender, post.id, post.number, post.sealed)
+            for post in fact.posts
+        ]
+        end = wire.OldEnd(fact.room, fact.first, fact.lost, fact.more)
+        return [Send(to, message) for message in (*fact.keys, *posts, end)]
+
+    def undo(self, kept: Iterable[Keep]) -> None:
+        """These posts, the newest of all, could not be kept: they get no number. Nobody was told of them."""
+        for keep in reversed(list(kept)):
+            room = self.rooms.get(keep.posted.conversation)
+            if room is not None:
+                room.take_back(keep.posted)
 
     # --- what members ask for ---
 
-    def _post(self, seat: _Seat, post: wire.Post) -> list[Effect]:
+    def _post(self, seat: Seat, post: wire.Post) -> list[Effect]:
         if post.sender != seat.facts.member:
             return [Close(seat.link, BadMessage(why="the sender of a post is somebody else"))]
         talk = self._relay.talks.get(post.conversation)
-        room: Numbering | None = talk or self._rooms.get(post.conversation)
+        room: Numbering | None = talk or self.rooms.get(post.conversation)
         if room is None or seat.link not in room.links:
             return [Send((seat.link,), wire.Refused(post.id, "no-such-room"))]
         known = room.posted.get((post.sender, post.id))
@@ -283,13 +522,16 @@ class Hub:
             return [Send((seat.link,), wire.Ack(post.id, known.number))]
         if post.key_id != room.key_id:
             return [Send((seat.link,), wire.StaleKey(post.id))]
+        if talk is None and self.moderation.is_silent(seat.who):
+            return [Send((seat.link,), wire.Refused(post.id, "silenced"))]
         posted = self._relay.add(talk, post) if talk is not None else room.add(post)
         readers = [link for link in room.links if link != seat.link]
         if talk is not None:
             self._note(seat, post, readers, conversation=post.conversation, sealed=post.sealed)
-        return [Send((seat.link,), wire.Ack(post.id, posted.number)), Send(readers, posted)]
+        told: list[Effect] = [Send((seat.link,), wire.Ack(post.id, posted.number)), Send(readers, posted)]
+        return [Keep(posted, seat.facts.modulus, seat.link), *told] if self.keeps and talk is None else told
 
-    def _pass_proof(self, seat: _Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
+    def _pass_proof(self, seat: Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
         """Pass a proof of a password on between a member and the host's own person."""
         if isinstance(message, wire.Answer):
             asker = self._by_member.get(message.member)
@@ -307,16 +549,18 @@ class Hub:
             return [Close(seat.link, BadMessage(why="a point that is none"))]
         return [Send((OWN,), wire.Asked(member, message.point))]
 
-    def _private(self, seat: _Seat, message: wire.Pass | wire.Gather | wire.Leave) -> list[Effect]:
+    def _private(self, seat: Seat, message: wire.Pass | wire.Gather | wire.Leave) -> list[Effect]:
         """What belongs to private conversations, and passes unopened."""
         member = seat.facts.member
         letters: list[Letter] = []
         try:
             match message:
                 case wire.Pass():
-                    letters = self._relay.carry(seat.link, member, message, self._where)
+                    known = self._relay.knows(message.pair)
+                    where = self._where if known else lambda other: self._where_seen(seat, other)
+                    letters = self._relay.carry(seat.link, member, message, where)
                     self._note(seat, message, [link for to, _ in letters for link in to], sealed=message.data)
-                case wire.Gather() if message.conversation not in self._rooms:
+                case wire.Gather() if self.rooms.get(message.conversation) is None:
                     letters = self._relay.gather(seat.link, member, message, self._where)
                 case wire.Leave():
                     self._relay.leave(seat.link, message.conversation)
@@ -330,7 +574,11 @@ class Hub:
         seat = self._by_member.get(member)
         return seat.link if seat is not None else None
 
-    def _note(self, seat: _Seat, message: wire.Message, to: Collection[int], **values: Value) -> None:
+    def _where_seen(self, seat: Seat, member: bytes) -> int | None:
+        other = self._by_member.get(member)
+        return other.link if other is not None and self._sees(seat, other) else None
+
+    def _note(self, seat: Seat, message: wire.Message, to: Collection[int], **values: Value) -> None:
         """Tell what this host can see of something private: who, to whom, when, and how long."""
         if self._trace is not None:
             readers = [other.name for other in self._by_member.values() if other.link in to]
@@ -339,7 +587,7 @@ class Hub:
             detail = {"message": wire.tag_of(message), "sender": seat.name, "readers": ", ".join(readers)}
             self._trace(Trace("relay", "in", detail | values | {"length": size, "ciphertext": sealed}))
 
-    def _nick(self, seat: _Seat, message: wire.Nick) -> list[Effect]:
+    def _nick(self, seat: Seat, message: wire.Nick) -> list[Effect]:
         try:
             name = text.clean_name(message.name)
         except BadName:
@@ -347,18 +595,20 @@ class Hub:
         if name == seat.name:
             return []
         skeleton = text.skeleton(name)
-        if self._skeletons.get(skeleton, seat.facts.member) != seat.facts.member:
+        reserved = self._accounts is not None and not self._accounts.may_be_called(name, seat.account)
+        if reserved or self._skeletons.get(skeleton, seat.facts.member) != seat.facts.member:
             return [Send((seat.link,), wire.Notice(NameTaken.code, name))]
         del self._skeletons[text.skeleton(seat.name)]
         self._skeletons[skeleton] = seat.facts.member
         seat.name = name
-        return [Send(self._everyone(), wire.Renamed(seat.facts.member, name))]
+        news = self.announce(self.rooms.of(seat.link))
+        return [*news, Send(self.neighbours(seat), wire.Renamed(seat.facts.member, name))]
 
-    def _fetch(self, receiver: _Seat, message: wire.Fetch) -> list[Effect]:
+    def _fetch(self, receiver: Seat, message: wire.Fetch) -> list[Effect]:
         sender = self._by_member.get(message.sender)
         if message.request in self._transfers:
             return [Close(receiver.link, BadMessage(why="two transfers under one request"))]
-        if sender is None or sender is receiver:
+        if sender is None or sender is receiver or not self._sees(receiver, sender):
             return [Send((receiver.link,), wire.NoTicket(message.request, SenderGone.code))]
         place = message.sender, message.transfer
         drops: list[Effect] = []
@@ -381,9 +631,9 @@ class Hub:
         ticket = wire.Ticket(message.request, expect.to_receiver)
         return [*drops, expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
 
-    def _file_word(self, seat: _Seat, message: wire.FileWord) -> list[Effect]:
+    def _file_word(self, seat: Seat, message: wire.FileWord) -> list[Effect]:
         other = self._by_member.get(message.member)
-        if other is None:
+        if other is None or not self._sees(seat, other):
             return []  # it has just left, and its leaving says more
         return [Send((other.link,), wire.FileWord(seat.facts.member, message.transfer, message.code))]
 
@@ -393,10 +643,24 @@ class Hub:
             del receiver.fetches[sender.facts.member, transfer]
             sender.sends.discard(request)
 
-    def _remember_key(self, facts: wire.LinkFacts) -> None:
-        self._moduli[facts.member] = facts.modulus
-        self._moduli.move_to_end(facts.member)
+    def _remember_key(self, member: bytes, modulus: bytes) -> None:
+        self._moduli[member] = modulus
+        self._moduli.move_to_end(member)
         if len(self._moduli) > KNOWN_KEYS:
             oldest = next((member for member in self._moduli if member not in self._by_member), None)
             if oldest is not None:
                 del self._moduli[oldest]
+
+
+_UNHEARD = (wire.GetKey, wire.Alive, wire.ListRooms, wire.Past, wire.Join, wire.Bye)
+"""What can be answered before the others know that its sender has come."""
+
+
+def _hosted(room: tuple[wire.RoomInfo, bytes] | HostedRoom) -> HostedRoom:
+    if isinstance(room, HostedRoom):
+        return room
+    info, key_id = room
+    return HostedRoom(
+        key_id, info.number, conversation=info.conversation, name=info.name, topic=info.topic, private=info.private,
+        key=info.key,
+    )  # fmt: skip

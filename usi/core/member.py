@@ -15,7 +15,7 @@ from typing import Literal
 
 from usi.core import commands, events, text, wire
 from usi.core.comparing import Comparing
-from usi.core.content import RUN_SIZE, Body, ConversationKey, Kind
+from usi.core.content import RUN_SIZE, Body, Kind
 from usi.core.crypto import PrivateKey, PublicKey, random_bytes
 from usi.core.errors import (
     BadHandshake,
@@ -28,9 +28,9 @@ from usi.core.errors import (
     Nowhere,
     OutOfTurn,
     PeerError,
-    RefusedPost,
     UsiError,
 )
+from usi.core.lobby import Lobby, Room, refusal
 from usi.core.offering import Offering
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
@@ -39,7 +39,7 @@ from usi.core.private import Private, Talk
 from usi.core.reading import Reader
 from usi.core.report import Report
 from usi.core.roster import Profile, Proof, Roster
-from usi.core.thread import PRIVATE_MARK, Thread
+from usi.core.thread import Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
 from usi.core.transfer import Offered
 
@@ -76,7 +76,6 @@ class Member:
         self._trace = tracer
         self._host_key: PublicKey | None = None
         self._run = random_bytes(RUN_SIZE)
-        self._rooms: dict[bytes, Thread] = {}
         self._current: Thread | None = None
         self._adrift = False
         """The person wanted to go to a conversation that could not be reached, so none is chosen."""
@@ -97,10 +96,20 @@ class Member:
             fail=self._fail,
             show=self._show_proof,
             is_room=lambda conversation: conversation in self._rooms,
+            is_room=lambda conversation: conversation in self._rooms,
             ask=ask_private,
             tracer=pair_tracer,
         )
         self._comparing = Comparing(self.roster, self._report, self._private, preset=preset)
+        self._lobby = Lobby(
+            self.roster,
+            self._outbox,
+            self._report,
+            send=self._send,
+            seat=self._seat,
+            gone=self._gone,
+            fail=self._fail,
+        )
 
     # --- out ---
 
@@ -124,9 +133,18 @@ class Member:
         return [room.name for room in self._rooms.values()]
 
     @property
+    def _rooms(self) -> dict[bytes, Room]:
+        return self._lobby.rooms
+
+    @property
     def room(self) -> str | None:
         """The name of the conversation that is chosen."""
         return self._current.name if self._current is not None and not self._adrift else None
+
+    @property
+    def entering(self) -> bool:
+        """Whether the person has asked for a room and the host has not answered: what is said next may be for it."""
+        return self._lobby.wanted is not None
 
     @property
     def in_flight(self) -> int:
@@ -159,7 +177,7 @@ class Member:
             if isinstance(message, wire.KeyOf):
                 self.roster.take_key(message)
             elif not isinstance(message, wire.Alive | wire.Bye | FileMessage):
-                if isinstance(message, wire.Posted) and self.roster.asks_for(message.sender):
+                if isinstance(message, wire.Posted | wire.Old) and self.roster.asks_for(message.sender):
                     self._outgoing.append(wire.GetKey(message.sender))
                 self._inbox.append((now, message))
         self._drain()
@@ -174,7 +192,8 @@ class Member:
     def do(self, intent: commands.ForMember, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
         self._pass_time(now)
-        if isinstance(intent, commands.Private | commands.Go):
+        new_room = isinstance(intent, commands.Order) and intent.word == "room-new"
+        if isinstance(intent, commands.Private | commands.Go) or new_room:
             self._adrift = True  # until it has worked: what is typed next is not for the ears of those who are left
         match intent:
             case commands.Say(said, room):
@@ -182,7 +201,7 @@ class Member:
             case commands.Act(done, room):
                 self._say(self._find_thread(room), "me", done)
             case commands.Go(room):
-                self._choose(self._find_thread(room))
+                self._go(room)
             case commands.Tell(name, said):
                 self._say(self._talk_with([name]), "text", said)
             case commands.Private(names):
@@ -190,10 +209,7 @@ class Member:
             case commands.Add(names, room):
                 self._private.add(self._find_talk(room), [self.roster.find(name) for name in names])
             case commands.Leave(room):
-                talk = self._find_talk(room)
-                self._private.leave(talk)
-                if talk is self._current:
-                    self._choose(self._first_room)
+                self._leave(self._find_thread(room))
             case commands.Block(name):
                 if not self._present:
                     raise NotConnected
@@ -214,6 +230,25 @@ class Member:
                 if not self._present:
                     raise NotConnected
                 self.check.begin(name)
+            case commands.Rooms() | commands.Order() | commands.Topic() | commands.History() | commands.Search():
+                if not self._present:
+                    raise NotConnected
+                self._do_in_rooms(intent)
+
+    def _do_in_rooms(
+        self, intent: commands.Rooms | commands.Order | commands.Topic | commands.History | commands.Search
+    ) -> None:
+        match intent:
+            case commands.Rooms():
+                self._send(wire.ListRooms())
+            case commands.Order():
+                self._lobby.order(intent)
+            case commands.Topic(said, room):
+                self._lobby.topic(self._find_thread(room), said)
+            case commands.History(count, room):
+                self._lobby.history(self._find_thread(room), count)
+            case commands.Search(needle, room):
+                self._lobby.search(self._find_thread(room), needle)
 
     def vouch(self, member: bytes, how: events.How) -> None:
         """This member's key, with ours, is verified. Told once the member is here."""
@@ -239,7 +274,8 @@ class Member:
         self._present = False
 
     def users(self, *, asked: bool) -> events.Users:
-        return events.Users(time=self._time(), members=self.roster.rows(), asked=asked)
+        rows = self._lobby.with_rooms(self.roster.rows())
+        return events.Users(time=self._time(), members=rows, asked=asked)
 
     def _show_proof(self, member: bytes) -> None:
         self._comparing.show(member)
@@ -264,7 +300,27 @@ class Member:
         for thread in threads:
             if room in (thread.name, thread.title):
                 return thread
+        if (found := self._lobby.called(room)) is not None:
+            return found
         raise NoSuchRoom(room=room)
+
+    def _go(self, name: str) -> None:
+        """Choose a conversation; a room that we are not in is entered first."""
+        try:
+            thread = self._find_thread(name)
+        except NoSuchRoom:
+            self._lobby.enter(name)
+        else:
+            self._choose(thread)
+
+    def _leave(self, thread: Thread) -> None:
+        if isinstance(thread, Room):
+            self._lobby.leave(thread)
+            return
+        if isinstance(thread, Talk):
+            self._private.leave(thread)
+        if thread is self._current:
+            self._choose(self._first_room)
 
     def _find_talk(self, room: str | None) -> Talk:
         thread = self._find_thread(room)
@@ -345,14 +401,16 @@ class Member:
         self._offering.check()
         thread = self._find_thread(room) if to is None else self._talk_with([to])
         shown_id = self._post(thread, "offer", "", offer=offered)
-        readers = thread.everybody if isinstance(thread, Talk) else set(self.roster.here)
+        readers = thread.everybody if isinstance(thread, Talk) else self._lobby.readers(thread)
         audience = readers & self.roster.here.keys() - {self.id}
         return self._offering.note_own(thread, shown_id, offered, self.id, self.name, name, audience)
 
     def may_fetch(self, offer: Offer, member: bytes) -> bool:
         """Whether an own offer was made to this member, among others."""
         thread = next((talk for talk in self._private.talks if talk.name == offer.room), None)
-        return member in thread.members if thread is not None else not offer.room.startswith(PRIVATE_MARK)
+        if thread is not None:
+            return member in thread.members
+        return any(room.name == offer.room and member in room.members for room in self._rooms.values())
 
     def withdraw(self, offer: Offer, why: LocalError, now: float) -> None:
         """Take an own offer back, for all who have not fetched it."""
@@ -396,7 +454,7 @@ class Member:
     def _take_refusal(self, message: wire.Refused) -> None:
         entry = self._outbox.answered(message.id)
         closed = entry.thread.closed if isinstance(entry.thread, Talk) else None
-        self._fail(entry.shown_id, entry.body, closed or RefusedPost(why=message.code))
+        self._fail(entry.shown_id, entry.body, closed or refusal(message.code))
         self._outbox.flush(entry.thread)
 
     def _fail(self, shown_id: str, body: Body, error: PeerError) -> None:
@@ -418,7 +476,7 @@ class Member:
                 arrived, message = self._inbox[0]
                 if (self._current is None) != isinstance(message, wire.Welcome):
                     raise OutOfTurn(what="a message before its welcome, or a second one")
-                if isinstance(message, wire.Posted) and message.sender not in self.roster.keys:
+                if isinstance(message, wire.Posted | wire.Old) and message.sender not in self.roster.keys:
                     # Clocks are set back, too; then the wait is over.
                     patient = abs(self._report.now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
                     if patient and not give_up:
@@ -437,9 +495,10 @@ class Member:
             case wire.Ack():
                 self._take_ack(message)
             case wire.Joined():
-                self._take_joined(message.member)
-            case wire.Left():
-                self._take_left(message)
+                for member in self._lobby.take_joined(message):
+                    self._comparing.tell_vouched(member)
+            case wire.Out():
+                self._take_out(message)
             case wire.Renamed():
                 self._take_renamed(message)
             case wire.LinkFacts():
@@ -468,7 +527,7 @@ class Member:
                 self._private.take_passed(message)
             case wire.Gathered():
                 self._private.take_gathered(message)
-            case _:
+            case _ if not self._lobby.take(message):
                 raise OutOfTurn(what="a message for the host")
 
     def _take_post(self, posted: wire.Posted) -> None:
@@ -515,13 +574,8 @@ class Member:
             raise BadMessage(why="no room")
         self.roster.host = host_key.id
         self.roster.keys[host_key.id] = host_key
-        for info in message.rooms:
-            key = ConversationKey(info.conversation, host_key.id, info.key)
-            name = text.visible(info.name, keep_newlines=False)
-            # "@" begins the names of private conversations: no room may look like one.
-            room = Thread(key, f"#{name}" if name.startswith(PRIVATE_MARK) else name, info.number)
-            self._rooms[info.conversation] = room
-            self._current = self._current or room
+        self._lobby.welcome(message.rooms, keeps=message.history)
+        self._current = self._first_room
         if not text.is_numbered(message.me.name, self.name):
             raise BadMessage(why="a name for us that we did not ask for")
         self._seat(message.host)
@@ -530,51 +584,35 @@ class Member:
         self._comparing.note_shown(message.host.name, host_key.id)  # the face shows it on joining
 
     def _take_present(self, message: wire.Present) -> None:
-        for info in message.members:
-            self._seat(info)
-        if message.last:
+        room = self._lobby.take_present(message)
+        if room is None:
+            return
+        if self._present:
+            self._take_room(room)
+        elif self._lobby.listed:
             self._present = True
             self._emit(self.users(asked=False))
+            self._lobby.tell_all()
             self._comparing.tell_vouched(self.roster.host)
 
-    def _take_joined(self, info: wire.MemberInfo) -> None:
-        profile = self._seat(info)
-        for room in self._rooms.values():
-            room.fresh.add(info.id)
-        facts = profile.facts
-        self._emit(
-            events.MemberJoined(
-                time=self._time(),
-                name=profile.name,
-                member=info.id.hex(),
-                fingerprint=facts.fingerprint.hex() if facts else None,
-                words=list(facts.words) if facts else None,
-                address=facts.address if facts else None,
-                verified=info.id in self.roster.verified,
-            )
-        )
-        self._comparing.tell_vouched(info.id)
+    def _take_room(self, room: Room) -> None:
+        """A room was entered later; who asked for it is there now, and so is who is nowhere else."""
+        if self._lobby.tell_entered(room) or (
+            isinstance(self._current, Room) and self._current not in self._rooms.values()
+        ):
+            self._choose(room)
 
-    def _take_left(self, message: wire.Left) -> None:
-        profile = self.roster.here.get(message.member)
-        if profile is None:
-            raise BadMessage(why="a member left who was not here")
-        self.check.left(message.member)
-        self._offering.gone(message.member)
-        self._private.take_left(message.member)
-        del self.roster.here[message.member]
-        for room in self._rooms.values():
-            room.fresh.discard(message.member)
-        facts = profile.facts
-        self._emit(
-            events.MemberLeft(
-                time=self._time(),
-                name=profile.name,
-                member=message.member.hex(),
-                reason=message.code,
-                fingerprint=facts.fingerprint.hex() if facts else None,
-            )
-        )
+    def _take_out(self, message: wire.Out) -> None:
+        room = self._lobby.take_out(message)
+        if room is self._current and self._rooms:
+            self._choose(self._first_room)
+
+    def _gone(self, member: bytes) -> None:
+        """A member is not seen any more."""
+        self.check.left(member)
+        self._offering.gone(member)
+        self._private.take_left(member)
+        del self.roster.here[member]
 
     def _take_renamed(self, message: wire.Renamed) -> None:
         profile = self.roster.here.get(message.member)
@@ -607,7 +645,7 @@ class Member:
         if message.code == NameTaken.code:
             name = text.visible(message.about, keep_newlines=False)
             self._emit(events.Notice(time=self._time(), code=message.code, text=str(NameTaken(name=name))))
-        else:
+        elif not self._lobby.knows_notice(message):
             self._report.notify("unknown-notice")  # its words are the host's, and must not look like ours
 
     def _send(self, message: wire.Message) -> None:

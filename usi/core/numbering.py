@@ -33,6 +33,14 @@ class Numbering:
             self.drop_oldest()
         return posted
 
+    def take_back(self, posted: wire.Posted) -> None:
+        """The newest post gets no number after all."""
+        if self.log and self.log[-1] is posted:
+            self.log.pop()
+            self.number -= 1
+            self.log_bytes -= len(posted.sealed)
+            del self.posted[posted.sender, posted.id]
+
     def drop_oldest(self) -> None:
         oldest = self.log.popleft()
         self.log_bytes -= len(oldest.sealed)

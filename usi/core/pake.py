@@ -44,9 +44,14 @@ def transcript(id_a: bytes, id_b: bytes, message_a: bytes, message_b: bytes, sha
 
 
 def confirmation_keys(tt: bytes) -> tuple[bytes, bytes]:
-    """KcA and KcB of RFC 9382, section 4, without additional data; 16 bytes each. (Ke is not used by USI.)"""
+    """KcA and KcB of RFC 9382, section 4, without additional data; 16 bytes each."""
     (both,) = derive(sha256(tt)[_HALF:], b"", "ConfirmationKeys")
     return both[:_HALF], both[_HALF:]
+
+
+def proof_key(tt: bytes) -> bytes:
+    """A key of 32 bytes for what is said under cover of the proof, made of RFC 9382's Ke."""
+    return derive(sha256(tt)[:_HALF], b"", "usi3 login key")[0]
 
 
 class Exchange:
@@ -58,6 +63,8 @@ class Exchange:
         mine, self._theirs = (M, N) if party == "client" else (N, M)
         self.message = (_G * x + mine * w).encode()
         """What the other party gets, 65 bytes: a random point, whatever `w` is."""
+        self.key = b""
+        """Known to both once they have the same secret: 32 bytes, set by `confirmations`."""
 
     def shared(self, message: bytes) -> bytes:
         """K, 65 bytes, of the other's message. `CryptoError` where that is no point, or the neutral one comes out."""
@@ -68,6 +75,7 @@ class Exchange:
         shared = self.shared(message)
         both = (self.message, message) if self._party == "client" else (message, self.message)
         tt = transcript(id_a, id_b, *both, shared, self._w)
+        self.key = proof_key(tt)
         of_a, of_b = (mac(key, tt) for key in confirmation_keys(tt))
         return (of_a, of_b) if self._party == "client" else (of_b, of_a)
 
@@ -92,6 +100,11 @@ class Proving:
         self._exchange = Exchange(party, w, x)
         self._expected: bytes | None = None
         self.message = self._exchange.message
+
+    @property
+    def key(self) -> bytes:
+        """The key that only who has the secret knows, too: 32 bytes, after `confirm`. Good once the other `fits`."""
+        return self._exchange.key
 
     def confirm(self, message: bytes) -> bytes:
         """This side's confirmation, 32 bytes, once the other's message is there; `CryptoError` for one that is none."""

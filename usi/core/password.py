@@ -12,7 +12,16 @@ from typing import Literal
 
 from usi.core import text, wire
 from usi.core.crypto import CryptoError
-from usi.core.errors import BadMessage, NoMoreTries, NothingAsked, OutOfTurn, PasswordAlone, SeveralAsked, StillAsking
+from usi.core.errors import (
+    BadMessage,
+    NoMoreTries,
+    NotAsked,
+    NothingAsked,
+    OutOfTurn,
+    PasswordAlone,
+    SeveralAsked,
+    StillAsking,
+)
 from usi.core.pake import Proving
 from usi.core.roster import Roster
 from usi.core.trace import Direction, Trace, Tracer, Value
@@ -67,16 +76,17 @@ class PasswordCheck:
         return text.skeleton(self._roster.here[member].name)
 
     def _answers(self, name: str | None) -> bytes:
-        if name is not None:
-            member = self._roster.find(name)
-            if member not in self._asked:
-                raise NothingAsked
-            return member
+        member = self._roster.find(name) if name is not None else None
+        names = ", ".join(map(self._roster.name_of, self._asked))
         if not self._asked:
             raise NothingAsked
-        if len(self._asked) > 1:
-            raise SeveralAsked(names=", ".join(self._roster.here[member].name for member in self._asked))
-        return next(iter(self._asked))
+        if member is None:
+            if len(self._asked) > 1:
+                raise SeveralAsked(names=names)
+            return next(iter(self._asked))
+        if member not in self._asked:
+            raise NotAsked(name=self._roster.name_of(member), names=names)
+        return member
 
     def exporter(self) -> bytes:
         """What the password being typed must be stretched with. Raises `NothingAsked`."""

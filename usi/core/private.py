@@ -25,6 +25,7 @@ from usi.core.errors import (
     LeftIt,
     NotAnswered,
     NotWithYourself,
+    OnlyTwo,
     OpenerGone,
     OpenerOnly,
     PeerError,
@@ -183,7 +184,9 @@ class Private:
         """Bring more members into a conversation of several that this member has opened. Raises `LocalError`."""
         others = set(members) - set(talk.members)
         self.check_says(talk)
-        if talk.opener != self._own or talk.direct:
+        if talk.direct:
+            raise OnlyTwo
+        if talk.opener != self._own:
             raise OpenerOnly
         self._check(others, len(talk.members) + len(talk.invited))
         talk.invited |= others

@@ -123,6 +123,15 @@ class Relay:
             oldest.drop_oldest()
         return posted
 
+    def knows(self, pair: bytes) -> bool:
+        """Whether this pair link is open."""
+        return pair in self._ways
+
+    def part(self, one: int, other: int) -> None:
+        """Two members do not see each other any more: neither do their programs."""
+        for pair in [pair for pair, way in self._ways.items() if {one, other} == {way.opener, way.other}]:
+            del self._ways[pair]
+
     def gone(self, link: int) -> None:
         """A member has left."""
         for pair in [pair for pair, way in self._ways.items() if link in (way.opener, way.other)]:

@@ -8,6 +8,7 @@ from usi.core import events
 from usi.core.language import tr
 
 NOTICES = {
+    "history-kept": "This host keeps what is said in its rooms.",
     "withheld": "{count} messages in {room} did not arrive: the host withheld them.",
     "withheld-from": "{count} messages of {name} in {room} did not arrive: the host withheld them.",
     "repeated": "The host repeated or held back a message in {room}; it was not shown.",
@@ -15,7 +16,8 @@ NOTICES = {
     "outsider": "The host put a message into {room} that is of nobody who is in; it was not shown.",
     "unknown-notice": "The host sent a notice that this version does not know.",
     "offer-unsigned": "{name} offers a file, but the offer's signature could not be checked; it cannot be accepted.",
-    "name-changed-hands": "{name} is not the {name} who was here before: the key is another.",
+    "name-changed-hands": "{name} has another key than the {name} who was here before: it is somebody else, or the "
+    "same person without --identity.",
     "pair-asking": "{name} is asked first whether to talk privately.",
     "pair-ended": "The private connection with {name} has ended. {why}",
     "not-in": "{name} is not in {room}. {why}",

@@ -291,7 +291,7 @@ class Session:
             first = Step.CLIENT_RECORD
             if alone and wire.is_join(messages[0]):
                 first = Step.JOIN
-            elif alone and wire.is_claim(messages[0]):
+            elif alone and wire.is_knock(messages[0]):
                 first = Step.CLAIM
             self._step(Step.HOST_RECORD if self.role is Role.HOST else first)
         self._seal(messages)
@@ -454,7 +454,7 @@ class Session:
                 first = Step.CLIENT_RECORD
                 if isinstance(messages[0], wire.Bye) or (alone and isinstance(messages[0], wire.Join)):
                     first = Step.JOIN
-                elif alone and isinstance(messages[0], wire.Claim):
+                elif alone and isinstance(messages[0], wire.Claim | wire.Login):
                     first = Step.CLAIM
                 self._step(first)
         else:

@@ -31,6 +31,10 @@ MAX_NAME = 24
 MAX_ROOMS = 64  # rooms in one Welcome
 MAX_PRESENT = 500  # members in one Present, so that it fits a record
 MAX_TOPIC = 200
+MAX_REASON = 200
+MAX_PAGE = 200  # stored posts that a member may ask for at once
+SALT_SIZE = 16
+MAX_LOGIN = 128  # bytes of the sealed last word of a login
 MAC_SIZE = 32
 
 MAX_PIECE = 65_536  # bytes of a pair link in one message
@@ -64,6 +68,7 @@ TransferId = Annotated[bytes, Meta(min_length=TRANSFER_SIZE, max_length=TRANSFER
 RequestId = Annotated[bytes, Meta(min_length=REQUEST_SIZE, max_length=REQUEST_SIZE)]
 TicketBytes = Annotated[bytes, Meta(min_length=TICKET_SIZE, max_length=TICKET_SIZE)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Reason = Annotated[str, Meta(max_length=MAX_REASON)]
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -83,9 +88,21 @@ class RoomInfo(_Wire, frozen=True):
     topic: Annotated[str, Meta(max_length=MAX_TOPIC)]
     key: Key
     number: Count
+    private: bool = False
+    """It is entered only by who was given the right."""
 
     def __repr__(self) -> str:  # without the key
         return f"RoomInfo({self.conversation.hex()}, {self.name!r})"
+
+
+class RoomRow(_Wire, frozen=True):
+    """A line of a list of rooms: one that its reader may enter."""
+
+    name: Name
+    topic: Annotated[str, Meta(max_length=MAX_TOPIC)]
+    private: bool
+    members: Count
+    entered: bool
 
 
 class Message(_Wire, frozen=True):
@@ -188,9 +205,55 @@ class Gather(Message, frozen=True, tag="gather"):
 
 
 class Leave(Message, frozen=True, tag="leave"):
-    """Out of a private conversation; its opener ends it."""
+    """Out of a room, or of a private conversation, which its opener ends by that."""
 
     conversation: ConversationId
+
+
+class Login(Message, frozen=True, tag="login"):
+    """Instead of Join at first: I have the password of this account, or that of the host. Answered with Salt, then
+    Ask, Challenge, Prove and Unlock follow."""
+
+    name: Name
+
+
+class Unlock(Message, frozen=True, tag="unlock"):
+    """The last word of a login, sealed under the key that the proof has made."""
+
+    sealed: Annotated[bytes, Meta(min_length=TAG_SIZE, max_length=MAX_LOGIN)]
+
+
+class ListRooms(Message, frozen=True, tag="list-rooms"):
+    """Which rooms may I enter? Answered with RoomList."""
+
+
+class Enter(Message, frozen=True, tag="enter"):
+    """Into the room that is called so; answered with Entered and Present, or with a Notice."""
+
+    room: Name
+
+
+class Past(Message, frozen=True, tag="past"):
+    """What was said in a room before that number (0: the newest); answered with OldKey and Old, then OldEnd. One at a
+    time."""
+
+    conversation: ConversationId
+    before: Count
+    count: Annotated[int, Meta(ge=1, le=MAX_PAGE)]
+
+
+class Order(Message, frozen=True, tag="order"):
+    """What moderators and the host may do; `word` is one of `usi.core.orders.ORDERS`. Answered with Notice."""
+
+    word: Code
+    about: Annotated[str, Meta(max_length=128)]
+    """A member's name, a fingerprint, an address, or a new room's name."""
+    room: Annotated[str, Meta(max_length=MAX_NAME)]
+    text: Reason
+    """A reason or a topic."""
+    seconds: Count
+    """How long; 0: until it is taken back, or the host stops."""
+    private: bool
 
 
 # --- host to member ------------------------------------------------------------------------------------------------
@@ -218,10 +281,101 @@ class Lasting(Message, frozen=True, tag="lasting"):
 
 
 class Present(Message, frozen=True, tag="present"):
-    """Members who were there before; several of these where there are many. `last` closes the list."""
+    """Members who were in a room before; several of these where there are many. `last` closes the room's list."""
 
+    room: ConversationId
     members: Annotated[list[MemberInfo], Meta(max_length=MAX_PRESENT)]
     last: bool
+
+
+class Standing(Message, frozen=True, tag="standing"):
+    """Which role you have here from now on, as `usi.core.accounts.Role` counts."""
+
+    role: Annotated[int, Meta(ge=0, le=3)]
+
+
+class Salt(Message, frozen=True, tag="salt"):
+    """What the password of a login is to be stretched with."""
+
+    salt: Annotated[bytes, Meta(min_length=SALT_SIZE, max_length=SALT_SIZE)]
+
+
+class RoomList(Message, frozen=True, tag="room-list"):
+    rooms: Annotated[list[RoomRow], Meta(max_length=MAX_ROOMS)]
+
+
+class Entered(Message, frozen=True, tag="entered"):
+    """You are in this room from here on; Present follows."""
+
+    room: RoomInfo
+
+
+class Out(Message, frozen=True, tag="out"):
+    """You are in this room no longer."""
+
+    room: ConversationId
+    code: Code
+
+
+class RoomKey(Message, frozen=True, tag="room-key"):
+    """From here on this is the key of the room: somebody has lost access."""
+
+    room: ConversationId
+    key: Key
+
+
+class Topic(Message, frozen=True, tag="topic"):
+    room: ConversationId
+    topic: Annotated[str, Meta(max_length=MAX_TOPIC)]
+    by: Name
+
+
+class Deed(Message, frozen=True, tag="deed"):
+    """What a moderator did, for all whom it concerns: `name` is whom it was done to, or the room."""
+
+    code: Code
+    name: Annotated[str, Meta(max_length=64)]
+    by: Name
+    reason: Reason
+
+
+class OldKey(Message, frozen=True, tag="old-key"):
+    """A key under which posts of the past were sealed, and the member who handed it out."""
+
+    room: ConversationId
+    holder: MemberId
+    key: Key
+
+
+class Old(Message, frozen=True, tag="old"):
+    """A post of the past, as it was."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    sender: MemberId
+    id: PostId
+    number: Number
+    sealed: Sealed
+
+
+class OldEnd(Message, frozen=True, tag="old-end"):
+    """The answer to Past is whole. `first`: below this number nothing was looked at; `lost`: how many posts are not in
+    the history any more although they should be; `more`: there is something below."""
+
+    room: ConversationId
+    first: Count
+    lost: Count
+    more: bool
+
+
+class LogEntry(Message, frozen=True, tag="log-entry"):
+    """A line of the host's log, for who may see it; milliseconds since 1970."""
+
+    time: Count
+    event: Code
+    facts: Annotated[
+        list[tuple[Annotated[str, Meta(max_length=32)], Annotated[str, Meta(max_length=512)]]], Meta(max_length=16)
+    ]
 
 
 class KeyOf(Message, frozen=True, tag="key"):
@@ -263,11 +417,17 @@ class Refused(Message, frozen=True, tag="refused"):
 
 
 class Joined(Message, frozen=True, tag="joined"):
-    member: MemberInfo
+    """These have come into a room, in this order."""
+
+    room: ConversationId
+    members: Annotated[list[MemberInfo], Meta(min_length=1, max_length=MAX_PRESENT)]
 
 
 class Left(Message, frozen=True, tag="left"):
-    member: MemberId
+    """These are in a room no longer. Who shares no room with us any more is not seen at all."""
+
+    room: ConversationId
+    members: Annotated[list[MemberId], Meta(min_length=1, max_length=MAX_PRESENT)]
     code: Code
 
 
@@ -356,10 +516,14 @@ class Proved(InMemory, frozen=True, tag="proved"):
     confirmation: Mac | None
 
 
-FromMember = Join | Claim | Ask | Prove | Post | GetKey | Nick | Pass | Gather | Leave | Fetch | FileWord | Alive | Bye
+FromMember = (
+    Join | Claim | Login | Ask | Prove | Unlock | Post | GetKey | Nick | ListRooms | Enter | Past | Order | Pass
+    | Gather | Leave | Fetch | FileWord | Alive | Bye
+)  # fmt: skip
 FromHost = (
-    Welcome | Challenge | Lasting | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined | Left | Renamed
-    | Notice | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
+    Welcome | Salt | Challenge | Lasting | Standing | Present | KeyOf | Posted | Ack | StaleKey | Refused | Joined
+    | Left | Renamed | Notice | RoomList | Entered | Out | RoomKey | Topic | Deed | OldKey | Old | OldEnd | LogEntry
+    | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
@@ -380,9 +544,9 @@ def is_join(encoded: bytes) -> bool:
     return encoded.startswith(b"\x92\xa4join")
 
 
-def is_claim(encoded: bytes) -> bool:
-    """Whether an encoded message is a Claim."""
-    return encoded.startswith(b"\x93\xa5claim")
+def is_knock(encoded: bytes) -> bool:
+    """Whether an encoded message is a Claim or a Login."""
+    return encoded.startswith((b"\x93\xa5claim", b"\x92\xa5login"))
 
 
 def tag_of(message: Message) -> str:

@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from usi.config import Limits, Settings
 from usi.core import events, wire
 from usi.core import invitation as inviting
+from usi.core.accounts import Login, login_of
 from usi.core.crypto import CryptoError, PrivateKey
 from usi.core.errors import (
     BadMessage,
@@ -31,6 +33,7 @@ from usi.core.errors import (
     from_code,
 )
 from usi.core.language import tr
+from usi.core.login import Guest
 from usi.core.pake import Proving, code_secret
 from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
 from usi.core.trace import Direction, Trace, Value
@@ -63,6 +66,8 @@ class Client:
         self._goodbye: PeerError | None = None
         self._proving: Proving | None = None
         """While the host is to prove that it has the code."""
+        self._login: Guest | None = None
+        """While this guest shows that it has a password."""
         self._exchanged: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -166,6 +171,10 @@ class Client:
             link.close(Left())
             return
         code = self._settings.code
+        if code is None and self._settings.password is not None:
+            self._login = Guest(self._settings.name, link.session.exporter)
+            link.send(self._login.first)
+            return
         if code is None:
             self._exchanged.set_result(None)
             self._person.keyed(link.session)
@@ -197,11 +206,42 @@ class Client:
         self._person.keyed(link.session, by_code=True)
         return True
 
+    def _hear_login(self, link: Link, login: Guest, message: wire.Message) -> None:
+        """The host's words while this guest logs in: a salt, then its half of the proof."""
+        if isinstance(message, wire.Salt):
+            password = self._settings.password or ""
+            stretching = self._loop.run_in_executor(self._executor, login_of, password, message.salt)
+            stretching.add_done_callback(partial(self._ask, link, login))
+            return
+        try:
+            if not isinstance(message, wire.Challenge):
+                raise OutOfTurn(what=wire.tag_of(message))
+            prove, unlock = login.answer(message)
+        except PeerError as error:
+            link.close(error)
+            return
+        self._note("challenge", "in", point=message.point, confirmation=message.confirmation, fits=True)
+        self._login = None
+        link.send(prove)
+        link.send(unlock)
+        self._exchanged.set_result(None)
+        self._person.keyed(link.session)
+
+    @staticmethod
+    def _ask(link: Link, login: Guest, stretching: asyncio.Future[Login]) -> None:
+        if not stretching.cancelled():
+            link.send(login.start(stretching.result()))
+
     def _note(self, step: str, direction: Direction, /, **detail: Value) -> None:
         if self._settings.dev:
             self._person.trace(self.label, Trace(step, direction, detail))
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
+        if self._login is not None and not isinstance(messages[0], wire.Bye):
+            self._hear_login(link, self._login, messages[0])
+            messages = messages[1:]
+            if not messages:
+                return
         if self._proving is not None and not isinstance(messages[0], wire.Bye):
             proved = self._hear_challenge(link, self._proving, messages[0])
             messages = messages[1:]

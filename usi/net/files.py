@@ -34,6 +34,7 @@ from usi.core.errors import (
     NoSuchFile,
     OfferClosed,
     PeerError,
+    ReceivedAlready,
     ReceiverGone,
     ReceiverLost,
     SenderGone,
@@ -231,6 +232,8 @@ class Files:
 
     async def _decline(self, offer: Offer) -> None:
         transfer = self._transfers.get((offer.offered.transfer, offer.sender))
+        if transfer is not None and transfer.state == "done":
+            raise ReceivedAlready(name=offer.name)  # its sender has been told so
         if transfer is not None and transfer.task is not None:
             self._stop(transfer, Declined())
             await asyncio.wait({transfer.task})

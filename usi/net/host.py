@@ -8,7 +8,7 @@ import ipaddress
 import itertools
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,21 +19,56 @@ from typing import Literal
 from usi.config import Limits, Settings
 from usi.core import events, wire
 from usi.core import invitation as inviting
-from usi.core.crypto import PrivateKey, digest, random_bytes, sha256
-from usi.core.errors import Busy, CannotListen, HostStopped, Left, OutOfTurn, PeerError, PortInUse
-from usi.core.hub import OWN, TRANSFERS, Arrived, Drop, Expect, Fact, Gone, Heard, Hub, Passed, Send
+from usi.core.accounts import Account
+from usi.core.crypto import PrivateKey, sha256
+from usi.core.errors import (
+    Busy,
+    CannotListen,
+    HostStopped,
+    Left,
+    LocalError,
+    OutOfTurn,
+    PasswordNeeded,
+    PeerError,
+    PortInUse,
+    WrongPassword,
+)
+from usi.core.facts import (
+    OWN,
+    AccountsRead,
+    Announce,
+    Arrived,
+    Close,
+    Drop,
+    Effect,
+    Expect,
+    Fact,
+    Gone,
+    Heard,
+    Note,
+    Passed,
+    Send,
+    ShowLog,
+)
+from usi.core.hub import TRANSFERS, Hub
 from usi.core.invitation import Invitation, Invitations
 from usi.core.language import tr
+from usi.core.login import Logins
 from usi.core.session import Role, Session
-from usi.core.trace import Trace, Value
+from usi.core.trace import Direction, Trace, Value
+from usi.net.chronicle import Chronicle
+from usi.net.gate import Gate
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
 from usi.net.relay import Relay
 from usi.net.side import Person, Traffic
+from usi.store.house import House
 
-FIRST_ROOM = "general"
+_CROWD_SECONDS = 0.25  # between announcements of who comes and goes in large rooms
+_ACCOUNTS_SECONDS = 2.0  # between looks at whether the accounts file has changed
 _CRYPTO_THREADS = 2
+_AT_THE_DOOR = (wire.Claim, wire.Login, wire.Ask, wire.Prove, wire.Unlock)
 _OWN_DESCRIPTORS = 64 + 2 * TRANSFERS  # for the program itself, and the pipes of its relay
 
 
@@ -42,10 +77,28 @@ class Host:
 
     def __init__(self, settings: Settings, key: PrivateKey, person: Person, memory: Memory | None = None) -> None:
         """`memory`: listen there, and not on a port."""
-        room_key = random_bytes(32)
-        room = wire.RoomInfo(random_bytes(wire.CONVERSATION_SIZE), FIRST_ROOM, "", room_key, 0)
+        self._house: House = settings.house or House()
+        accounts = self._house.accounts.accounts if self._house.accounts is not None else None
         tracer = partial(person.trace, "hub") if settings.dev else None
-        self.hub = Hub([(room, digest("usi3 key id", room_key))], tracer, lasting=settings.identity is not None)
+        self.hub = Hub(
+            self._house.rooms(),
+            tracer,
+            lasting=settings.identity is not None,
+            keeps=self._house.history is not None,
+            accounts=accounts,
+        )
+        self._logins = Logins(time.monotonic)
+        self._logins.accounts, self._logins.shared = accounts, self._house.password
+        self._admitted: set[int] = set()
+        """Links that have shown a code or a password."""
+        self._chronicle = Chronicle(self._house.log, person.tell, self._tell_trouble)
+        self._gate = Gate(self.hub, self._house, key.public.id, self._perform, self._tell_trouble)
+        self._troubles: dict[str, float] = {}
+        """Code of what the disk refused → when it was told last."""
+        self._announcing = False
+        self._started = False
+        self._looked = 0.0
+        self._looking: asyncio.Future[bool] | None = None
         self._invitations = Invitations()
         self.addresses: list[str] = []
         self.port = settings.port
@@ -68,8 +121,6 @@ class Host:
         self._newcomers: dict[Link, str] = {}
         """Links that count as half-open, and the network under which they do."""
         self._numbers = itertools.count(OWN + 1)
-        self._facts: deque[Fact] = deque()
-        self._handling = False
         self._own_inbox = PacedInbox(self._limits, self._hear_own, lambda waits: None)
         self._server: asyncio.Server | None = None
 
@@ -90,6 +141,9 @@ class Host:
             self.port = listener.getsockname()[1]
             self.addresses = _addresses(self._settings.address)
             self._server = await self._loop.create_server(self._accept, sock=listener, backlog=512)
+        await self._gate.start()
+        self._chronicle.note("started", {"address": self.label})
+        self._started = True
         public = self._key.public
         facts = wire.LinkFacts(public.id, public.modulus, b"", (), "")
         self._handle(Arrived(OWN, facts))
@@ -147,6 +201,11 @@ class Host:
         for link in list(self._links.values()):
             link.close(HostStopped())
         await self.relay.close()
+        await self._gate.close()
+        if self._started:
+            self._chronicle.note("stopped", {})
+        await self._chronicle.close()
+        self._house.close()
         await asyncio.gather(*(link.closed() for link in [*self._ending, *self._turned_away]))
         self._executor.shutdown(wait=False, cancel_futures=True)
 
@@ -210,7 +269,7 @@ class Host:
     def link_ready(self, link: Link) -> None:
         self._arrive(link)
 
-    def _arrive(self, link: Link, *, by_code: bool = False) -> None:
+    def _arrive(self, link: Link, *, by_code: bool = False, account: Account | None = None) -> None:
         session = link.session
         facts = wire.LinkFacts(
             session.peer.id,
@@ -221,29 +280,54 @@ class Host:
             session.exporter,
             by_code,
         )
-        self._handle(Arrived(link.number, facts))
+        self._handle(Arrived(link.number, facts, account, _network(link.peer_address[0])))
 
-    def _at_the_door(self, link: Link, message: wire.Claim | wire.Prove) -> None:
-        """Somebody who has not joined yet proves that it has the code of an invitation."""
-        network, note = _network(link.peer_address[0]), self._session_tracer(link.number)
+    def _at_the_door(self, link: Link, message: wire.Message) -> None:
+        """Somebody who has not joined yet proves that it has the code of an invitation, or a password."""
         try:
-            if isinstance(message, wire.Prove):
-                invitation = self._invitations.check(link.number, message)
-                if note is not None:
-                    note(Trace("prove", "in", {"confirmation": message.confirmation, "fits": True}))
-                self._tell_invitation(invitation, "used", address=_shown(link.peer_address))
-                self._arrive(link, by_code=True)
-                return
-            exporter = link.session.exporter
-            challenge = self._invitations.challenge(link.number, network, message, exporter, time.time())
+            match message:
+                case wire.Claim():
+                    self._hear_claim(link, message)
+                case wire.Prove() if not self._logins.owes(link.number):
+                    self._hear_code(link, message)
+                case wire.Login():
+                    if self._invitations.owes(link.number):
+                        raise OutOfTurn(what="login")
+                    link.send(self._logins.begin(link.number, _network(link.peer_address[0]), message))
+                case wire.Ask():
+                    challenge, wait = self._logins.challenge(link.number, message, link.session.exporter)
+                    self._note_door(link, "claim", "in", purpose="account", point=message.point)
+                    self._loop.call_later(wait, link.send, challenge)
+                case wire.Prove():
+                    self._logins.prove(link.number, message)
+                case wire.Unlock():
+                    account = self._logins.unlock(link.number, message)
+                    self._note_door(link, "prove", "in", fits=True)
+                    self._admitted.add(link.number)
+                    self._arrive(link, account=account)
         except PeerError as error:
             link.close(error)
-            return
-        if note is not None:
-            claimed: dict[str, Value] = {"purpose": "invitation", "locator": message.locator, "point": message.point}
-            note(Trace("claim", "in", claimed))
-            note(Trace("challenge", "out", {"point": challenge.point, "confirmation": challenge.confirmation}))
+
+    def _hear_claim(self, link: Link, message: wire.Claim) -> None:
+        network, exporter = _network(link.peer_address[0]), link.session.exporter
+        if self._logins.owes(link.number):
+            raise OutOfTurn(what="claim")
+        challenge = self._invitations.challenge(link.number, network, message, exporter, time.time())
+        self._note_door(link, "claim", "in", purpose="invitation", locator=message.locator, point=message.point)
+        self._note_door(link, "challenge", "out", point=challenge.point, confirmation=challenge.confirmation)
         link.send(challenge)
+
+    def _hear_code(self, link: Link, message: wire.Prove) -> None:
+        invitation = self._invitations.check(link.number, message)
+        self._note_door(link, "prove", "in", confirmation=message.confirmation, fits=True)
+        self._tell_invitation(invitation, "used", address=_shown(link.peer_address))
+        self._admitted.add(link.number)
+        self._arrive(link, by_code=True)
+
+    def _note_door(self, link: Link, step: str, direction: Direction, /, **detail: Value) -> None:
+        note = self._session_tracer(link.number)
+        if note is not None:
+            note(Trace(step, direction, detail))
 
     def link_is_data(self, link: Link, ticket: bytes, sock: socket.socket) -> None:
         del self._links[link.number]
@@ -253,12 +337,15 @@ class Host:
         for message in messages:
             if link.number not in self._links:
                 return  # it was ended by what came before
-            if not link.is_joined and isinstance(message, wire.Claim | wire.Prove):
+            if not link.is_joined and isinstance(message, _AT_THE_DOOR):
                 self._at_the_door(link, message)
                 continue
             if isinstance(message, wire.Join):
-                if self._invitations.owes(link.number):
+                if self._invitations.owes(link.number) or self._logins.owes(link.number):
                     link.close(OutOfTurn(what="join"))
+                    return
+                if self._house.password is not None and link.number not in self._admitted and not link.is_joined:
+                    link.close(PasswordNeeded())
                     return
                 self._settle(link)
                 link.joined()
@@ -267,8 +354,11 @@ class Host:
     def link_ended(self, link: Link, error: PeerError | None) -> None:
         if link.number not in self._links:
             return  # it was turned away
+        self._admitted.discard(link.number)
         if not link.is_joined:
             wrong = self._invitations.gone(link.number)
+            if self._logins.gone(link.number):
+                error = WrongPassword()
             if wrong is not None:
                 state: Literal["burned", "failed"] = "burned" if wrong.burned else "failed"
                 self._tell_invitation(wrong, state, address=_shown(link.peer_address))
@@ -295,6 +385,14 @@ class Host:
 
     def _tell_refused(self, link: Link, error: PeerError) -> None:
         self._person.refused(_shown(link.peer_address), error)
+        self._chronicle.note("refused", {"address": _shown(link.peer_address), "reason": error.code})
+
+    def _tell_trouble(self, error: LocalError) -> None:
+        """The disk refuses: said, and not again within a minute."""
+        now = self._loop.time()
+        if now - self._troubles.get(error.code, -60.0) >= 60.0:
+            self._troubles[error.code] = now
+            self._person.tell(events.Notice(time=datetime.now(UTC), code=error.code, text=str(error)))
 
     def traffic(self) -> Traffic:
         """Of all connections, those that ended included."""
@@ -304,24 +402,30 @@ class Host:
     # --- the hub ---
 
     def _handle(self, fact: Fact) -> None:
-        """Give the hub a fact and perform its effects. Facts that arise meanwhile wait their turn: order is kept."""
-        self._facts.append(fact)
-        if self._handling:
-            return
-        self._handling = True
-        try:
-            while self._facts:
-                for effect in self.hub.handle(self._facts.popleft()):
-                    if isinstance(effect, Send):
-                        self._send(effect)
-                    elif isinstance(effect, Expect):
-                        self.relay.expect(effect)
-                    elif isinstance(effect, Drop):
-                        self.relay.drop(effect.request)
-                    elif link := self._links.get(effect.link):
-                        link.close(effect.error)
-        finally:
-            self._handling = False
+        self._gate.handle(fact)
+        if self.hub.has_news and not self._announcing:
+            self._announcing = True
+            self._loop.call_later(_CROWD_SECONDS, self._announce)
+
+    def _announce(self) -> None:
+        self._announcing = False
+        self._handle(Announce())
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._send(effect)
+            case Expect():
+                self.relay.expect(effect)
+            case Drop():
+                self.relay.drop(effect.request)
+            case Note():
+                self._chronicle.note(effect.event, effect.facts)
+            case ShowLog():
+                for entry in self._chronicle.recent():
+                    self._send(Send((effect.link,), entry))
+            case Close() if link := self._links.get(effect.link):
+                link.close(effect.error)
 
     def _send(self, effect: Send) -> None:
         message, links = effect.message, self._links
@@ -345,8 +449,30 @@ class Host:
     def tick(self, slept: bool) -> None:
         now = self._loop.time()
         self.hub.tick(now)
+        self._gate.tick(now)
+        self._look_at_accounts(now)
         for link in list(self._links.values()):
             link.tick(now, forgive=slept)
+
+    def _look_at_accounts(self, now: float) -> None:
+        """Read the accounts file again where it has changed."""
+        file = self._house.accounts
+        if file is None or now - self._looked < _ACCOUNTS_SECONDS or self._looking is not None:
+            return
+        self._looked = now
+        self._looking = self._loop.run_in_executor(None, file.refresh)
+        self._looking.add_done_callback(self._looked_at_accounts)
+
+    def _looked_at_accounts(self, looking: asyncio.Future[bool]) -> None:
+        self._looking = None
+        file, error = self._house.accounts, None if looking.cancelled() else looking.exception()
+        if isinstance(error, LocalError):
+            self._person.tell(events.Notice(time=datetime.now(UTC), code=error.code, text=str(error)))
+        elif error is None and not looking.cancelled() and looking.result() and file is not None:
+            self._logins.accounts = file.accounts
+            self._handle(AccountsRead(file.accounts))
+            text = tr("The accounts were read again: {count}.", count=len(file.accounts))
+            self._person.tell(events.Notice(time=datetime.now(UTC), code="accounts-read", text=text))
 
     def fail(self, error: PeerError) -> None:
         raise error  # this program's own hub contradicts itself: a bug, never a peer's doing

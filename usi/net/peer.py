@@ -56,6 +56,9 @@ _REFUSALS = {
     "key-not-wanted": "it came with a preset key, and this host uses none",
     "wrong-key": "its preset key is another one",
     "wrong-code": "its code was wrong",
+    "wrong-password": "its name or password was wrong",
+    "password-needed": "it came without the password",
+    "too-many-tries": "there were too many wrong passwords",
     "no-invitation": "there is no invitation with its code",
     "too-many-codes": "too many wrong codes came from its address",
     "bad-handshake": "its key exchange was altered or broken",
@@ -216,6 +219,9 @@ class Peer:
 
     async def do(self, intent: commands.Intent) -> None:
         """Carry out an intent; raises `LocalError`. Waits while too many posts are under way."""
+        if isinstance(intent, commands.ForRoom) and intent.room is None:
+            while self._connected and self._member.entering and self._ended_by is None:
+                await self._movement()
         if isinstance(intent, commands.ForRoom):
             intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
         match intent:
@@ -236,6 +242,8 @@ class Peer:
             case commands.Nick() | commands.Users() | commands.Verify() | commands.Private() | commands.Add():
                 self._act(intent)
             case commands.Block() | commands.Go() | commands.Leave() | commands.Password():
+                self._act(intent)
+            case commands.Rooms() | commands.Order() | commands.Topic() | commands.History() | commands.Search():
                 self._act(intent)
             case (
                 commands.Send() | commands.Accept() | commands.Decline() | commands.Cancel() | commands.Files()

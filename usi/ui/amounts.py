@@ -22,8 +22,17 @@ def size(count: int) -> str:
         amount /= _STEP
         index += 1
     digits = f"{amount:.0f}" if index == 0 or amount >= 99.95 else f"{amount:.1f}"
+    return tr(_UNITS[index], amount=_localised(digits))
+
+
+def decimal(number: float) -> str:
+    """A number with one decimal, as `0.7`."""
+    return _localised(f"{number:.1f}")
+
+
+def _localised(digits: str) -> str:
     mark_of_decimals = tr("1.5")[1]  # the catalogue has the number as its language writes it
-    return tr(_UNITS[index], amount=digits.replace(".", mark_of_decimals))
+    return digits.replace(".", mark_of_decimals)
 
 
 def content(count: int, files: int | None) -> str:

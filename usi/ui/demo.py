@@ -15,6 +15,7 @@ from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
 from usi.core.crypto import PrivateKey
+from usi.core.errors import LocalError
 from usi.core.language import tr
 from usi.net.peer import Memory, Peer
 from usi.ui.i18n import mark
@@ -98,9 +99,7 @@ class Company:
                             tasks.create_task(self._show_around(event, seats, tasks))
                         case ev.Message(member=member) if member not in self._scripted:
                             self._spoken.set()
-                            if not self._answering:
-                                self._answering = True
-                                tasks.create_task(self._answer())
+                            self._take_up(ADA, event, tasks)
                         case _:
                             pass
 
@@ -127,7 +126,7 @@ class Company:
             ),
         )
         blaise = await self._seat(seats, "member", BLAISE)
-        tasks.create_task(_ignore(blaise))
+        tasks.create_task(self._listen(blaise, tasks))
         await self._say(
             BLAISE,
             tr(
@@ -171,8 +170,24 @@ class Company:
         )
         await self._say(
             BLAISE,
-            tr("F1 lists the keys and commands. Stay as long as you like, we answer; `/quit` leaves."),
+            tr(
+                "F1 lists the keys and commands. `/msg {name} hello` is for me alone. Stay as long as you like, we "
+                "answer; `/quit` leaves.",
+                name=BLAISE,
+            ),
         )
+
+    async def _listen(self, blaise: Peer, tasks: asyncio.TaskGroup) -> None:
+        """What is said in the room Ada hears as well; Blaise takes up what is for him alone."""
+        async for event in blaise.events():
+            if isinstance(event, ev.Message) and event.private and not event.mine:
+                self._take_up(BLAISE, event, tasks)
+
+    def _take_up(self, name: str, message: ev.Message, tasks: asyncio.TaskGroup) -> None:
+        """Answer what this actor has heard, unless an answer is under way."""
+        if not self._answering:
+            self._answering = True
+            tasks.create_task(self._answer_alone(name, message.room) if message.private else self._answer())
 
     async def _answer(self) -> None:
         """Say something to what the person said."""
@@ -180,6 +195,18 @@ class Company:
         name, said = _ANSWERS[self._answered % len(_ANSWERS)]
         self._answered += 1
         await self._tell(name if name in self._actors else ADA, tr(said))
+        self._answering = False
+
+    async def _answer_alone(self, name: str, room: str) -> None:
+        """Say something where only the two of them are."""
+        await self._pause(_BREATH)
+        said = tr(
+            "This has a key that only you and I made: whoever hosts passes on what nobody else can open. `/verify "
+            "{name}` shows words of our own to compare. `/private` goes back to the room.",
+            name=name,
+        )
+        with suppress(LocalError):  # the person has left it meanwhile
+            await self._actors[name].do(commands.Say(said, room))
         self._answering = False
 
     async def _say(self, name: str, said: str) -> None:
@@ -199,9 +226,3 @@ class Company:
         finally:
             for each in waiting:
                 each.cancel()
-
-
-async def _ignore(peer: Peer) -> None:
-    """Read what a peer tells, so that it does not pile up."""
-    async for _ in peer.events():
-        pass

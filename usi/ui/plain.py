@@ -32,12 +32,13 @@ from usi.core.thread import title_of
 from usi.core.trace import Trace, one_line
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
-from usi.ui import amounts, trust
+from usi.ui import amounts, community, trust
 from usi.ui.i18n import mark
 
 if TYPE_CHECKING:
     from usi.ui.notify import Notifier
 
+FIRST_ROOM = "general"  # where there is no other
 _LINES_AHEAD = 256  # typed or printed lines between a thread and the program
 _LONGEST_LINE = 2 * MAX_TEXT  # bytes; more are not kept, for the line is refused anyway
 _CHUNK = 65_536
@@ -57,7 +58,8 @@ class _Plain:
         self._render: Callable[[ev.Event], str | None] = to_json if as_json else to_plain
         self._as_json = as_json
         self._stop = asyncio.Event()
-        self._room = "general"
+        self._room = FIRST_ROOM
+        self._rooms: set[str] = set()
         self._refused = 0
         """The exit status of a run whose input had a file sent that could not be."""
         self._told_progress: dict[tuple[int, str], float] = {}
@@ -134,9 +136,22 @@ class _Plain:
                 self._room = event.room
             if isinstance(event, ev.FileProgress) and not self._is_time_for(event):
                 continue
-            line = self._render(event)
+            line = self._in_its_room(event, self._render(event))
             if line is not None and not await writer.write(line):
                 break  # nobody reads any more
+
+    def _in_its_room(self, event: ev.Event, line: str | None) -> str | None:
+        """A message of one of several rooms begins with the room's name: before the time nobody can imitate it."""
+        match event:
+            case ev.Listening() | ev.Connected():
+                self._rooms = set(event.rooms)
+            case ev.RoomEntered():
+                self._rooms.add(event.room)
+            case ev.RoomLeft():
+                self._rooms.discard(event.room)
+            case ev.Message() if line and not self._as_json and not event.private and len(self._rooms) > 1:
+                return f"{title_of(event.room)} {line}"
+        return line
 
     def _is_time_for(self, event: ev.FileProgress) -> bool:
         """Whether progress is told: to a program always, to a person now and then."""
@@ -222,10 +237,14 @@ def to_plain(event: ev.Event) -> str | None:
         case ev.Files():
             return _told(_files(event))
         case ev.MemberJoined():
+            if event.here and event.rooms:
+                return _told([tr("{name} joined {room}", name=event.name, room=title_of(event.rooms[0]))])
             if event.words:
                 return _told([tr("{name} joined (words: {words})", name=event.name, words=" ".join(event.words))])
             return _told([tr("{name} joined", name=event.name)])
         case ev.MemberLeft():
+            if event.here:
+                return _told([tr("{name} left {room}", name=event.name, room=title_of(event.rooms[0]))])
             if why := _LEFT.get(event.reason):
                 return _told([tr("{name} left ({why})", name=event.name, why=tr(why))])
             return _told([tr("{name} left", name=event.name)])
@@ -245,6 +264,25 @@ def to_plain(event: ev.Event) -> str | None:
             return _told(_info(event))
         case ev.Conversation():
             return _told([event.text])
+        case ev.RoomEntered():
+            if not event.topic:
+                return None
+            return _told([community.topic(ev.RoomTopic(time=event.time, room=event.room, topic=event.topic, by=""))])
+        case ev.RoomLeft() | ev.Moderation():
+            return _told([event.text])
+        case ev.RoomTopic():
+            return _told([community.topic(event)])
+        case ev.Rooms():
+            return _told(community.rooms(event))
+        case ev.Role():
+            return _told([community.role(event)])
+        case ev.History():
+            return _told(community.history(event)) or None
+        case ev.Found():
+            return _told(community.found(event))
+        case ev.LogLine():
+            line = community.log_line(event)
+            return _told([f"{event.at.astimezone():%Y-%m-%d %H:%M} {line}"]) if event.asked else None
         case ev.Chosen():
             if event.private:
                 back = tr("/private alone goes back to the host's room.")
@@ -264,7 +302,13 @@ def to_plain(event: ev.Event) -> str | None:
             return None
 
 
-_LEFT = {"cut": mark("connection lost"), "silent": mark("no sign of life"), "too-slow": mark("too slow")}
+_LEFT = {
+    "cut": mark("connection lost"),
+    "silent": mark("no sign of life"),
+    "too-slow": mark("too slow"),
+    "kicked": mark("removed"),
+    "banned": mark("banned"),
+}
 
 
 def _told(lines: Iterable[str]) -> str:
@@ -303,9 +347,11 @@ def _connecting(event: ev.Connecting) -> str | None:
 
 
 def _message(event: ev.Message) -> str | None:
-    if event.mine:
+    if event.mine and not event.history:
         return None  # its author has typed it
-    clock = event.sent_at.astimezone().strftime("%H:%M")
+    here = event.sent_at.astimezone()
+    earlier = event.history and here.date() != event.time.astimezone().date()
+    clock = here.strftime("%Y-%m-%d %H:%M" if earlier else "%H:%M")
     alarms = []
     if event.signature == "bad":
         alarms.append(tr("FORGED: the signature is not this member's"))
@@ -404,11 +450,8 @@ def _users(event: ev.Users) -> list[str]:
 def _verification(event: ev.Verification) -> list[str]:
     if event.state == "verified":
         return [trust.verified(event)]
-    if event.state == "differs" and event.pair:
-        return [tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
-                   "could have been reading.", name=event.name)]  # fmt: skip
     if event.state == "differs":
-        return [tr("{name} is not who you think: the connection is ended.", name=event.name)]
+        return [trust.differs(event)]
     return [
         tr("Compare with {name}, by telephone or in person:", name=event.name),
         f"  {' '.join(event.words)}",

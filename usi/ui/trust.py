@@ -29,6 +29,14 @@ def verified(event: ev.Verification) -> str:
     return tr(_VERIFIED[event.by], name=_inline(event.name))
 
 
+def differs(event: ev.Verification) -> str:
+    """That people compared and it differed, and which connection is ended therefore."""
+    if event.pair:
+        return tr("{name} is not who you think: the private connection is ended. The host, or somebody in between, "
+                  "could have been reading.", name=_inline(event.name))  # fmt: skip
+    return tr("{name} is not who you think: the connection is ended.", name=_inline(event.name))
+
+
 def password(event: ev.Password) -> str:
     """How comparing a password goes."""
     return tr(_PASSWORD[event.state], name=_inline(event.name))

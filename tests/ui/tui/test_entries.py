@@ -38,6 +38,22 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
         listing = ev.Files(time=cast.NOW, transfers=rows, passing=passing, folder=text)
         return [told.offer(), told.progress(1), told.done(), told.failed(), told.closed(), listing]
 
+    def rooms(text: str) -> list[ev.Event]:
+        time = cast.NOW
+        hit = ev.Hit(id="0", number=1, from_=text, member=cast.BOB, text=text, sent_at=time, signature="good")
+        row = ev.RoomRow(room=text, topic=text, restricted=True, members=1, entered=True)
+        return [
+            ev.RoomEntered(time=time, room=text, topic=text, restricted=True, members=[cast.BOB]),
+            ev.RoomLeft(time=time, room=text, code="revoked", text=text),
+            ev.RoomTopic(time=time, room=text, topic=text, by=text),
+            ev.Rooms(time=time, rooms=[row]),
+            ev.Role(time=time, role="moderator"),
+            ev.Moderation(time=time, code="kicked", name=text, by=text, reason=text, text=text, mine=True),
+            ev.History(time=time, room=text, count=0, more=False, lost=2, asked=True),
+            ev.Found(time=time, room=text, text=text, hits=[hit], more=True),
+            ev.LogLine(time=time, what="kicked", at=time, facts={"name": text, "reason": text}, asked=True),
+        ]
+
     def made(text: str) -> list[ev.Event]:
         time, ids, name = cast.NOW, {"member": cast.BOB}, {"name": text}
         proof = {"fingerprint": "0123456789abcdef" * 4, "words": cast.WORDS}
@@ -89,6 +105,7 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             msgspec.structs.replace(cast.talk(text, "closed", name=text), text=text),
             msgspec.structs.replace(cast.talk(text, "asked", name=text), text=text),
             ev.Chosen(time=time, room=text, private=True),
+            *rooms(text),
             ev.TraceEvent(time=time, step=text, direction="in", detail={text: text}, link="content"),
         ]
 
@@ -179,8 +196,15 @@ def test_what_to_compare_is_told_on_joining(cast: SimpleNamespace) -> None:
     assert "0123 4567 89ab cdef" in told
     proof = {"fingerprint": "0123456789abcdef" * 4, "words": cast.WORDS}
     told = text_of(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
-    assert "bob joined (words: sierra tulip walnut yodel)" in told
+    assert "— bob joined —\nsierra tulip walnut yodel\n" in told
     assert "0123 4567 89ab cdef" in told
+
+
+def test_what_ends_where_the_words_differ_is_the_connection_that_was_compared(cast: SimpleNamespace) -> None:
+    proof = {"fingerprint": "ab" * 32, "words": cast.WORDS, "preset": False, "state": "differs"}
+    for pair, ended in ((False, "the connection is ended."), (True, "the private connection is ended.")):
+        told = text_of(ev.Verification(time=cast.NOW, name="bob", member=cast.BOB, pair=pair, **proof))
+        assert ended in told
 
 
 def test_a_drawn_key_stands_alone_on_its_line(cast: SimpleNamespace) -> None:

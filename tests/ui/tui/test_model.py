@@ -118,13 +118,23 @@ def test_from_one_conversation_to_another(cast: SimpleNamespace) -> None:
     assert made.neighbour(-1) == made.neighbour(1, unread=True) == "bob"
     made.open("bob")
     assert (made.status.room, made.status.talk) == ("bob", Talk(("bob",), 0, "open", False))
+    assert made.partner == made.members[cast.BOB]
     made.apply(cast.said("psst", room="bob", private=True))
     assert made.unread["bob"] == 1, "the screen says what of the open one was seen"
     made.apply(cast.said("hello", room="staff"))
     made.seen("bob")
     assert made.neighbour(1, unread=True) == "staff"
     made.open("staff")
-    assert (made.status.talk, made.neighbour(1)) == (None, "attic")
+    assert (made.status.talk, made.partner, made.neighbour(1)) == (None, None, "attic")
+
+
+def test_a_conversation_with_the_host_knows_it_on_both_sides(cast: SimpleNamespace) -> None:
+    """Where the host is in, it is no news that the host can read."""
+    for host in (cast.ALICE, cast.BOB):
+        members = [cast.member("alice", cast.ALICE, me=True, host=host == cast.ALICE),
+                   cast.member("bob", cast.BOB, host=host == cast.BOB)]  # fmt: skip
+        made = situation(cast.CONNECTED, ev.Users(time=cast.NOW, members=members, asked=False), cast.talk("@bob"))
+        assert made.talk("@bob") == Talk(("bob",), 0, "open", True)
 
 
 def test_conversations_outlive_a_connection(cast: SimpleNamespace) -> None:

@@ -162,10 +162,11 @@ def speed(key: Callable[[float], crypto.PrivateKey], making: Callable[[], float]
         "kem_ms": round(kem * 1e3, 2),
     }
     said = tr(
-        "AES-OCB by {library}: {small:.1f} µs for a message, {rate} for files. RSA: {sign:.1f} ms to sign,"
-        " {verify:.1f} ms to check. ML-KEM and X25519: {kem:.1f} ms. A new key: {making:.1f} s.",
-        library=crypto.OCB_LIBRARY, small=small_seconds * 1e6, rate=amounts.speed(rate), sign=sign * 1e3,
-        verify=verify * 1e3, kem=kem * 1e3, making=making(),
+        "AES-OCB by {library}: {small} µs for a message, {rate} for files. RSA: {sign} ms to sign,"
+        " {verify} ms to check. ML-KEM and X25519: {kem} ms. A new key: {making} s.",
+        library=crypto.OCB_LIBRARY, rate=amounts.speed(rate), making=amounts.decimal(making()),
+        small=amounts.decimal(small_seconds * 1e6), sign=amounts.decimal(sign * 1e3),
+        verify=amounts.decimal(verify * 1e3), kem=amounts.decimal(kem * 1e3),
     )  # fmt: skip
     faster = tr("To host for many, install the package cryptography: it seals messages many times faster.")
     yield Finding("crypto", "good", said, faster if crypto.OCB_LIBRARY == "pycryptodome" else "", facts)

@@ -34,6 +34,7 @@ from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.screens.help import HelpDialog, keys_of
 from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
+from usi.ui.tui.screens.rooms import FoundDialog, ReasonDialog, RoomsDialog
 from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog, toast_of
 from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
 from usi.ui.tui.sweeping import Sweeper
@@ -210,10 +211,14 @@ class UsiApp(App[int]):
                 self._verified = {member.member for member in event.members if member.verified}
             case ev.MemberJoined() if event.verified:
                 self._verified.add(event.member)
-            case ev.MemberLeft():
+            case ev.MemberLeft() if not event.here:
                 self._close_verify(event.member, tr("{name} left.", name=inline(event.name)))
             case ev.Verification():
                 self._show_verification(event)
+            case ev.Rooms():
+                self._show_rooms(event)
+            case ev.Found():
+                self.search(event)
             case ev.Invitation(state="open"):
                 _ = self.push_screen(InvitationDialog(event))
             case ev.Password(state="wanted"):
@@ -221,6 +226,8 @@ class UsiApp(App[int]):
                 _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
             case ev.Invitation() | ev.Password(state="asked" | "differs"):
                 self.say(*toast_of(event))
+            case ev.Conversation(state="asked"):
+                self.say(inline(event.text), "warning")
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
             case _:
@@ -333,14 +340,10 @@ class UsiApp(App[int]):
 
     def _show_verification(self, event: ev.Verification) -> None:
         """What is to be compared is shown; what came of it is told."""
-        name = inline(event.name)
         before = event.member in self._verified
         if event.state == "differs":
             self._verified.discard(event.member)
-            if event.pair:
-                self.say(tr("{name} is not who you think: the private connection is ended.", name=name), "error")
-            else:
-                self.say(tr("{name} is not who you think: the connection is ended.", name=name), "error")
+            self.say(trust.differs(event), "error")
         elif event.state == "verified" and (not before or event.by != "comparison"):
             self._verified.add(event.member)
             self.say(trust.verified(event))
@@ -372,7 +375,8 @@ class UsiApp(App[int]):
     @on(Members.Opened)
     def _open_menu(self, message: Members.Opened) -> None:
         member = message.member
-        _ = self.push_screen(MemberMenu(member), lambda deed: self._do(deed, member))
+        menu = MemberMenu(member, moderates=self.chat.situation.moderates)
+        _ = self.push_screen(menu, lambda deed: self._do(deed, member))
 
     def _do(self, deed: Deed | None, member: ev.Member) -> None:
         match deed:
@@ -386,10 +390,46 @@ class UsiApp(App[int]):
                 composer = self.chat.query_one(Composer)
                 composer.focus()
                 composer.insert(f"{inline(member.name)} ")
+            case "silence":
+                self.chat.ask(commands.Order("silence", member.name))
+            case "kick" | "ban" as word:
+                self._remove(word, member)
             case "info":
                 _ = self.push_screen(MemberInfo(self.chat.situation.members.get(member.member, member)))
             case _:
                 pass
+
+    def _remove(self, word: str, member: ev.Member) -> None:
+        """Remove a member, once there is a reason, which may be empty."""
+        name = inline(member.name)
+        if word == "kick":
+            dialog = ReasonDialog(tr("Remove {name}", name=name), tr("It may come back: a ban keeps it out."))
+        else:
+            until = tr("Its key and its name are kept out until the host stops; /ban takes a time, too.")
+            dialog = ReasonDialog(tr("Remove and keep out {name}", name=name), until)
+
+        def decided(reason: str | None) -> None:
+            if reason is not None:
+                self.chat.ask(commands.Order(word, member.name, text=reason[:200]))
+
+        _ = self.push_screen(dialog, decided)
+
+    def _show_rooms(self, event: ev.Rooms) -> None:
+        def chosen(room: str | None) -> None:
+            if room is not None:
+                self.chat.ask(commands.Go(room))
+
+        _ = self.push_screen(RoomsDialog(event), chosen)
+
+    def search(self, found: ev.Found | None = None) -> None:
+        """Look for something in the room on the screen; `found` is what came of it before."""
+        room = found.room if found is not None else self.chat.situation.status.room
+
+        def wanted(needle: str | None) -> None:
+            if needle is not None:
+                self.chat.ask(commands.Search(needle))
+
+        _ = self.push_screen(FoundDialog(found, room), wanted)
 
     def action_help(self) -> None:
         focused = self.screen.focused

@@ -43,7 +43,9 @@ class Completion:
         return ""
 
 
-def complete(before: str, names: Sequence[str], numbers: Sequence[Candidate] = ()) -> Completion | None:
+def complete(
+    before: str, names: Sequence[str], numbers: Sequence[Candidate] = (), rooms: Sequence[str] = ()
+) -> Completion | None:
     """The ways to go on from the text before the cursor; None if there are none. `numbers` are those of files."""
     start = next((at for at in range(len(before), 0, -1) if before[at - 1].isspace()), 0)
     word = before[start:]
@@ -57,6 +59,8 @@ def complete(before: str, names: Sequence[str], numbers: Sequence[Candidate] = (
         candidates = [number for number in numbers if number.text.startswith(word)]
     elif command is not None and command.takes.startswith("[COMMAND]"):
         candidates = commands(word if word[:1] in MARKS and word else f"/{word}")
+    elif command is not None and _takes_room(command, rest):
+        candidates = [Candidate(sign) for sign in _rooms(word, rooms)]
     elif word or (command is not None and "NAME" in command.takes and command.names[0] != "nick"):
         candidates = members(word, names)
     else:
@@ -117,6 +121,19 @@ def _command(before: str) -> tuple[Command | None, str]:
         if name.casefold() in command.names:
             return command, rest.lstrip()
     return None, ""
+
+
+def _takes_room(command: Command, rest: str) -> bool:
+    """Whether a room comes next: at once, or behind a name."""
+    if command.names[0] == "room":
+        return rest.startswith(("close ", "fermer "))
+    return command.takes == "ROOM" or (command.takes == "NAME ROOM" and " " in rest)
+
+
+def _rooms(word: str, rooms: Sequence[str]) -> list[str]:
+    sign = "#" if word.startswith("#") else ""
+    letters = word[len(sign) :].casefold()
+    return [f"{sign}{room}" for room in sorted(rooms, key=str.casefold) if room.casefold().startswith(letters)]
 
 
 def _takes_path(command: Command) -> bool:

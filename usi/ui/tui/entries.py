@@ -15,7 +15,8 @@ from usi.core import text
 from usi.core.crypto import grouped
 from usi.core.errors import PeerError
 from usi.core.language import tr
-from usi.ui import trust
+from usi.core.thread import title_of
+from usi.ui import community, trust
 from usi.ui.i18n import mark
 from usi.ui.tui.spans import Span, spans_of
 from usi.ui.tui.wrapping import wrap
@@ -32,7 +33,13 @@ _SECONDS = 3  # cells of them behind the time
 _MARK = 2  # cells at the right edge for the state of an own message
 _GAP = 2  # cells between a name and the text
 _COLUMN = re.compile(r"(?:\S.*? {2,}| +)(?=\S)")
-_LEFT = {"cut": mark("connection lost"), "silent": mark("no sign of life"), "too-slow": mark("too slow")}
+_LEFT = {
+    "cut": mark("connection lost"),
+    "silent": mark("no sign of life"),
+    "too-slow": mark("too slow"),
+    "kicked": mark("removed"),
+    "banned": mark("banned"),
+}
 _SUSPICIOUS = frozenset(
     {"withheld", "withheld-from", "repeated", "unreadable", "name-changed-hands", "outsider", "pair-ended"}
 )
@@ -202,7 +209,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             if event.verified:
                 rows = [("quiet", f"— {_joined(event)} — ✔ {tr('verified')}")]
             elif event.fingerprint:
-                rows.append(("quiet", _fingerprint_rows(event.fingerprint)))
+                words = " ".join(event.words or ())
+                rows += [("text", words), ("quiet", _fingerprint_rows(event.fingerprint))]
             return Entry("notice", event.time, rows)
         case ev.MemberLeft():
             return notice(event, f"— {left(event)} —")
@@ -225,6 +233,23 @@ def entry_of(event: ev.Event) -> Entry | None:
             sign = "⚿" if lock else "✗" if event.state == "closed" else "…" if event.state == "opening" else "⚠"
             role: Role = "quiet" if lock or event.state == "opening" else "alarm"
             return Entry("notice", event.time, [(role, f"{sign} {event.text}")])
+        case ev.Moderation():
+            return Entry("notice", event.time, [("alarm" if event.mine else "strong", f"— {event.text} —")])
+        case ev.RoomLeft():
+            return Entry("failure", event.time, [("strong", event.text)])
+        case ev.RoomEntered() if event.topic:
+            shown_topic = ev.RoomTopic(time=event.time, room=event.room, topic=event.topic, by="")
+            return notice(event, community.topic(shown_topic))
+        case ev.RoomTopic():
+            return notice(event, f"— {community.topic(event)} —")
+        case ev.Role() if event.role != "guest":
+            return notice(event, community.role(event))
+        case ev.History() if event.lost:
+            return Entry("notice", event.time, [("alarm", f"⚠ {line}") for line in community.history(event)[-1:]])
+        case ev.History() if event.asked and not event.count:
+            return notice(event, community.history(event)[0])
+        case ev.LogLine() if event.asked:
+            return notice(event, f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}  {community.log_line(event)}")
         case ev.Notice() if event.code in _SUSPICIOUS:
             return Entry("notice", event.time, [("alarm", f"⚠ {event.text}")])
         case ev.Notice() | ev.Reconnecting():
@@ -240,10 +265,12 @@ def entry_of(event: ev.Event) -> Entry | None:
 def place_of(event: ev.Event) -> str | None:
     """The conversation that an event belongs to; None: the one that is looked at."""
     match event:
-        case ev.Message() | ev.FileOffer():
+        case ev.Message() | ev.FileOffer() | ev.RoomEntered() | ev.RoomLeft() | ev.RoomTopic() | ev.History():
             return event.room
         case ev.Conversation() if event.state != "asked":
             return event.room
+        case ev.MemberJoined() | ev.MemberLeft() if len(event.rooms) == 1:
+            return event.rooms[0]
         case _:
             return None
 
@@ -297,10 +324,7 @@ def renamed(event: ev.MemberRenamed) -> str:
 
 
 def _joined(event: ev.MemberJoined) -> str:
-    name = inline(event.name)
-    if event.words and not event.verified:
-        return tr("{name} joined (words: {words})", name=name, words=" ".join(event.words))
-    return tr("{name} joined", name=name)
+    return tr("{name} joined", name=inline(event.name))
 
 
 def _said(event: ev.Message) -> Entry:
@@ -339,6 +363,12 @@ def _listening(event: ev.Listening) -> Entry:
         rows.append(("quiet", f"{tr('Fingerprint of the preset key:')}\n{_fingerprint_rows(event.preset_fingerprint)}"))
     else:
         rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
+    place = places.split(", ")[0]
+    if event.preset_fingerprint is not None:
+        rows.append(("quiet", tr("Others join with -c {place} -m NAME and the preset key.", place=place)))
+    else:
+        rows.append(("quiet", tr("Others join with -c {place} -m NAME. /invite makes a code: who joins with it is "
+                                 "verified at once, and so are you.", place=place)))  # fmt: skip
     return Entry("notice", event.time, rows)
 
 
@@ -386,12 +416,10 @@ def _invitation(event: ev.Invitation) -> Entry:
 
 
 def _verification(event: ev.Verification) -> Entry | None:
-    name = inline(event.name)
     if event.state == "verified":
         return Entry("notice", event.time, [("strong", f"✔ {trust.verified(event)}")])
     if event.state == "differs":
-        said = tr("{name} is not who you think: the connection is ended.", name=name)
-        return Entry("failure", event.time, [("alarm", f"✗ {said}")])
+        return Entry("failure", event.time, [("alarm", f"✗ {trust.differs(event)}")])
     return None  # a dialog shows what to compare
 
 
@@ -439,6 +467,10 @@ def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] |
         case ev.Listening():
             places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
             return "quiet", f"· {tr('Hosting on {places}', places=places)}"
+        case ev.MemberJoined() | ev.MemberLeft() if event.here and event.rooms:
+            name, room = inline(event.name), inline(title_of(event.rooms[0]))
+            came = isinstance(event, ev.MemberJoined)
+            return "quiet", f"· {tr('{name} joined {room}' if came else '{name} left {room}', name=name, room=room)}"
         case ev.MemberJoined():
             name, address = inline(event.name), inline(event.address or "")
             said = tr("{name} joined from {address}", name=name, address=address) if address else _joined(event)
@@ -457,6 +489,8 @@ def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] |
             return "alarm", f"⚠ {' '.join(trust.invitation(event))}"
         case ev.Notice() if is_refusal(event):
             return "alarm", f"✗ {event.text}"
+        case ev.LogLine() if not event.asked:
+            return "strong", f"· {community.log_line(event)}"
         case _:
             return None
 

@@ -52,6 +52,8 @@ class Status:
     """A preset key is mixed into every link."""
     talk: Talk | None = None
     """The conversation on the screen, where it is a private one."""
+    topic: str = ""
+    """Of the room on the screen."""
 
 
 class Situation:
@@ -68,6 +70,14 @@ class Situation:
         """Messages that were not seen, by conversation, in the order in which these were entered."""
         self.talks: dict[str, ev.Conversation] = {}
         """The private conversations, as they were told last."""
+        self.inside: dict[str, set[str]] = {}
+        """Who is in each room that this person is in, by member id."""
+        self.topics: dict[str, str] = {}
+        self.left: set[str] = set()
+        """Rooms that this person is in no longer; what was said there can still be read."""
+        self.past: set[str] = set()
+        """Rooms in which something was said before what is shown."""
+        self.role = "host" if settings.hosting else "guest"
         self.muted: set[str] = set()
         """Which conversations the desktop is not told about."""
         self._status = Status(
@@ -85,14 +95,26 @@ class Situation:
 
     @property
     def status(self) -> Status:
-        others = [m for m in self.members.values() if not m.me and (self._status.hosting or m.host)]
+        here = self._here()
+        others = [m for m in here if not m.me and (self._status.hosting or m.host)]
         return replace(
             self._status,
             talk=self.talk(self._status.room),
-            here=len(self.members),
+            topic=self.topics.get(self._status.room, ""),
+            here=len(here),
             guests=len(others),
             verified=sum(member.verified for member in others),
         )
+
+    def _here(self) -> list[ev.Member]:
+        """Who is in the room on the screen; all whom one sees, where that is no room."""
+        inside = self.inside.get(self._status.room)
+        return [m for m in self.members.values() if inside is None or m.member in inside]
+
+    @property
+    def moderates(self) -> bool:
+        """Whether this person may do what moderators do."""
+        return self.role in ("moderator", "host")
 
     def again(self, settings: Settings) -> Situation:
         """The beginning of another attempt: the conversations stay, the people and the link do not."""
@@ -119,9 +141,16 @@ class Situation:
             names=tuple(partner.name for partner in others),
             verified=sum(partner.verified for partner in others),
             state=state,
-            with_host=any(member.host and member.member == partner.member for partner in others
+            with_host=any(member.host and member.member == partner.member for partner in told.members
                           for member in self.members.values()),
         )  # fmt: skip
+
+    @property
+    def partner(self) -> ev.Member | None:
+        """The other one, where a private conversation of two is on the screen."""
+        told = self.talks.get(self._status.room)
+        others = [partner.member for partner in told.members if not partner.me] if told is not None else []
+        return self.members.get(others[0]) if len(others) == 1 else None
 
     def neighbour(self, direction: int, *, unread: bool = False) -> str | None:
         """The next conversation in this direction, from the last on to the first; with `unread`, the next in which
@@ -161,8 +190,25 @@ class Situation:
             case ev.Conversation() if event.state != "asked":
                 self.talks[event.room] = event
                 self.unread.setdefault(event.room, 0)
+            case ev.RoomEntered():
+                self.inside[event.room] = set(event.members)
+                self.topics[event.room] = event.topic
+                self.left.discard(event.room)
+                self.unread.setdefault(event.room, 0)
+            case ev.RoomLeft():
+                self.inside.pop(event.room, None)
+                self.left.add(event.room)
+            case ev.RoomTopic():
+                self.topics[event.room] = event.topic
+            case ev.Role():
+                self.role = event.role
+            case ev.History():
+                (self.past.add if event.more else self.past.discard)(event.room)
             case ev.Users():
                 self.members = {member.member: member for member in event.members}
+            case ev.MemberJoined() if event.here and event.member in self.members:
+                for room in event.rooms:
+                    self.inside.setdefault(room, set()).add(event.member)
             case ev.MemberJoined():
                 self.members[event.member] = ev.Member(
                     name=event.name,
@@ -173,8 +219,13 @@ class Situation:
                     me=False,
                     host=False,
                 )
+                for room in event.rooms:
+                    self.inside.setdefault(room, set()).add(event.member)
             case ev.MemberLeft():
-                self.members.pop(event.member, None)
+                for room in event.rooms:
+                    self.inside.get(room, set()).discard(event.member)
+                if not event.here:
+                    self.members.pop(event.member, None)
             case ev.MemberRenamed():
                 if (member := self.members.get(event.member)) is not None:
                     self.members[event.member] = msgspec.structs.replace(member, name=event.name)
@@ -189,6 +240,8 @@ class Situation:
             case ev.Disconnected():
                 self.talks = {room: msgspec.structs.replace(talk, state="closed") for room, talk in self.talks.items()}
                 self.members.clear()
+                self.inside.clear()
+                self.past.clear()
                 self._status = replace(self._status, phase="ended")
             case _:
                 pass
@@ -206,7 +259,7 @@ class Situation:
 
     def seated(self) -> list[ev.Member]:
         """Who is here: the host, oneself, then the others by name."""
-        return sorted(self.members.values(), key=lambda m: (not m.host, not m.me, m.name.casefold()))
+        return sorted(self._here(), key=lambda m: (not m.host, not m.me, m.name.casefold()))
 
 
 def _place(address: str, port: int) -> str:

@@ -64,10 +64,11 @@ async def test_a_guest_sees_where_it_is_and_what_to_compare(open_stage: Open, ca
 async def test_a_host_sees_who_comes_with_what_proof(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage(hosting=True) as stage:
         assert "nobody joined yet" in cast.look(stage.get(HeaderBar))[0]
+        assert "Others join with -c" in stage.all()
         proof = {"fingerprint": "ab" * 32, "words": cast.WORDS}
         await stage.tell(ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB, **proof))
         assert "⚠ 0 of 1 verified" in cast.look(stage.get(HeaderBar))[0]
-        assert "— bob joined (words: sierra tulip walnut yodel) —" in stage.all()
+        assert "— bob joined —\nsierra tulip walnut yodel\n" in stage.all()
         assert cast.look(stage.get(Members))[:2] == ["♦ host you", "● bob"]
         facts = {"time": cast.NOW, "name": "bob", "member": cast.BOB, "preset": False}
         await stage.tell(ev.Verification(**facts, **proof, state="verified"))
@@ -501,6 +502,10 @@ async def test_a_private_conversation_from_its_opening_to_its_end(open_stage: Op
         await stage.tell(cast.talk(state="changed", verified=True))
         assert talks(stage, cast) == [["#", "general"], ["▸⚿", "@bob"]]
         assert "nobody else: the host cannot" in cast.look(stage.get(Readers))[0]
+        assert cast.look(stage.get(Card))[:2] == ["Compare with bob", "F2 shows what"], "not what the host is asked"
+        proof = {"fingerprint": "ab" * 32, "words": cast.WORDS, "preset": False, "state": "open"}
+        await stage.tell(ev.Verification(time=cast.NOW, name="bob", member=cast.BOB, **proof))
+        assert cast.look(stage.get(Card))[:3] == ["Compare with bob", "sierra tulip", "walnut yodel"]
         assert "⚿ @bob" in cast.look(stage.get(HeaderBar))[0]
         await stage.tell(cast.talk(state="closed"))
         assert talks(stage, cast) == [["#", "general"], ["▸✗", "@bob"]]
@@ -511,12 +516,36 @@ async def test_a_private_conversation_from_its_opening_to_its_end(open_stage: Op
         assert "@bob is closed." not in stage.all()
 
 
+async def test_who_leaves_a_private_conversation_is_back_in_the_room(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk())
+        stage.chat.go_to("@bob")
+        await stage.tell(msgspec.structs.replace(cast.talk(state="closed"), code="you-left"))
+        assert talks(stage, cast) == [["▸#", "general"], ["✗", "@bob"]]
+
+
+async def test_what_is_said_aside_is_told_where_one_is(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("@[/oops]"))
+        said = cast.said("a secret", name="alice", id=cast.ALICE, mine=True, room="@[/oops]", private=True)
+        await stage.tell(said)
+        assert "To @[/oops], privately." in stage.all()
+        assert "a secret" not in stage.all()
+        await stage.tell(ev.Failed(time=cast.NOW, id=said.id, code="cut", text="Cut.", message="a secret"))
+        assert "! Not delivered in @[/oops]: Cut." in stage.all()
+        assert "a secret" not in stage.all()
+        stage.chat.go_to("@[/oops]")
+        await stage.tell(said)
+        assert "privately" not in stage.all()
+
+
 async def test_who_is_asked_for_a_private_conversation_is_told_where_one_is(
     open_stage: Open, cast: SimpleNamespace
 ) -> None:
     async with open_stage((120, 35)) as stage:
         await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("[/oops]", state="asked"))
         assert "⚠ [/oops] is asked." in stage.all()
+        assert [toast.message for toast in stage.app._notifications] == ["[/oops] is asked."]
         assert talks(stage, cast) == [["▸#", "general"]]
 
 

@@ -58,6 +58,16 @@ async def test_a_guest_has_its_link_to_compare(show: Show, cast: SimpleNamespace
         ]
 
 
+async def test_in_private_there_is_the_other_one_to_compare_with(show: Show, cast: SimpleNamespace) -> None:
+    async with show(card := Card(), (20, 12)) as pilot:
+        card.show_partner(cast.member("[/oops]", cast.BOB))
+        await pilot.pause()
+        assert cast.look(card) == ["Compare with [/oops]", "F2 shows what"]
+        card.show_partner(cast.member("bob", cast.BOB, proof=True))
+        await pilot.pause()
+        assert cast.look(card) == ["Compare with bob", "sierra tulip", "walnut yodel", *["0123 4567 89ab cdef"] * 4]
+
+
 async def test_a_host_has_its_key_to_hand_out(show: Show, cast: SimpleNamespace) -> None:
     key = "bm90IGEga2V5LCBidXQgYXMgbG9uZyBhcyBvbmUgaXMhIQ=="
     async with show(card := Card(), (20, 12)) as pilot:

@@ -19,8 +19,9 @@ from textual.widgets import Static
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import LocalError, NotConnected
+from usi.core.errors import LeftIt, LocalError, NotConnected
 from usi.core.language import tr
+from usi.core.thread import title_of
 from usi.net.peer import Peer
 from usi.ui.i18n import mark
 from usi.ui.tui import entries
@@ -58,6 +59,7 @@ _PANELS: dict[str, type[Widget]] = {"side": Members, "rooms": Conversations, "ac
 _FOLDED = {"rooms": ("-medium",), "activity": ("-high",)}
 """Where a panel that there is room for is folded away until it is wanted."""
 
+_PAGE = 100  # earlier messages that are had at once by scrolling up
 _SMALL = ev.Message | ev.Delivered | ev.TraceEvent | ev.FileProgress | ev.Files
 """Events that change nothing but the transcript."""
 
@@ -169,6 +171,10 @@ class ChatScreen(DealingScreen):
         self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
         self._turns = 0
         """How often the person has asked to be elsewhere, and the screen is not there yet."""
+        self._past: dict[str, list[Entry]] = {}
+        """Messages from before, by room, until all that was asked for are there."""
+        self._asking: set[str] = set()
+        """Rooms for whose earlier messages the host was asked."""
         self._refusals = 0
         """Refused connections since one looked into the log."""
 
@@ -260,6 +266,13 @@ class ChatScreen(DealingScreen):
                 self._turns = max(0, self._turns - 1)
                 self.go_to(event.room)
                 continue
+            if isinstance(event, ev.Message) and event.history:
+                if (entry := entries.entry_of(event)) is not None:
+                    self._past.setdefault(event.room, []).append(entry)
+                continue
+            if isinstance(event, ev.History):
+                transcripts.of(event.room).prepend_past(self._past.pop(event.room, []))
+                self._asking.discard(event.room)
             places = [transcripts.of(room) if (room := entries.place_of(event)) else transcripts.current]
             made = self.deal(event, places[0])
             for place in transcripts if isinstance(event, ev.Disconnected) else places:
@@ -267,6 +280,12 @@ class ChatScreen(DealingScreen):
                     said.setdefault(place, []).append(entry)
                     if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
                         self._own[event.id] = entry, place
+            if isinstance(event, ev.Message) and event.mine and event.private and places[0] is not transcripts.current:
+                there = tr("To {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
+                aside = Entry("notice", event.time, [("quiet", there)])
+                said.setdefault(transcripts.current, []).append(aside)
+            if isinstance(event, ev.Conversation) and event.code == LeftIt.code and places[0] is transcripts.current:
+                self.go_to(next(iter(self._situation.unread)))
         for place, added in said.items():
             place.append(added)
         self.show_happened(happened)
@@ -320,6 +339,10 @@ class ChatScreen(DealingScreen):
             entries.deliver(entry)
         place.changed(entry)
         if isinstance(event, ev.Failed):
+            if place is not self.transcript:  # nobody looks there now
+                room = title_of(self.query_one(Transcripts).room_of(place))
+                said = tr("Not delivered in {room}: {reason}", room=room, reason=event.text)
+                self.transcript.append([Entry("failure", event.time, [("alarm", f"! {said}")])])
             self.refresh_bindings()
 
     def _update(self) -> None:
@@ -333,9 +356,12 @@ class ChatScreen(DealingScreen):
         composer = self.query_one(Composer)
         composer.room = status.room
         composer.names = [member.name for member in seated if not member.me]
+        composer.rooms = [room for room in situation.unread if room not in situation.talks]
         self._list_rooms()
         self.refresh_bindings()
-        if situation.link is not None:
+        if situation.partner is not None:
+            self.query_one(Card).show_partner(situation.partner)
+        elif situation.link is not None:
             self.query_one(Card).show_link(situation.link)
         elif situation.listening is not None:
             self.query_one(Card).show_host(situation.listening)
@@ -347,7 +373,7 @@ class ChatScreen(DealingScreen):
                 room,
                 unread,
                 open=room == situation.status.room,
-                sign=_sign(situation.talk(room)),
+                sign="✗" if room in situation.left else _sign(situation.talk(room)),
                 muted=room in situation.muted,
             )
             for room, unread in situation.unread.items()
@@ -360,6 +386,15 @@ class ChatScreen(DealingScreen):
         self._list_rooms()
         self._count()
         self.refresh_bindings()
+
+    @on(Transcript.TopReached)
+    def _look_back(self, message: Transcript.TopReached) -> None:
+        """Scrolled up to the first message: have those before it, where there are some."""
+        room = self.query_one(Transcripts).room_of(message.transcript)
+        wanted = room in self._situation.past and room not in self._asking
+        if wanted and len(message.transcript.blocks) < Transcript.MOST_BLOCKS:
+            self._asking.add(room)
+            self._wanted.put_nowait(Wanted(commands.History(_PAGE), None, room, False))
 
     @on(Conversations.Opened)
     def _opened(self, message: Conversations.Opened) -> None:
@@ -497,6 +532,7 @@ class ChatScreen(DealingScreen):
 
     @on(Refused)
     def _refused_by_peer(self, message: Refused) -> None:
+        self._asking.discard(message.room)
         self._refuse(message.room, message.entered, message.reason)
 
     def _refuse(self, room: str, entered: Composer.Submitted | None, reason: str) -> None:
@@ -526,6 +562,8 @@ class ChatScreen(DealingScreen):
         """Scroll what is focused, or else the transcript, by a page."""
         focused = self.focused
         lines = focused if isinstance(focused, Lines) else self.transcript
+        if direction < 0 and lines is self.transcript and lines.scroll_offset.y <= 0:
+            lines.post_message(Transcript.TopReached(self.transcript))
         lines.scroll_relative(y=direction * max(1, lines.size.height - 1), animate=False)
 
     def action_latest(self) -> None:

@@ -254,5 +254,5 @@ def drop_question(paths: Sequence[str], found: Sequence[Found | None], whom: str
     if len(paths) > _LISTED:
         lines.append(tr("and {count} more", count=len(paths) - _LISTED))
     title = tr("Send this?") if len(paths) == 1 else tr("Send these {count}?", count=len(paths))
-    answers = (("send", tr("send")), ("text", tr("insert as text")))
+    answers = (("send", tr("Send")), ("text", tr("Insert as text")))
     return Question(title, "\n".join((*lines, "", whom)), answers, patience=_PATIENCE)

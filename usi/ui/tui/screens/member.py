@@ -16,7 +16,7 @@ from usi.core.language import tr
 from usi.ui.tui.entries import fingerprint_lines, inline
 from usi.ui.tui.screens.dialog import Dialog, close_button
 
-Deed = Literal["talk", "verify", "mention", "block", "info"]
+Deed = Literal["talk", "verify", "mention", "block", "info", "kick", "ban", "silence"]
 
 
 class MemberMenu(Dialog[Deed]):
@@ -27,9 +27,10 @@ class MemberMenu(Dialog[Deed]):
     MemberMenu OptionList { height: auto; border: none; background: $surface; padding: 0; }
     """
 
-    def __init__(self, member: ev.Member) -> None:
+    def __init__(self, member: ev.Member, *, moderates: bool = False) -> None:
         super().__init__()
         self.member = member
+        self._moderates = moderates
 
     def says(self) -> Iterable[Widget]:
         options = []
@@ -37,8 +38,12 @@ class MemberMenu(Dialog[Deed]):
             options.append(Option(Content(tr("Talk privately")), id="talk"))
             options.append(Option(Content(tr("Verify: compare the fingerprint")), id="verify"))
             options.append(Option(Content(tr("Mention in the message")), id="mention"))
-            options.append(Option(Content(tr("Block private conversations, or lift it")), id="block"))
+            options.append(Option(Content(tr("Block in private, or no longer")), id="block"))
         options.append(Option(Content(tr("Info: key and state")), id="info"))
+        if self._moderates and not self.member.me and not self.member.host:
+            options.append(Option(Content(tr("Silence in the rooms, or lift it")), id="silence"))
+            options.append(Option(Content(tr("Remove …")), id="kick"))
+            options.append(Option(Content(tr("Remove and keep out …")), id="ban"))
         yield OptionList(*options, markup=False, compact=True)
 
     def offers(self) -> Iterable[Button]:

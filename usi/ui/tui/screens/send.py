@@ -145,8 +145,8 @@ class SendDialog(Dialog[str]):
         yield Folder(Path.cwd())
 
     def offers(self) -> Iterable[Button]:
-        yield button(tr("send"), "send", "primary")
-        yield button(tr("cancel"), "cancel")
+        yield button(tr("Send"), "send", "primary")
+        yield button(tr("Cancel"), "cancel")
 
     def on_mount(self) -> None:
         self.entitle(tr("Send a file or folder"))

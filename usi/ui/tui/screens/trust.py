@@ -50,8 +50,8 @@ class InvitationDialog(Dialog[None]):
         yield Static(
             tr(
                 "Give these four words to your guests by a way that you trust: by telephone, or in person. Who joins "
-                "with --code and them is verified at once, and so are you. They are good until {time:%H:%M}, for "
-                "several guests; others may still come without.",
+                "with --code and these words is verified at once, and so are you. They are good until {time:%H:%M}, "
+                "for several guests; others may still come without.",
                 time=until,
             ),
             classes="about",

@@ -111,6 +111,8 @@ Escape closes the list.
         """The conversation on the screen."""
         self.names: Sequence[str] = ()
         """Members whose names can be completed."""
+        self.rooms: Sequence[str] = ()
+        """Rooms whose names can be completed."""
         self.numbers: Sequence[Candidate] = ()
         """Of files that something can be done about."""
         self.suggestions: Suggestions | None = None
@@ -209,7 +211,7 @@ Escape closes the list.
         return self.get_text_range((0, 0), self.cursor_location)
 
     def _ways(self) -> Completion | None:
-        return complete(self._before(), self.names, self.numbers) if self.selection.is_empty else None
+        return complete(self._before(), self.names, self.numbers, self.rooms) if self.selection.is_empty else None
 
     def _offer(self, completion: Completion | None) -> None:
         if self.suggestions is not None:

@@ -12,6 +12,7 @@ from usi.ui.tui.entries import inline
 from usi.ui.tui.model import Status, Talk
 
 _GAP = "   "
+_TOPIC = 40  # characters of a topic
 
 
 class HeaderBar(Widget):
@@ -44,6 +45,8 @@ class HeaderBar(Widget):
             left.append((0, self._styled(doing, "room")))
             return left, right
         left.append((0, self._styled(_place(status), "room")))
+        if status.topic and status.talk is None and status.phase != "ended":
+            left.append((6, self._styled(f"— {status.topic[:_TOPIC]}{'…' * (len(status.topic) > _TOPIC)}", "quiet")))
         if status.phase == "ended":
             right.append((0, self._styled(f"✗ {tr('disconnected')}", "alarm")))
             right.insert(0, (2, self._styled(status.place, "quiet")))

@@ -109,6 +109,18 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         self._drop_old()
         self._resized()
 
+    def prepend(self, blocks: Sequence[B]) -> None:
+        """Add blocks above all others, without moving what is looked at."""
+        before = self._end_line - self._first_line
+        self._blocks[:0] = blocks
+        self._characters += sum(block.size for block in blocks)
+        self._measure()
+        at = self.scroll_offset.y + self._end_line - self._first_line - before
+        following = self._following
+        self._resized()
+        if not following:
+            self.scroll_to(y=at, animate=False, force=True, immediate=True)
+
     def changed(self, block: B) -> None:
         """A block has changed, perhaps in height."""
         index = self._index(block)

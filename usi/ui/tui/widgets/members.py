@@ -82,8 +82,15 @@ class Card(Static):
 
     def show_link(self, link: ev.Connected) -> None:
         """What a guest compares with the host."""
-        pairs = [" ".join(link.words[at : at + 2]) for at in range(0, len(link.words), 2)]
-        self._fill(tr("Compare with host"), "\n".join(pairs), link.fingerprint)
+        self._fill(tr("Compare with host"), _two_by_two(link.words), link.fingerprint)
+
+    def show_partner(self, member: ev.Member) -> None:
+        """What is compared with the other one of a private conversation, or how to see it."""
+        title = tr("Compare with {name}", name=inline(member.name))
+        if member.words is None:
+            self._fill(title, tr("F2 shows what"), None)
+        else:
+            self._fill(title, _two_by_two(member.words), member.fingerprint)
 
     def show_host(self, listening: ev.Listening) -> None:
         """What a host tells those who want to join."""
@@ -101,3 +108,7 @@ class Card(Static):
         if fingerprint is not None:
             parts.append(Content("\n".join(fingerprint_lines(fingerprint))))
         self.update(Content("\n").join(parts))
+
+
+def _two_by_two(words: list[str]) -> str:
+    return "\n".join(" ".join(words[at : at + 2]) for at in range(0, len(words), 2))

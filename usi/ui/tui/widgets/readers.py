@@ -49,6 +49,12 @@ def _of_a_talk(talk: Talk) -> Iterator[Wording]:
         yield Wording(tr("Readable by the {count} in here, all verified", count=count), "good")
         yield Wording(tr("{count} can read, all verified", count=count), "good")
     elif talk.with_host:
+        if count == 2:
+            yield Wording(tr("Readable by you and {name}. Not verified: somebody in between could read",
+                             name=name), "alarm")  # fmt: skip
+        else:
+            yield Wording(tr("Readable by the {count} in here, {unverified} not verified: somebody in between could "
+                             "read", count=count, unverified=open_ones), "alarm")  # fmt: skip
         yield Wording(tr("Not verified: somebody in between could be reading this"), "alarm")
         yield Wording(tr("{count} can read, {unverified} not verified", count=count, unverified=open_ones), "alarm")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
@@ -173,6 +173,12 @@ delivered.
         entry: Entry
 
     @dataclass
+    class TopReached(Message):
+        """Somebody has scrolled up to the first line, or beyond."""
+
+        transcript: Transcript
+
+    @dataclass
     class Unseen(Message):
         """So many messages have come since one looked."""
 
@@ -211,6 +217,12 @@ delivered.
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self._look_again()
+        if new_value <= 0 < old_value:
+            self.post_message(self.TopReached(self))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        if self.scroll_offset.y <= 0:
+            self.post_message(self.TopReached(self))
 
     def _look_again(self) -> None:
         """What is new has been seen once the end is looked at; the line stays until one writes or goes again."""
@@ -248,6 +260,20 @@ delivered.
         super().append(made)
         if self.unseen != before:
             self.post_message(self.Unseen(self, self.unseen))
+
+    def prepend_past(self, entries: Sequence[Entry]) -> None:
+        """Add what was said before everything that is shown, in its order."""
+        made: list[Entry] = []
+        for entry in entries:
+            if made and entry.day != made[-1].day:
+                made.append(day_line(entry))
+            made.append(entry)
+        first = next((entry for entry in self.blocks if entry.kind != "rule"), None)
+        if made and first is not None and first.day != made[-1].day:
+            made.append(day_line(first))
+        if made and self._day is None:
+            self._day = made[-1].day
+        self.prepend(made)
 
     def _with_rules(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         for entry in entries:

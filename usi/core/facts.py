@@ -1,0 +1,200 @@
+"""What the hub is told and what it answers: facts, effects, and the seat of a member."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from usi.core import text, wire
+from usi.core.accounts import Account, Accounts, Role
+from usi.core.errors import PeerError
+
+OWN = 0
+"""The link number of the host's own person."""
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A link has its keys; its member has not asked to join yet. Said again when more is known of it."""
+
+    link: int
+    facts: wire.LinkFacts
+    account: Account | None = None
+    """What it has logged in to."""
+    network: str = ""
+    """What counts as its address."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    link: int
+    message: wire.Message
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A link ended, with the code that says how."""
+
+    link: int
+    code: str
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The two data connections of a transfer have ended, or never came."""
+
+    request: bytes
+
+
+@dataclass(frozen=True)
+class Announce:
+    """Time to tell of comings and goings in crowds."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What `ReadPast` asked for: posts in the order of their numbers, their keys and the moduli of their authors."""
+
+    link: int
+    room: bytes
+    keys: Sequence[wire.OldKey]
+    posts: Sequence[wire.Posted]
+    authors: Mapping[bytes, bytes]
+    first: int
+    lost: int
+    more: bool
+
+
+@dataclass(frozen=True)
+class AccountsRead:
+    """The accounts file was read again."""
+
+    accounts: Accounts
+
+
+Fact = Arrived | Heard | Gone | Passed | Announce | Read | AccountsRead
+
+
+# --- effects --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Send:
+    links: Collection[int]
+    message: wire.Message | wire.LinkFacts
+
+
+@dataclass(frozen=True)
+class Close:
+    link: int
+    error: PeerError
+
+
+@dataclass(frozen=True)
+class Expect:
+    """Two data connections, one with each ticket, are to be joined: from the sender to the receiver."""
+
+    request: bytes
+    sender: wire.MemberInfo
+    receiver: wire.MemberInfo
+    from_sender: bytes
+    to_receiver: bytes
+
+
+@dataclass(frozen=True)
+class Drop:
+    """End the data connections of a transfer: one of the two members is gone, or the receiver asks anew."""
+
+    request: bytes
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Put a post into the history. What follows from it is told when it is on the disk, or `Hub.undo` is called."""
+
+    posted: wire.Posted
+    modulus: bytes
+    link: int
+    """The author's."""
+
+
+@dataclass(frozen=True)
+class KeepRoom:
+    """Put a room with its present key into the history, before anything is posted under it."""
+
+    room: wire.RoomInfo
+    past: bool
+
+
+@dataclass(frozen=True)
+class ForgetRoom:
+    room: bytes
+
+
+@dataclass(frozen=True)
+class ReadPast:
+    """Read posts of a room from the history, from `first` to below `before` and at most `count`, the newest ones;
+    answered with `Read`."""
+
+    link: int
+    room: bytes
+    first: int
+    before: int | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line for the log."""
+
+    event: str
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ShowLog:
+    """Somebody who may wants to see the newest lines of the log."""
+
+    link: int
+
+
+Effect = Send | Close | Expect | Drop | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog
+
+
+# --- members --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Seat:
+    link: int
+    facts: wire.LinkFacts
+    account: Account | None = None
+    network: str = ""
+    name: str = ""
+    """Empty until the member has joined."""
+    since: dict[bytes, int] = field(default_factory=dict)
+    """Room → the first number that this member may read there, of the rooms that it is in."""
+    reads: bool = False
+    """It waits for something from the history."""
+    fetches: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    """(sender's id, transfer) → request, of the transfers that it receives."""
+    sends: set[bytes] = field(default_factory=set)
+    """And of those that it sends."""
+
+    @property
+    def info(self) -> wire.MemberInfo:
+        return wire.MemberInfo(self.facts.member, self.name)
+
+    @property
+    def role(self) -> Role:
+        if self.link == OWN:
+            return Role.HOST
+        return self.account.role if self.account is not None else Role.GUEST
+
+    @property
+    def who(self) -> str:
+        """By what rights are remembered: the account, or the key of a guest."""
+        return text.skeleton(self.account.name) if self.account is not None else self.facts.member.hex()

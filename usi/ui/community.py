@@ -1,0 +1,98 @@
+"""Rooms, moderation, history and the log in words, for every face."""
+
+from __future__ import annotations
+
+from usi.core import events as ev
+from usi.core import text
+from usi.core.language import tr
+from usi.core.thread import title_of
+from usi.ui.i18n import mark
+
+ROLES = {
+    "guest": mark("You are a guest here."),
+    "member": mark("You are a member here."),
+    "moderator": mark("You are a moderator here."),
+    "host": mark("You may do all that the host may."),
+}
+EVENTS = {
+    "started": mark("started"),
+    "stopped": mark("stopped"),
+    "connected": mark("connected"),
+    "refused": mark("refused"),
+    "joined": mark("joined"),
+    "left": mark("left"),
+    "kicked": mark("removed"),
+    "banned": mark("banned"),
+    "unbanned": mark("ban lifted"),
+    "silenced": mark("silenced"),
+    "unsilenced": mark("may speak again"),
+    "locked": mark("locked"),
+    "unlocked": mark("unlocked"),
+    "granted": mark("let into a room"),
+    "revoked": mark("put out of a room"),
+    "room-new": mark("room made"),
+    "room-closed": mark("room closed"),
+}
+"""What the log calls an event → in words."""
+_FACTS = ("name", "room", "role", "by", "reason", "until", "address")
+
+
+def _inline(value: str) -> str:
+    return text.visible(value, keep_newlines=False)
+
+
+def rooms(event: ev.Rooms) -> list[str]:
+    lines = [tr("Rooms that you may enter:")]
+    for row in event.rooms:
+        marks = [word for word, so in ((tr("you are in it"), row.entered), (tr("private"), row.restricted)) if so]
+        about = f" ({', '.join(marks)})" if marks else ""
+        topic = f": {row.topic}" if row.topic else ""
+        lines.append("  " + tr("{room}, {count} here", room=title_of(row.room), count=row.members) + about + topic)
+    return lines
+
+
+def topic(event: ev.RoomTopic) -> str:
+    room = title_of(event.room)
+    if not event.topic:
+        return tr("{room} has no topic.", room=room)
+    if event.by:
+        return tr("{name} sets the topic of {room}: {topic}", name=event.by, room=room, topic=event.topic)
+    return tr("The topic of {room}: {topic}", room=room, topic=event.topic)
+
+
+def role(event: ev.Role) -> str:
+    return tr(ROLES[event.role])
+
+
+def history(event: ev.History) -> list[str]:
+    lines = []
+    if event.count:
+        lines.append(tr("{count} earlier messages of {room}.", count=event.count, room=title_of(event.room)))
+    elif event.asked and not event.lost:
+        lines.append(tr("There is nothing earlier in {room}.", room=title_of(event.room)))
+    if event.lost:
+        lines.append(
+            tr("{count} messages of {room} are not in the host's history any more, although they should be.",
+               count=event.lost, room=title_of(event.room))
+        )  # fmt: skip
+    return lines
+
+
+def found(event: ev.Found) -> list[str]:
+    room = title_of(event.room)
+    if not event.hits:
+        return [tr("Nothing in {room} holds “{text}”.", room=room, text=_inline(event.text))]
+    count, needle = len(event.hits), _inline(event.text)
+    lines = [tr("{count} messages of {room} hold “{text}”:", count=count, room=room, text=needle)]
+    for hit in event.hits:
+        alarm = "" if hit.signature == "good" else f" [{tr('signature not good')}]"
+        lines.append(f"  {hit.sent_at.astimezone():%Y-%m-%d %H:%M} {hit.from_}:{alarm} {_inline(hit.text)}")
+    return lines
+
+
+def log_line(event: ev.LogLine) -> str:
+    """An entry of the log without its time."""
+    known = EVENTS.get(event.what)
+    facts = ", ".join(_inline(event.facts[name]) for name in _FACTS if event.facts.get(name))
+    what = tr(known) if known is not None else _inline(event.what)
+    return f"{what}: {facts}" if facts else what
