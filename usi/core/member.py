@@ -96,7 +96,6 @@ class Member:
             fail=self._fail,
             show=self._show_proof,
             is_room=lambda conversation: conversation in self._rooms,
-            is_room=lambda conversation: conversation in self._rooms,
             ask=ask_private,
             tracer=pair_tracer,
         )
