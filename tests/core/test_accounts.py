@@ -60,7 +60,8 @@ def test_every_command_and_role(command: str, role: Role) -> None:
 
 def test_the_table_has_nothing_else_and_misses_no_command() -> None:
     assert RIGHTS.keys() == FOR_ALL | FOR_MODERATORS
-    missing = {command.names[0] for command in commands.COMMANDS} - RIGHTS.keys()
+    missing = {command.names[0] for command in commands.COMMANDS} - {"room"} - RIGHTS.keys()  # two orders in one
+    assert {"room-new", "room-close"} <= RIGHTS.keys()
     assert not missing, "decide who may give them: until then nobody may"
 
 

@@ -259,7 +259,7 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "salt": lambda desk: wire.Salt(bytes(16)),
     "room-list": lambda desk: wire.RoomList([]),
     "entered": lambda desk: wire.Entered(ROOM),
-    "out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
+    "put-out": lambda desk: wire.Out(ROOM.conversation, "revoked"),
     "room-key": lambda desk: wire.RoomKey(ROOM.conversation, bytes(32)),
     "topic": lambda desk: wire.Topic(ROOM.conversation, "on cats", "alice"),
     "deed": lambda desk: wire.Deed("kicked", "bob", "alice", "too loud"),
@@ -794,7 +794,7 @@ def test_the_first_words_of_who_came_after_us_cannot_be_withheld_unseen(desk: De
 def test_nor_behind_a_post_that_is_not_theirs(desk: Desk, signature: str) -> None:
     """A host that has the room's key makes such a post itself; what it shows for true must still be whole."""
     desk.open()
-    desk.tell(wire.Joined(desk.info("alice")))
+    desk.tell(wire.Joined(ROOM.conversation, [desk.info("alice")]))
     posted = desk.forged("alice", "psst", by="host")
     desk.tell(posted, wire.KeyOf(posted.sender, None) if signature == "missing" else desk.key_of("alice"))
     if signature == "missing":

@@ -23,7 +23,7 @@ from usi import cli
 from usi.core import commands, errors, language, text
 from usi.core import events as ev
 from usi.core.language import tr
-from usi.ui import i18n, plain
+from usi.ui import community, i18n, plain
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
@@ -247,7 +247,7 @@ def test_french_texts_speak_of_commands_and_options_that_exist() -> None:
         for name in re.findall(r"(?<![\w/}>])/([^\W\d]\w*)", said):
             assert commands.find(name), sentence
         for option in re.findall(r"(?<![\w-])--?[a-z][\w-]*", said):
-            assert option in options | {"-r"}, sentence  # that of pip
+            assert option in options | {"-r", "--private"}, sentence  # that of pip, and that of /room new
 
 
 def test_a_command_is_called_by_one_of_its_names() -> None:
@@ -466,6 +466,31 @@ EVENTS: list[ev.Event] = [
         ev.Conversation(time=NOW, room="@1", state=state, members=[], verified=True, text="1")
         for state in ("asked", "opening", "open", "changed", "closed")
     ),
+    *(ev.RoomEntered(time=NOW, room="1", topic=topic, restricted=True, members=[PRINT]) for topic in ("", "1")),
+    ev.RoomLeft(time=NOW, room="1", code="revoked", text="1"),
+    *(ev.RoomTopic(time=NOW, room="1", topic=topic, by=by) for topic, by in (("", ""), ("1", ""), ("1", "1"))),
+    *(
+        ev.Rooms(
+            time=NOW, rooms=[ev.RoomRow(room="1", topic="1", restricted=flag, members=1, entered=not flag)]
+        )
+        for flag in (False, True)
+    ),
+    *(ev.Role(time=NOW, role=role) for role in ("guest", "member", "moderator", "host")),
+    ev.Moderation(time=NOW, code="kicked", name="1", by="1", reason="1", text="1", mine=True),
+    *(
+        ev.History(time=NOW, room="1", count=count, more=True, lost=lost, asked=True)
+        for count, lost in ((0, 0), (1, 0), (1, 1))
+    ),
+    *(
+        ev.Found(
+            time=NOW, room="1", text="1", more=True,
+            hits=[
+                ev.Hit(id="1", number=1, from_="1", member=PRINT, text="1", sent_at=NOW, signature="bad")
+            ][:count],
+        )
+        for count in (0, 1)
+    ),
+    *(ev.LogLine(time=NOW, what=what, at=NOW, facts={"name": "1"}, asked=True) for what in community.EVENTS),
     *(ev.Chosen(time=NOW, room=room, private=private) for room, private in (("1", False), ("@1", True))),
     *(
         ev.Info(

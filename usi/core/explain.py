@@ -258,7 +258,43 @@ def message(tag: str) -> str:
         case "caught":
             return tr("The host has no more of what was asked for.")
         case "ask":
-            return tr("Asks whether the host's person knows the password that ours has set.")
+            return tr("Our half of a proof: of a password that the host has, or that its person types.")
+        case "login":
+            return tr("Instead of join: a guest says whose password it has.")
+        case "salt":
+            return tr("What the password is stretched with; for names without an account the host makes one up.")
+        case "unlock":
+            return tr("The last word of a login, sealed under the key of the proof: no file of the host holds it.")
+        case "standing":
+            return tr("What this member may do here: the role of its account.")
+        case "list-rooms":
+            return tr("Asks which rooms there are for this member.")
+        case "room-list":
+            return tr("The rooms that this member may enter. Of others it hears nothing.")
+        case "enter":
+            return tr("Asks to be let into a room.")
+        case "entered":
+            return tr("The host lets the member into a room, and hands out its key.")
+        case "put-out":
+            return tr("The member is in this room no longer.")
+        case "room-key":
+            return tr("A new key for a room, because somebody has lost access; the old one opens nothing that comes.")
+        case "topic":
+            return tr("A room has another topic.")
+        case "order":
+            return tr("What a moderator wants done; the host looks whether the role may.")
+        case "deed":
+            return tr("What a moderator did, told to those whom it concerns.")
+        case "past":
+            return tr("Asks for earlier messages of a room.")
+        case "old-key":
+            return tr("A key under which earlier messages were sealed.")
+        case "old":
+            return tr("An earlier message as it was sealed and signed, so that its signature can be checked.")
+        case "old-end":
+            return tr("That was all of the earlier messages that were asked for.")
+        case "log-entry":
+            return tr("A line of the host's log, for who may see it.")
         case "challenge":
             return tr("The host's half of a proof, which comes first.")
         case "prove":
@@ -302,7 +338,7 @@ def message(tag: str) -> str:
         case "gathered":
             return tr("From here on this private conversation uses its new key.")
         case "leave":
-            return tr("Out of a private conversation; its opener ends it.")
+            return tr("Out of a room, or of a private conversation, which its opener ends by that.")
         case "ready":
             return tr("Whom we called takes the private connection.")
         case "asking":

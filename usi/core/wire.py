@@ -370,7 +370,7 @@ class Entered(Message, frozen=True, tag="entered"):
     room: RoomInfo
 
 
-class Out(Message, frozen=True, tag="out"):
+class Out(Message, frozen=True, tag="put-out"):
     """You are in this room no longer."""
 
     room: ConversationId

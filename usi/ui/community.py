@@ -67,12 +67,12 @@ def role(event: ev.Role) -> str:
 def history(event: ev.History) -> list[str]:
     lines = []
     if event.count:
-        lines.append(tr("{count} earlier messages of {room}.", count=event.count, room=title_of(event.room)))
+        lines.append(tr("Earlier messages of {room}: {count}.", count=event.count, room=title_of(event.room)))
     elif event.asked and not event.lost:
         lines.append(tr("There is nothing earlier in {room}.", room=title_of(event.room)))
     if event.lost:
         lines.append(
-            tr("{count} messages of {room} are not in the host's history any more, although they should be.",
+            tr("Missing in the host's history of {room}, although they should be there: {count} messages.",
                count=event.lost, room=title_of(event.room))
         )  # fmt: skip
     return lines
@@ -83,7 +83,7 @@ def found(event: ev.Found) -> list[str]:
     if not event.hits:
         return [tr("Nothing in {room} holds “{text}”.", room=room, text=_inline(event.text))]
     count, needle = len(event.hits), _inline(event.text)
-    lines = [tr("{count} messages of {room} hold “{text}”:", count=count, room=room, text=needle)]
+    lines = [tr("Found “{text}” in {room}: {count}", count=count, room=room, text=needle)]
     for hit in event.hits:
         alarm = "" if hit.signature == "good" else f" [{tr('signature not good')}]"
         lines.append(f"  {hit.sent_at.astimezone():%Y-%m-%d %H:%M} {hit.from_}:{alarm} {_inline(hit.text)}")

@@ -206,6 +206,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             return _connected(event)
         case ev.MemberJoined():
             rows = [("quiet", f"— {_joined(event)} —")]
+            if event.here:
+                return Entry("notice", event.time, rows)  # its words were shown when it came
             if event.verified:
                 rows = [("quiet", f"— {_joined(event)} — ✔ {tr('verified')}")]
             elif event.fingerprint:
