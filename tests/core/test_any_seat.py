@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -21,7 +22,7 @@ from usi.core.roster import Proof
 ROOM = wire.RoomInfo(b"conversation 16.", "general", "", b"k" * 32, 0)
 NAMES = ("host", "alice", "bob", "carol")
 NOW = 1_700_000_000.0
-KEPT = 9_000  # bytes: so few that posts are left out and must be asked for
+KEPT = 80_000  # bytes: so few that posts are left out and must be asked for
 
 
 class Place:
@@ -109,6 +110,8 @@ class AnySeats(RuleBasedStateMachine):
             if place.number != OWN:
                 place.near.note(wire.encode(message))
             if not place.cut:
+                if isinstance(message, wire.Again) and (word := place.near.word()) is not None:
+                    place.up.append(word)
                 place.up.append(message)
 
     # --- what happens ---
@@ -118,7 +121,7 @@ class AnySeats(RuleBasedStateMachine):
         place = self.places[number]
         if not place.member.outbox_full:
             self.count += 1
-            place.member.do(commands.Say(f"{self.count} " + "x" * 5_000 * large), NOW)
+            place.member.do(commands.Say(f"{self.count} " + "x" * 30_000 * large), NOW)
             self.collect(place)
 
     @rule(number=st.integers(0, len(NAMES) - 1), steps=st.integers(1, 5))
@@ -190,7 +193,10 @@ class AnySeats(RuleBasedStateMachine):
             assert delivered == own
 
 
-def test_whatever_is_cut_everybody_hears_all_of_it_once(keys: dict[str, PrivateKey]) -> None:
+def test_whatever_is_cut_everybody_hears_all_of_it_once(
+    keys: dict[str, PrivateKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usi.core.numbering.PAGE_BYTES", 40_000)
     run_state_machine_as_test(
         lambda: AnySeats(keys), settings=settings(max_examples=60, stateful_step_count=60, deadline=None)
     )

@@ -144,6 +144,11 @@ class Client:
                 if self._memory is not None:
                     await self._memory.connect(link)
                     return
+                if self._seat is not None and self._attempt % 3:
+                    # Where it was a moment ago, and now and then whatever its name leads to by now: racing several
+                    # addresses each time would leak a socket of asyncio's where an attempt is given up.
+                    await self._loop.create_connection(lambda: link, self._address[0], self.port)
+                    return
                 await self._loop.create_connection(lambda: link, self.host, self.port, **_several_addresses(self._loop))
         except (socket.gaierror, UnicodeError) as error:
             raise UnknownHost(host=self.host) from error
@@ -414,6 +419,8 @@ class Client:
             if not isinstance(message, wire.Join):
                 self._channel.note(encoded)
             if self._link is not None and not self._cut:
+                if isinstance(message, wire.Again):
+                    self._confirm(self._link)  # so that the host keeps one answer for us, and not all of them
                 self._link.queue(encoded)
 
     def invite(self) -> None:
