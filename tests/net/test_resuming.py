@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -384,6 +386,38 @@ async def test_a_private_conversation_that_is_being_opened_is_opened(frames: int
     await bob.hears(ev.Message, text="across the cut", private=True)
     await bob.says("/msg alice and back")
     await alice.hears(ev.Message, text="and back", private=True)
+
+
+def same(one: Path, other: Path) -> bool:
+    return one.read_bytes() == other.read_bytes()
+
+
+async def test_a_file_under_way_goes_on(
+    house: House, tmp_path: Path, eventually: Callable[[Callable[[], object]], Awaitable[None]]
+) -> None:
+    """All wires of sender and receiver are cut at once: those of their links, and those of the file."""
+    host = await house.host(**SEATS)
+    line = await house.wire(host.port)
+    alice = await house.guest("alice", line.port, **TRIES)
+    bob = await house.guest("bob", line.port, downloads=tmp_path / "in", retry_seconds=0.02, **TRIES)
+    path = tmp_path / "a.bin"
+    path.write_bytes(random.randbytes(2_000_000))
+    await alice.hears(ev.MemberJoined, name="bob")
+    await alice.says(f"/send {path}")
+    offer = await bob.hears(ev.FileOffer, mine=False)
+    line.flowing.clear()
+    await bob.says(f"/accept {offer.transfer}")
+    await eventually(lambda: line.dialled == 2)
+    for task in list(line._tasks):
+        task.cancel()
+    line.flowing.set()
+    await alice.hears(ev.Resumed)
+    await bob.hears(ev.Resumed)
+    done = await bob.hears(ev.FileDone, direction="in")
+    await alice.hears(ev.FileDone, direction="out")
+    assert same(Path(done.path), path)
+    assert not alice.all(ev.FileFailed)
+    assert not bob.all(ev.FileFailed)
 
 
 async def test_a_new_name_that_was_under_way_is_taken_once(house: House) -> None:
