@@ -335,6 +335,19 @@ async def test_a_program_of_the_same_key_that_joins_takes_an_empty_seat_away(hou
     assert await back.goodbye() == "replaced", "it is told why it has no seat any more"
 
 
+async def test_who_was_removed_while_away_is_told_when_it_comes_back(house: House) -> None:
+    host = await house.host(**SEATS)
+    line = await wire_to(house, host)
+    alice = await house.guest("alice", line.port, **TRIES)
+    line.close()
+    await alice.hears(ev.Reconnecting)
+    await host.says("/kick alice enough")
+    await host.hears(ev.MemberLeft, name="alice")
+    line.open()
+    assert (await alice.hears(ev.Disconnected)).code == "kicked"
+    assert alice.peer.exit_status == 5
+
+
 async def test_a_count_that_cannot_be_ends_the_link(house: House) -> None:
     host = await house.host(**SEATS)
     alice, _ = await seated(house, host, "alice")

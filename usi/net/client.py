@@ -20,23 +20,29 @@ from usi.core.accounts import Login, login_of
 from usi.core.channel import Channel
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey
 from usi.core.errors import (
+    BadHandshake,
     BadMessage,
+    BadRecord,
     Busy,
     ChangedKey,
-    HostStopped,
+    HandshakeTimeout,
+    KeyNeeded,
+    KeyNotWanted,
     Left,
     NotConnected,
     NotRestored,
+    NotUsi,
     OnlyTheHost,
     OutOfTurn,
     PeerError,
     Silent,
     SpentCode,
-    UnexpectedKey,
+    Stopping,
     UnknownHost,
     Unreachable,
     UsiError,
     WrongCode,
+    WrongKey,
 )
 from usi.core.language import tr
 from usi.core.login import Guest
@@ -52,6 +58,11 @@ from usi.store.codes import SpentCodes
 T = TypeVar("T")
 
 _BUSY_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between tries while a host takes in many at once
+_MAY_PASS = RESUMABLE | {
+    error.code
+    for error in (Busy, HandshakeTimeout, NotUsi, BadHandshake, BadRecord, KeyNeeded, KeyNotWanted, WrongKey, Stopping)
+}
+"""How an attempt to come back may end so that it is tried again: what a bad line, or anybody on it, can bring about."""
 _NO_TRAFFIC = Traffic(0, 0, 0, 0)
 
 
@@ -356,9 +367,11 @@ class Client:
                     try:
                         await self._dial_again()
                         return
-                    except (ChangedKey, UnexpectedKey, HostStopped) as refusal:
-                        outcome = refusal
-                        break
+                    except PeerError as refusal:
+                        if refusal.code not in _MAY_PASS:
+                            outcome = refusal
+                            break
+                        await asyncio.sleep(pause)
                     except UsiError:
                         await asyncio.sleep(pause)
         except TimeoutError:
