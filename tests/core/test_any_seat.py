@@ -21,7 +21,7 @@ from usi.core.roster import Proof
 ROOM = wire.RoomInfo(b"conversation 16.", "general", "", b"k" * 32, 0)
 NAMES = ("host", "alice", "bob", "carol")
 NOW = 1_700_000_000.0
-KEPT = 3_000  # bytes: so few that posts are left out and must be asked for
+KEPT = 9_000  # bytes: so few that posts are left out and must be asked for
 
 
 class Place:
@@ -118,7 +118,7 @@ class AnySeats(RuleBasedStateMachine):
         place = self.places[number]
         if not place.member.outbox_full:
             self.count += 1
-            place.member.do(commands.Say(f"{self.count} " + "x" * 1_500 * large), NOW)
+            place.member.do(commands.Say(f"{self.count} " + "x" * 5_000 * large), NOW)
             self.collect(place)
 
     @rule(number=st.integers(0, len(NAMES) - 1), steps=st.integers(1, 5))

@@ -90,6 +90,19 @@ def test_beyond_its_limit_the_oldest_posts_are_left_out_and_nothing_else() -> No
     channel.confirm(14)
 
 
+def test_the_newest_post_of_each_conversation_stays() -> None:
+    """Otherwise nobody would see that something is missing before somebody speaks again."""
+    channel = Channel(2_000)
+    rooms = [bytes((number,)) * 16 for number in range(2)]
+    for number in range(1, 10):
+        for room in rooms:
+            channel.note(wire.encode(wire.Posted(room, b"k" * 32, b"m" * 32, b"i" * 15, number, bytes(272))))
+    for number in range(60):
+        channel.note(renamed(f"name-{number}"))
+    left = [wire.decode_from_host(b"\x91" + each)[0] for each in channel.rest().messages if wire.is_posted(each)]
+    assert {(post.conversation, post.number) for post in left} >= {(room, 9) for room in rooms}
+
+
 def test_more_than_can_be_left_out_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     channel = Channel(100)
     for number in range(10):

@@ -159,6 +159,23 @@ def test_so_much_waits_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert desk.missing == [1]
 
 
+def test_one_hole_is_asked_for_after_the_other() -> None:
+    """The answers for all rooms at once could be more than the host keeps for one who is just back."""
+    desk, other = Desk(), Thread(ConversationKey(b"o" * 16, b"h" * 32, b"k" * 32), "other")
+    desk.take(3)
+    desk.gaps.take(other, 2, posted(2))
+    assert desk.sent == [wire.Again(ROOM, 1, 2)]
+    desk.gaps.now += PATIENCE - 1
+    desk.take(1, 2)
+    desk.gaps.caught(desk.thread, 2)
+    assert desk.sent[1:] == [wire.Again(b"o" * 16, 1, 1)]
+    desk.gaps.now += PATIENCE - 1
+    desk.gaps.tick()
+    assert not desk.missing
+    desk.gaps.caught(other, 1)
+    assert (desk.missing, other.number) == ([1], 2)
+
+
 def test_at_the_end_what_has_come_is_read_as_it_is() -> None:
     desk = Desk()
     desk.take(1, 3, 5, 9)

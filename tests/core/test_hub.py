@@ -368,6 +368,7 @@ FROM_HOST: list[wire.Message] = [
     wire.NoSeat(),
     wire.Skipped(1),
     wire.Caught(b"c" * 16, 1),
+    wire.Found(b"c" * 16, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
     wire.Standing(2),
     wire.Salt(bytes(16)),
     wire.RoomList([]),

@@ -251,6 +251,7 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "passed": lambda desk: wire.Passed(desk.keys["alice"].public.id, b"p" * 16, b"USI3P"),
     "gathered": lambda desk: wire.Gathered(b"c" * 16, b"k" * 32, 0),
     "caught": lambda desk: wire.Caught(b"c" * 16, 1),
+    "found": lambda desk: wire.Found(b"c" * 16, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
     "resumed": lambda desk: wire.Resumed(1, 1),
     "no-seat": lambda desk: wire.NoSeat(),
     "skipped": lambda desk: wire.Skipped(1),

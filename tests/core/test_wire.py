@@ -55,6 +55,7 @@ OF_HOST = [
     wire.NoSeat(),
     wire.Skipped(1),
     wire.Caught(CONVERSATION, 2),
+    wire.Found(CONVERSATION, KEY, ID, POST, 1, SEALED),
     wire.Lasting(),
     wire.Challenge(bytes(65), bytes(32)),
     wire.Present(CONVERSATION, [INFO, INFO], True),

@@ -147,6 +147,7 @@ class Proxy:
     port: int = 0
     frames: list[Frame] = field(default_factory=list)
     _connections: int = 0
+    _closed: bool = False
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -159,6 +160,7 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
+        self._closed = True
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
@@ -176,6 +178,9 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers += [writer, far_writer]
+        if self._closed:  # meanwhile
+            writer.transport.abort()
+            far_writer.transport.abort()
         pumps = [
             asyncio.ensure_future(self._pump(number, "host", reader, far_writer)),
             asyncio.ensure_future(self._pump(number, "guest", far_reader, writer)),

@@ -510,7 +510,8 @@ def test_plain_lines_have_no_word_outside_of_the_catalogue(event: ev.Event, brac
 
 def test_no_kind_of_event_is_forgotten() -> None:
     with_a_text_of_their_own = {
-        ev.Check, ev.Delivered, ev.Error, ev.Notice, ev.Reconnecting, ev.Disconnected, ev.TraceEvent,
+        ev.Check, ev.Delivered, ev.Error, ev.Notice, ev.Reconnecting, ev.Resumed, ev.Disconnected,
+        ev.Limits, ev.TraceEvent,
     }  # fmt: skip
     assert {type(event) for event in EVENTS} | with_a_text_of_their_own == set(ev.Event.__subclasses__())
 

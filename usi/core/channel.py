@@ -121,10 +121,13 @@ class Channel:
     # --- inside ---
 
     def _leave_out(self, target: int) -> None:
-        """Drop the oldest posts until no more than `target` bytes are kept."""
+        """Drop the oldest posts until no more than `target` bytes are kept. The newest of each conversation stays: by
+        its number the other side sees that others are missing."""
+        newest = {wire.conversation_of(encoded): encoded for encoded in self._kept if wire.is_posted(encoded)}
         kept: deque[bytes] = deque()
         for encoded in self._kept:
-            if self._weight > target and wire.is_posted(encoded):
+            old = wire.is_posted(encoded) and newest[wire.conversation_of(encoded)] is not encoded
+            if self._weight > target and old:
                 self._weight -= len(encoded)
                 kept.append(b"")
             else:

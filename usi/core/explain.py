@@ -251,6 +251,8 @@ def message(tag: str) -> str:
             return tr("So much of the other side has come: it need not keep it for a cut wire any longer.")
         case "skipped":
             return tr("So many messages are left out here; they can be asked for by their numbers.")
+        case "found":
+            return tr("A message that we asked for again.")
         case "again":
             return tr("Asks for messages whose numbers are missing.")
         case "caught":

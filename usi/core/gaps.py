@@ -25,6 +25,8 @@ class _Hole:
     first: int = 0
     last: int = 0
     since: float = 0.0
+    asked: bool = False
+    """The host is asked for one hole after the other, so that the answers fit what it keeps for us."""
 
 
 class Gaps:
@@ -58,12 +60,12 @@ class Gaps:
         hole.held[number] = posted
         self._go_on(thread, hole)
         if len(hole.held) > MOST_HELD:
-            self._give_up(thread, hole, hole.last)
+            self._give_up(thread, hole, min(hole.held) - 1)
 
     def caught(self, thread: Thread, number: int) -> None:
         """The host has no more of what it was asked for, up to this number."""
         hole = self._holes.get(thread)
-        if hole is not None:  # otherwise all has come
+        if hole is not None and hole.asked:  # otherwise all has come
             self._give_up(thread, hole, min(number, hole.last) if number >= hole.first else hole.last)
 
     def settle(self, thread: Thread) -> None:
@@ -74,7 +76,7 @@ class Gaps:
     def tick(self) -> None:
         """Give up what the host does not answer for; clocks are set back, too."""
         for thread, hole in list(self._holes.items()):
-            if abs(self.now - hole.since) > PATIENCE:
+            if hole.asked and abs(self.now - hole.since) > PATIENCE:
                 self._give_up(thread, hole, hole.last)
 
     def resumed(self) -> None:
@@ -91,6 +93,9 @@ class Gaps:
 
     def _ask(self, thread: Thread, hole: _Hole) -> None:
         """For what is missing before the first that waits."""
+        hole.asked = not any(other.asked for other in self._holes.values() if other is not hole)
+        if not hole.asked:
+            return
         hole.first, hole.last, hole.since = thread.number + 1, min(hole.held) - 1, self.now
         conversation = thread.key.conversation if thread.key is not None else bytes(wire.CONVERSATION_SIZE)
         self._send(wire.Again(conversation, hole.first, hole.last))
@@ -117,5 +122,7 @@ class Gaps:
         while thread.number + 1 in hole.held:
             number = thread.number + 1
             self._pass(thread, number, hole.held.pop(number))
-        if not hole.held:
-            self._holes.pop(thread, None)
+        if not hole.held and self._holes.pop(thread, None) is not None:
+            waiting = next(iter(self._holes.items()), None)
+            if waiting is not None and not any(other.asked for other in self._holes.values()):
+                self._ask(*waiting)

@@ -10,6 +10,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 
+from msgspec.structs import astuple
+
 from usi.core import accounts as rights
 from usi.core import text, wire
 from usi.core.accounts import Account, Accounts, Role
@@ -556,7 +558,8 @@ class Hub:
         page = room.page(seat.link, message.first, message.last)
         posts = [posted for posted in page.posts if posted.sender != seat.facts.member]
         until = wire.Caught(message.conversation, max(1, page.until))
-        return [*(Send((seat.link,), posted) for posted in posts), Send((seat.link,), until)]
+        found = [wire.Found(*astuple(posted)) for posted in posts]
+        return [*(Send((seat.link,), each) for each in found), Send((seat.link,), until)]
 
     def _pass_proof(self, seat: Seat, message: wire.Ask | wire.Prove | wire.Answer) -> list[Effect]:
         """Pass a proof of a password on between a member and the host's own person."""

@@ -13,6 +13,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Literal
 
+from msgspec.structs import astuple
+
 from usi.core import commands, events, text, wire
 from usi.core.comparing import Comparing
 from usi.core.content import RUN_SIZE, Body, Kind
@@ -175,7 +177,8 @@ class Member:
     def receive(self, messages: Sequence[wire.Message | wire.LinkFacts], now: float) -> None:
         """Take what the hub sent. Raises `PeerError` where it makes no sense; the link must then end."""
         self._pass_time(now)
-        for message in messages:
+        for came in messages:
+            message = wire.Posted(*astuple(came)) if isinstance(came, wire.Found) else came
             if isinstance(message, wire.KeyOf):
                 self.roster.take_key(message)
             elif not isinstance(message, wire.Alive | wire.Bye | FileMessage):

@@ -311,6 +311,17 @@ class Skipped(Message, frozen=True, tag="skipped"):
     count: Number
 
 
+class Found(Message, frozen=True, tag="found"):
+    """A Posted that was asked for. Never left out for one who is away, or it would seem to be gone."""
+
+    conversation: ConversationId
+    key_id: KeyId
+    sender: MemberId
+    id: PostId
+    number: Number
+    sealed: Sealed
+
+
 class Caught(Message, frozen=True, tag="caught"):
     """The answer to Again is complete up to this number: what has not come of it is gone."""
 
@@ -570,9 +581,10 @@ FromMember = (
     | Order | Pass | Gather | Leave | Fetch | FileWord | Got | Alive | Bye
 )  # fmt: skip
 FromHost = (
-    Welcome | Resumed | NoSeat | Skipped | Salt | Challenge | Lasting | Standing | Present | KeyOf | Posted | Caught
-    | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | RoomList | Entered | Out | RoomKey | Topic | Deed
-    | OldKey | Old | OldEnd | LogEntry | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord | Got | Alive | Bye
+    Welcome | Resumed | NoSeat | Skipped | Salt | Challenge | Lasting | Standing | Present | KeyOf | Posted | Found
+    | Caught | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | RoomList | Entered | Out | RoomKey
+    | Topic | Deed | OldKey | Old | OldEnd | LogEntry | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord
+    | Got | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")
@@ -606,6 +618,11 @@ def is_resume(encoded: bytes) -> bool:
 def is_posted(encoded: bytes) -> bool:
     """Whether an encoded message is a Posted."""
     return encoded.startswith(b"\x97\xa6posted")
+
+
+def conversation_of(posted: bytes) -> bytes:
+    """The conversation of an encoded Posted, which is its first field."""
+    return posted[len(b"\x97\xa6posted\xc4\x10") :][:CONVERSATION_SIZE]
 
 
 def tag_of(message: Message) -> str:

@@ -97,7 +97,11 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ),
             *(ev.Password(time=time, **name, **ids, state=state) for state in ("wanted", "asked", "sent", "differs")),
             ev.Info(time=time, **name, **facts, **counts, **proof),
-            ev.Reconnecting(time=time, code="cut", text=text, attempt=1),
+            ev.Reconnecting(time=time, code="cut", text=text, attempt=1, seconds=25.0),
+            ev.Resumed(time=time, code="resumed", text=text, attempt=1, missed=2),
+            ev.Limits(
+                time=time, rows=[ev.LimitRow(name="rooms", text=text, limit=64, used=1, unit="count")]
+            ),
             ev.Disconnected(time=time, code="cut", text=text),
             ev.Notice(time=time, code="code", text=text),
             ev.Error(time=time, code="code", text=text, message=text),
