@@ -793,7 +793,7 @@ def test_the_first_words_of_who_came_after_us_cannot_be_withheld_unseen(desk: De
 def test_nor_behind_a_post_that_is_not_theirs(desk: Desk, signature: str) -> None:
     """A host that has the room's key makes such a post itself; what it shows for true must still be whole."""
     desk.open()
-    desk.tell(wire.Joined(desk.info("alice")))
+    desk.tell(wire.Joined(ROOM.conversation, [desk.info("alice")]))
     posted = desk.forged("alice", "psst", by="host")
     desk.tell(posted, wire.KeyOf(posted.sender, None) if signature == "missing" else desk.key_of("alice"))
     if signature == "missing":
