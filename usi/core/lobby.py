@@ -43,6 +43,8 @@ NOTICES = {
     "ban-set": "{about} is banned.",
     "ban-gone": "{about} is not banned any more.",
     "no-such-ban": "There is no ban of {about}.",
+    "invited": "An invitation, to be given on: {about}",
+    "too-many-invitations": "{about} invitations are open already. They end after an hour; give one of them on.",
 }
 """Sentences of the notices that are answers to what this person wanted; `about` is what the host says it is about."""
 
