@@ -296,6 +296,15 @@ def test_out_of_turn() -> None:
     assert made.failed == 1
 
 
+def test_who_has_proved_a_code_does_not_prove_it_again_on_the_same_link() -> None:
+    """It costs no try, but a host that does it for the fun of it has no time for others."""
+    book = Invitations()
+    guest = Guest(book.new(NOW).code)
+    book.check(1, guest.prove(book.challenge(1, "192.0.2.1", guest.claim, LINK, NOW)))
+    with pytest.raises(OutOfTurn):
+        book.challenge(1, "192.0.2.1", guest.claim, LINK, NOW)
+
+
 def test_a_code_is_not_shown_by_accident() -> None:
     made = Invitations().new(NOW)
     assert made.code not in repr(made)

@@ -44,6 +44,20 @@ def test_a_room_without_the_right_is_refused_and_nothing_is_chosen(town: Town) -
         town.do(alice, "meant for the staff")
 
 
+@pytest.mark.parametrize("line", ["/revoke bob staff", "/room close staff"])
+def test_who_is_put_out_while_typing_does_not_say_it_elsewhere(town: Town, line: str) -> None:
+    host, bob, carol = town.places[0], town.add("bob"), town.add("carol")
+    town.do(host, "/grant bob staff")
+    town.do(bob, "/join staff")
+    town.do(host, "/join general")
+    town.do(host, line)
+    with pytest.raises(Nowhere):
+        town.do(bob, "for the staff alone")
+    assert "for the staff alone" not in carol.texts()
+    town.do(bob, "/join general", "for all")
+    assert "for all" in carol.texts()
+
+
 def test_a_moderator_s_kick_is_seen_and_what_was_said_meanwhile_is_sealed_anew(town: Town) -> None:
     mod, bob, carol = town.add("alice", "mod"), town.add("bob"), town.add("carol")
     assert mod.all(events.Role)[-1].role == "moderator"
@@ -82,7 +96,7 @@ def test_who_is_put_out_cannot_read_what_comes_and_its_words_come_back(town: Tow
     town.deliver()
     assert bob.all(events.Failed)[-1].message == "lost words"
     assert bob.all(events.RoomLeft)[-1].code == "revoked"
-    assert bob.member.room == "general"
+    assert bob.member.room is None
     assert old.key_id != room.key_id
     town.do(host, "/join staff", "among us")
     assert "among us" not in bob.texts()

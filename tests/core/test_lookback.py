@@ -117,5 +117,5 @@ def test_what_comes_of_the_past_after_leaving_is_not_shown(keeping: Town) -> Non
     bob.member.do(commands.History(5, "staff"), NOW)
     keeping.do(host, "/revoke bob staff")
     assert not bob.texts()
-    keeping.do(bob, "/history")
+    keeping.do(bob, "/join general", "/history")
     assert bob.all(events.History)[-1].room == "general"

@@ -26,7 +26,7 @@ def test_an_author_s_counts() -> None:
 
 
 def test_of_who_is_fresh_everything_must_have_come() -> None:
-    thread = Thread(None, "general", fresh={BOB: 0})
+    thread = Thread(None, "general", fresh={BOB})
     assert thread.count(BOB, body(3)) == 2
     assert Thread(None, "general").count(BOB, body(3)) == 0
 

@@ -235,7 +235,7 @@ ROOM, ROOM_KEY = drawn("room", 16), drawn("room key", 32)
 JOIN = ["join", "alice"]
 WELCOME = [
     "welcome", [member_id("alice"), "alice"], [member_id("host"), "host"], drawn("session", 16), False,
-    [[ROOM, "general", "", ROOM_KEY, 7]],
+    [[ROOM, "general", "", ROOM_KEY, 7, False]],
 ]  # fmt: skip
 POST = ["post", ROOM, h("usi3 key id", ROOM_KEY), member_id("alice"), drawn("id", 15), drawn("sealed", 272)]
 POSTED = ["posted", *POST[1:5], 8, POST[5]]

@@ -160,7 +160,7 @@ class ReadOnly(LocalError):
 
 
 class Nowhere(LocalError):
-    """You wanted to go elsewhere and that failed, so this was not sent. /private alone goes to the host's room."""
+    """You are not where you were or wanted to be, so this was not sent. /join and a name go to a conversation."""
 
     code = "nowhere"
 

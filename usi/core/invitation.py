@@ -28,6 +28,7 @@ from usi.core.errors import (
 )
 from usi.core.language import tr
 from usi.core.pake import Proving, code_secret
+from usi.core.recent import Recent
 from usi.core.words import WORDS, words_of
 
 PURPOSE = "usi3 invitation"
@@ -35,6 +36,7 @@ LIFE = 3_600.0  # seconds that a code is good: time to read it out and to start 
 MAX_TRIES = 20  # wrong ones that burn a code: 20 in 2^33
 MAX_OPEN = 20  # invitations at once
 TRIES_PER_NETWORK = 5  # wrong ones from one address within LIFE: a person mistypes once or twice
+_PROVED_KEPT = 1_000  # more than can be about to join
 _WORDS = 4
 _SHORT = 4  # the first letters of a word differ from those of all others, so they are enough
 _BY_START = {word[:_SHORT]: word for word in WORDS}
@@ -132,6 +134,8 @@ class Invitations:
         self._random = random
         self._open: dict[str, Invitation] = {}
         self._tries: dict[int, _Try] = {}
+        self._proved: Recent[int, None] = Recent(_PROVED_KEPT)
+        """Links on which a code was proved: each proof costs a host some milliseconds, so there is one."""
         self._failures: deque[tuple[float, str]] = deque()
         """When and from which network wrong tries came, oldest first: as many as the open invitations allow."""
 
@@ -149,7 +153,7 @@ class Invitations:
     def challenge(self, link: int, network: str, claim: wire.Claim, exporter: bytes, now: float) -> wire.Challenge:
         """Answer a claim, which from here on counts as a try. Raises the `PeerError` with which its link must end."""
         self._forget(now)
-        if link in self._tries:
+        if link in self._tries or link in self._proved:
             raise OutOfTurn(what="claim")
         invitation = self._open.get(claim.locator)
         if invitation is None or invitation.counted >= MAX_TRIES:
@@ -178,6 +182,7 @@ class Invitations:
         if message.confirmation is None or not attempt.proving.fits(message.confirmation):
             raise WrongCode
         del self._tries[link]
+        self._proved[link] = None
         attempt.invitation.counted -= 1
         return attempt.invitation
 

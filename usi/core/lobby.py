@@ -243,7 +243,7 @@ class Lobby:
             known = info.id in self._roster.here and bool(self._roster.here[info.id].name)
             self._seat(info)
             room.members.add(info.id)
-            room.fresh[info.id] = 0
+            room.fresh.add(info.id)
             profile = self._roster.here[info.id]
             facts = profile.facts
             self._report.tell(
@@ -272,7 +272,7 @@ class Lobby:
 
     def _part(self, room: Room, member: bytes, code: str) -> None:
         room.members.discard(member)
-        room.fresh.pop(member, None)
+        room.fresh.discard(member)
         here = any(member in other.members for other in self.rooms.values())
         if here and code not in LEFT_ROOM:
             self._leaving.setdefault(member, []).append(room.name)  # it left the host: told once, with the last room

@@ -80,7 +80,8 @@ class Member:
         self._run = random_bytes(RUN_SIZE)
         self._current: Thread | None = None
         self._adrift = False
-        """The person wanted to go to a conversation that could not be reached, so none is chosen."""
+        """The person wanted to go to a conversation that could not be reached, or was put out of one: none is chosen
+        for what is typed without saying where."""
         self._present = False
         self._inbox: deque[tuple[float, wire.Message | wire.LinkFacts]] = deque()
         """Arrival and message, of what waits behind an author's key."""
@@ -630,15 +631,17 @@ class Member:
 
     def _take_room(self, room: Room) -> None:
         """A room was entered later; who asked for it is there now, and so is who is nowhere else."""
-        if self._lobby.tell_entered(room) or (
-            isinstance(self._current, Room) and self._current not in self._rooms.values()
-        ):
+        if self._lobby.tell_entered(room):
             self._choose(room)
+        elif isinstance(self._current, Room) and self._current not in self._rooms.values():
+            self._choose(room)
+            self._adrift = True
 
     def _take_out(self, message: wire.Out) -> None:
         room = self._lobby.take_out(message)
         if room is self._current and self._rooms:
             self._choose(self._first_room)
+            self._adrift = message.code != "left-room"  # what is being typed was not meant for those who are there
 
     def _gone(self, member: bytes) -> None:
         """A member is not seen any more."""

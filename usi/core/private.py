@@ -250,9 +250,9 @@ class Private:
         before = set(talk.members)
         if talk.key is None:
             talk.number = message.number
-            talk.fresh = dict.fromkeys(talk.next[1], 0) if message.number == 0 else {}
+            talk.fresh = set(talk.next[1]) if message.number == 0 else set()
         else:
-            talk.fresh |= dict.fromkeys(set(talk.next[1]) - before, 0)
+            talk.fresh |= set(talk.next[1]) - before
             if missing := message.number - talk.number:
                 self._report.notify("withheld" if missing > 0 else "repeated", room=talk.title, count=missing)
                 talk.number = max(talk.number, message.number)

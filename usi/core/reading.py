@@ -64,7 +64,7 @@ class Reader:
             return None
         thread.shown[posted.sender, posted.id] = None
         if signature == "missing" and posted.sender in thread.fresh:
-            thread.fresh[posted.sender] += 1
+            thread.unsigned[posted.sender] = thread.unsigned.get(posted.sender, 0) + 1
         signed_name = text.visible(body.name, keep_newlines=False)
         sent_at, late = self._read_clock(body.sent_at)
         return Read(

@@ -36,9 +36,10 @@ class Thread:
     """Author → run → the newest signed count."""
     shown: Recent[tuple[bytes, bytes], None] = field(default_factory=lambda: Recent(SHOWN_KEPT))
     """(author, id) of the posts shown last, whatever their signature."""
-    fresh: dict[bytes, int] = field(default_factory=dict)
-    """Authors of whom nothing signed was shown yet, and all that they said here must have reached us → how many posts
-    were shown as theirs, unsigned."""
+    fresh: set[bytes] = field(default_factory=set)
+    """Authors of whom nothing signed was shown yet, and all that they said here must have reached us."""
+    unsigned: Recent[bytes, int] = field(default_factory=lambda: Recent(HEARD_KEPT))
+    """How many posts were shown as theirs, unsigned."""
     waiting: deque[tuple[bytes, Body]] = field(default_factory=deque)
     """Id and body of what was said and cannot be sealed yet; `n` of such a body counts for nothing."""
 
@@ -73,13 +74,13 @@ class Thread:
         """Follow an author's signed count, which the hub cannot forge: how many are missing. Negative: it does not
         rise, and must not be shown."""
         runs = self.heard.get(author) or Recent[bytes, int](RUNS_KEPT)
-        newest, unsigned = runs.get(body.run), self.fresh.get(author)
+        newest, missing = runs.get(body.run), 0
         if newest is not None:
             missing = body.n - newest - 1
-        else:
-            missing = max(0, body.n - unsigned - 1) if unsigned is not None else 0
+        elif author in self.fresh:
+            missing = max(0, body.n - self.unsigned.pop(author, 0) - 1)
         if missing >= 0:
             runs[body.run] = body.n
             self.heard[author] = runs
-            self.fresh.pop(author, None)
+            self.fresh.discard(author)
         return missing

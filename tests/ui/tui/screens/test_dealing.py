@@ -61,6 +61,20 @@ async def test_an_offer_is_accepted_by_mouse(open_stage: Open, cast: SimpleNames
         assert "✓ received in 3\u00a0s: /home/alice/usi-files/report.pdf" in stage.all()
 
 
+async def test_the_end_of_a_transfer_is_told_where_one_is(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        first, second, here, unasked = cast.Told(1, "[/oops]"), cast.Told(2), cast.Told(3), cast.Told(4)
+        await stage.tell(here.offer(), *(told.offer(room="@bob", private=True) for told in (first, second, unasked)))
+        for number in (1, 2, 3):
+            await stage.type(f"/accept {number}")
+        await stage.until(lambda: stage.peer.wanted == [ACCEPT(1), ACCEPT(2), ACCEPT(3)])
+        await stage.tell(first.failed(), second.done(), here.done(), unasked.done())
+        assert [toast.message for toast in stage.app._notifications] == [
+            "[/oops]: It was cut off.",
+            "report.pdf: received in 3 s: /home/alice/usi-files/report.pdf",
+        ]
+
+
 async def test_an_offer_is_answered_by_keyboard(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         assert "F7" not in cast.look(stage.get(KeyBar))[0]

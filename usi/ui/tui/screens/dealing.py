@@ -17,6 +17,7 @@ from usi.core import events as ev
 from usi.core.errors import LocalError
 from usi.core.language import tr
 from usi.net.peer import Peer
+from usi.ui import amounts
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate
 from usi.ui.tui.entries import Entry, inline
@@ -59,6 +60,8 @@ class DealingScreen(Screen[None]):
         super().__init__()
         self.deals = Deals()
         self._entries: dict[Deal, tuple[OfferEntry, Transcript]] = {}
+        self._accepted: set[Deal] = set()
+        """What the person has asked for here, and not yet received."""
         self._looking = False
         """A listing was asked for only to see what passes."""
 
@@ -86,6 +89,7 @@ class DealingScreen(Screen[None]):
         """Another connection: numbers begin anew, and what was offered before can only be read."""
         self.deals = Deals()
         self._entries.clear()
+        self._accepted.clear()
         self._looking = False
         self.show_deals()
 
@@ -108,7 +112,24 @@ class DealingScreen(Screen[None]):
                 self._entries[deal] = entry, place
                 return entry
             self._dress(deal)
+            self._tell_elsewhere(deal, event)
         return None
+
+    def _tell_elsewhere(self, deal: Deal, event: ev.Event) -> None:
+        """Say for a moment what has become of a file that was asked for, where its offer is not on the screen."""
+        if deal not in self._accepted or not isinstance(event, ev.FileDone | ev.FileFailed):
+            return
+        self._accepted.discard(deal)
+        _, place = self._entries.get(deal, (None, None))
+        if place is self.transcript:
+            return
+        said = f"{short(event.name, _NAME)}: "
+        if isinstance(event, ev.FileFailed):
+            said += inline(event.text)
+        else:
+            time = amounts.duration(event.seconds)
+            said += tr("received in {time}: {path}", time=time, path=inline(event.path))
+        self.notify(said, markup=False)
 
     def _dress(self, deal: Deal) -> None:
         entry, place = self._entries.get(deal, (None, None))
@@ -136,6 +157,7 @@ class DealingScreen(Screen[None]):
     def taken(self, intent: commands.Intent) -> None:
         """The peer has taken this intent."""
         for deal in self.deals.wanted(intent):
+            self._accepted.add(deal)
             self._dress(deal)
         if isinstance(intent, commands.Accept):
             self.show_deals()
