@@ -110,6 +110,9 @@ def test_rooms_rights_and_moderation_over_pipes(house: Any, member: Any, files: 
     assert eve.process.wait(20) == 5
     assert eve.all("moderation", code="kicked", mine=True)[0]["reason"] == "go away"
     assert "cabinet" not in "".join(line for line in eve.lines if "no-such-room" not in line)
+    mona.type("/invite")
+    link = mona.hears("notice", code="invited")["text"].rpartition(" ")[2]
+    assert hosting.hears("invitation", state="open")["links"] == [link]
     late = member(hosting, "eve")
     late.type("/nick carl")
     assert late.hears("notice", code="name-taken")

@@ -386,6 +386,7 @@ class Puppet:
             data = await self.reader.read(65_536)
         if not data:
             self.session.receive_eof()
+            raise AssertionError("it ended with a goodbye, and before what is waited for")
         return data
 
     def _flush(self) -> None:

@@ -401,7 +401,7 @@ COMMANDS: tuple[Command, ...] = (
         "compare a password with the host; the host: answer who asked",
         lambda rest: Password(rest or None),
     ),
-    Command(("invite", "inviter"), "", "the host: a code that lets a guest in verified", _nothing(Invite())),
+    Command(("invite", "inviter"), "", "host and moderators: a code that lets a guest in verified", _nothing(Invite())),
     Command(
         ("msg", "prive", "privé"),
         "NAME TEXT",

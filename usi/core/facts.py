@@ -161,7 +161,14 @@ class ShowLog:
     link: int
 
 
-Effect = Send | Close | Expect | Drop | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog
+@dataclass(frozen=True)
+class Invite:
+    """Somebody who may wants an invitation to hand on."""
+
+    link: int
+
+
+Effect = Send | Close | Expect | Drop | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog | Invite
 
 
 # --- members --------------------------------------------------------------------------------------------------------

@@ -1,43 +1,33 @@
-"""A member's rooms: who is in them, their keys, what was said in them before, and what moderators do.
+"""A member's rooms: who is in them, their keys, and what moderators do.
 
-What is private between members is in `usi.core.private`. Times are those of the member machine, given by it.
+What was said before is in `usi.core.lookback`, what is private between members in `usi.core.private`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from msgspec import structs
 
 from usi.core import commands, events, text, wire
 from usi.core.accounts import Role
-from usi.core.content import Body, ConversationKey, Opened
-from usi.core.crypto import CryptoError, PublicKey
+from usi.core.content import Body, ConversationKey
 from usi.core.errors import (
     BadMessage,
-    NoHistory,
     NoSuchRoom,
-    NotARoom,
     NotInRoom,
     NotKept,
     PeerError,
     RefusedPost,
     Silenced,
-    StillSearching,
 )
 from usi.core.language import tr
+from usi.core.lookback import Lookback, Room, as_room
 from usi.core.outbox import Outbox
 from usi.core.report import Report
 from usi.core.roster import Roster
 from usi.core.thread import PRIVATE_MARK, Thread
-
-ON_ENTERING = 10  # messages of the past that are shown to who comes in
-HITS = 50  # and that a search finds at most
-QUESTIONS = 4  # about the past that wait for their turn
-SEARCHED = 20_000  # messages that it looks through at most
 
 NOTICES = {
     "no-right": "You may not do that here; /{about} is for moderators and the host.",
@@ -53,6 +43,8 @@ NOTICES = {
     "ban-set": "{about} is banned.",
     "ban-gone": "{about} is not banned any more.",
     "no-such-ban": "There is no ban of {about}.",
+    "invited": "An invitation, to be given on: {about}",
+    "too-many-invitations": "{about} invitations are open already. They end after an hour; give one of them on.",
 }
 """Sentences of the notices that are answers to what this person wanted; `about` is what the host says it is about."""
 
@@ -79,37 +71,6 @@ LEFT_ROOM = frozenset(OUT)
 """Reasons to be out of one room, and not of the host."""
 
 
-@dataclass(eq=False)
-class Room(Thread):
-    """A hosted room that this member is in."""
-
-    conversation: bytes = b""
-    topic: str = ""
-    restricted: bool = False
-    members: set[bytes] = field(default_factory=set)
-    listed: bool = False
-    """The list of its members is whole."""
-    oldest: int = 0
-    """No message below this number has been shown; 0: none at all yet."""
-    old_keys: dict[bytes, ConversationKey] = field(default_factory=dict)
-
-
-@dataclass
-class _Question:
-    """What the host was asked about the past of a room."""
-
-    room: Room
-    asked: bool
-    before: int
-    needle: str | None = None
-    """What is looked for; None: everything is to be shown."""
-    hits: list[events.Hit] = field(default_factory=list)
-    shown: list[events.Message] = field(default_factory=list)
-    looked: int = 0
-    void: bool = False
-    """We are not in the room any more: what still comes is not to be shown."""
-
-
 class Lobby:
     """`send` takes messages for the hub; `seat` notes a member under a name, `gone` that one is not seen any more;
     `fail` is given what cannot be delivered."""
@@ -126,8 +87,6 @@ class Lobby:
         fail: Callable[[str, Body, PeerError], None],
     ) -> None:
         self.rooms: dict[bytes, Room] = {}
-        self.keeps = False
-        """The host keeps a history."""
         self.role = Role.GUEST
         self.wanted: str | None = None
         """The room that this person has asked to enter, or to make."""
@@ -138,10 +97,7 @@ class Lobby:
         self._seat = seat
         self._gone = gone
         self._fail = fail
-        self._question: _Question | None = None
-        """What the host has been asked and has not answered."""
-        self._questions: deque[tuple[_Question, int]] = deque()
-        """What it is to be asked next, and for how many."""
+        self.past = Lookback(roster, report, send)
         self._leaving: dict[bytes, list[str]] = {}
         """Member → rooms that it left the host from, while another one is still to be told of."""
 
@@ -172,7 +128,7 @@ class Lobby:
         self._send(wire.Order(order.word, about, room, order.text, order.seconds, order.private))
 
     def topic(self, thread: Thread, said: str) -> None:
-        room = _as_room(thread)
+        room = as_room(thread)
         if said:
             said = commands.mended(said)[: wire.MAX_TOPIC]
             self._send(wire.Order("topic", "", room.name[: wire.MAX_NAME], said, 0, False))
@@ -190,46 +146,10 @@ class Lobby:
     def leave(self, room: Room) -> None:
         self._send(wire.Leave(room.conversation))
 
-    def history(self, thread: Thread, count: int) -> None:
-        """Show so many messages from before those that were shown. Raises `NotARoom`, `NoHistory` or
-        `StillSearching`."""
-        room = _as_room(thread)
-        self._may_ask()
-        self._ask(_Question(room, True, room.oldest), count)
-
-    def search(self, thread: Thread, needle: str) -> None:
-        """Look through what this member may read of a room. Raises as `history`."""
-        room = _as_room(thread)
-        self._may_ask()
-        self._ask(_Question(room, True, 0, needle.casefold()), wire.MAX_PAGE)
-
-    def _may_ask(self) -> None:
-        if not self.keeps:
-            raise NoHistory
-        if len(self._questions) >= QUESTIONS:
-            raise StillSearching
-
-    def _ask(self, question: _Question, count: int) -> None:
-        """Ask the host, one question after the other."""
-        if self._question is not None:
-            self._questions.append((question, count))
-            return
-        self._question = question
-        if question.needle is None:
-            question.before = question.room.oldest
-        self._send(wire.Past(question.room.conversation, question.before, count))
-
-    def _ask_next(self) -> None:
-        self._question = None
-        while self._questions and self._question is None:
-            question, count = self._questions.popleft()
-            if not question.void:
-                self._ask(question, count)
-
     # --- coming and going ---
 
     def welcome(self, rooms: Iterable[wire.RoomInfo], *, keeps: bool) -> None:
-        self.keeps = keeps
+        self.past.keeps = keeps
         for info in rooms:
             self._open(info)
 
@@ -273,14 +193,8 @@ class Lobby:
                 self.take_list(message)
             case wire.LogEntry():
                 self.take_log(message)
-            case wire.OldKey():
-                self.take_old_key(message)
-            case wire.Old():
-                self.take_old(message)
-            case wire.OldEnd():
-                self.take_old_end(message)
             case _:
-                return False
+                return self.past.take(message)
         return True
 
     def take_entered(self, message: wire.Entered) -> None:
@@ -299,7 +213,7 @@ class Lobby:
 
     def tell_all(self) -> None:
         """The lists of the first rooms are whole: tell of them, and that the host keeps a history."""
-        if self.keeps and self._roster.host != self._roster.own:
+        if self.past.keeps and self._roster.host != self._roster.own:
             self._report.notify("history-kept")
         for room in self.rooms.values():
             self.tell_entered(room)
@@ -315,16 +229,11 @@ class Lobby:
                 members=sorted(member.hex() for member in room.members),
             )
         )
-        self.look_back(room)
+        self.past.enter(room)
         if self.wanted is None or text.skeleton(self.wanted) != text.skeleton(room.name):
             return False
         self.wanted = None
         return True
-
-    def look_back(self, room: Room) -> None:
-        """Ask for the last messages of a room that was just entered."""
-        if self.keeps and room.number:
-            self._ask(_Question(room, False, room.oldest), ON_ENTERING)
 
     def take_joined(self, message: wire.Joined) -> list[bytes]:
         """Returns who came into view."""
@@ -393,9 +302,7 @@ class Lobby:
                 self._gone(member)
         for shown_id, body in self._outbox.drop_waiting(room):
             self._fail(shown_id, body, NotInRoom(room=room.title))
-        for question in [self._question, *(question for question, _ in self._questions)]:
-            if question is not None and question.room is room:
-                question.void = True
+        self.past.leave(room)
         said = tr(OUT.get(message.code, OUT["revoked"]), room=room.title)
         self._report.tell(events.RoomLeft(time=self._report.time, room=room.name, code=message.code, text=said))
         return room
@@ -472,117 +379,6 @@ class Lobby:
         self._report.tell(events.Notice(time=self._report.time, code=message.code, text=tr(sentence, about=about)))
         return True
 
-    # --- the past ---
-
-    def take_old_key(self, message: wire.OldKey) -> None:
-        question = self._asked(message.room)
-        key = ConversationKey(message.room, message.holder, message.key)
-        question.room.old_keys[key.key_id] = key
-
-    def take_old(self, message: wire.Old) -> None:
-        question = self._asked(message.conversation)
-        room = question.room
-        question.looked += 1
-        if question.void:
-            return
-        if question.before and message.number >= question.before:
-            raise BadMessage(why="a message that was not asked for")
-        known = room.key if room.key is not None and room.key.key_id == message.key_id else None
-        key = known or room.old_keys.get(message.key_id)
-        author = self._roster.keys.get(message.sender)
-        profile = self._roster.here.get(message.sender)
-        try:
-            if key is None:
-                raise CryptoError("no key")
-            posted = wire.Posted(
-                message.conversation, message.key_id, message.sender, message.id, message.number, message.sealed
-            )
-            opened = key.open(posted)
-            body = opened.body()
-        except CryptoError:
-            if question.needle is None:
-                self._report.notify("unreadable", room=room.title, name=message.sender.hex()[:8])
-            return
-        if body.kind not in ("text", "me"):
-            return  # offers of the past lead nowhere
-        if question.needle is not None:
-            if question.needle in body.text.casefold():
-                question.hits.append(self._hit(message, body, opened, author))
-            return
-        signature = _judge(opened, author)
-        name = text.visible(body.name, keep_newlines=False)
-        question.shown.append(
-            events.Message(
-                time=self._report.time,
-                id=message.id.hex(),
-                room=room.name,
-                from_=profile.name if profile and body.name in profile.names else name,
-                member=message.sender.hex(),
-                text=body.text,
-                sent_at=_clock(body.sent_at, self._report.now),
-                mine=message.sender == self._roster.own,
-                signature=signature,
-                kind=body.kind,
-                history=True,
-            )
-        )
-
-    def _hit(self, message: wire.Old, body: Body, opened: Opened, author: PublicKey | None) -> events.Hit:
-        return events.Hit(
-            id=message.id.hex(),
-            number=message.number,
-            from_=text.visible(body.name, keep_newlines=False),
-            member=message.sender.hex(),
-            text=body.text,
-            sent_at=_clock(body.sent_at, self._report.now),
-            signature=_judge(opened, author),
-        )
-
-    def take_old_end(self, message: wire.OldEnd) -> None:
-        question = self._asked(message.room)
-        if question.needle is not None and self._goes_on(question, message):
-            question.before = message.first
-            self._send(wire.Past(message.room, message.first, wire.MAX_PAGE))
-            return
-        if not question.void:
-            self._tell_past(question, message)
-        self._ask_next()
-
-    def _goes_on(self, question: _Question, message: wire.OldEnd) -> bool:
-        """Whether a search has still to look further back."""
-        there_is_more = message.more and message.first and not question.void
-        return bool(there_is_more) and question.looked < SEARCHED and len(question.hits) < HITS
-
-    def _tell_past(self, question: _Question, message: wire.OldEnd) -> None:
-        room = question.room
-        if question.needle is not None:
-            hits = sorted(question.hits, key=lambda hit: hit.number)[-HITS:]
-            self._report.tell(
-                events.Found(
-                    time=self._report.time, room=room.name, text=question.needle, hits=hits, more=message.more
-                )
-            )
-            return
-        for shown in question.shown:
-            self._report.tell(shown)
-        room.oldest = min(room.oldest, message.first or room.oldest)
-        self._report.tell(
-            events.History(
-                time=self._report.time,
-                room=room.name,
-                count=len(question.shown),
-                more=message.more,
-                lost=message.lost,
-                asked=question.asked,
-            )
-        )
-
-    def _asked(self, conversation: bytes) -> _Question:
-        question = self._question
-        if question is None or question.room.conversation != conversation:
-            raise BadMessage(why="an answer to nothing")
-        return question
-
     # --- inside ---
 
     def _room(self, conversation: bytes) -> Room:
@@ -592,29 +388,9 @@ class Lobby:
         return room
 
 
-def _as_room(thread: Thread) -> Room:
-    """This conversation as a room; raises `NotARoom`."""
-    if not isinstance(thread, Room):
-        raise NotARoom
-    return thread
-
-
 def refusal(code: str) -> PeerError:
     """Why a post was refused, by the host's code."""
     for known in (Silenced, NotKept):
         if known.code == code:
             return known()
     return RefusedPost(why=code)
-
-
-def _judge(opened: Opened, author: PublicKey | None) -> events.Signature:
-    if author is None:
-        return "missing"
-    return "good" if opened.is_by(author) else "bad"
-
-
-def _clock(sent_at: int, now: float) -> datetime:
-    """An author's time stamp, or our time where it is none that a clock can show."""
-    good = 86_400_000 <= sent_at <= 250_000_000_000_000
-    return datetime.fromtimestamp(sent_at / 1000 if good else now, UTC)
-

@@ -33,7 +33,8 @@ from usi.core.errors import (
     UsiError,
 )
 from usi.core.gaps import Gaps
-from usi.core.lobby import Lobby, Room, refusal
+from usi.core.lobby import Lobby, refusal
+from usi.core.lookback import Room
 from usi.core.offering import Offering
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
@@ -252,9 +253,9 @@ class Member:
             case commands.Topic(said, room):
                 self._lobby.topic(self._find_thread(room), said)
             case commands.History(count, room):
-                self._lobby.history(self._find_thread(room), count)
+                self._lobby.past.history(self._find_thread(room), count)
             case commands.Search(needle, room):
-                self._lobby.search(self._find_thread(room), needle)
+                self._lobby.past.search(self._find_thread(room), needle)
 
     def vouch(self, member: bytes, how: events.How) -> None:
         """This member's key, with ours, is verified. Told once the member is here."""

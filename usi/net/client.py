@@ -437,7 +437,8 @@ class Client:
                 self._link.queue(encoded)
 
     def invite(self) -> None:
-        raise OnlyTheHost
+        """Ask the host for an invitation, which it makes for moderators."""
+        self.send([wire.Order("invite", "", "", "", 0, False)])
 
     async def open_data(self, ticket: bytes) -> socket.socket:
         if self._memory is not None:

@@ -32,6 +32,7 @@ from usi.core.errors import (
     PeerError,
     PortInUse,
     Replaced,
+    TooManyInvitations,
     TooSlow,
     WrongPassword,
 )
@@ -47,6 +48,7 @@ from usi.core.facts import (
     Fact,
     Gone,
     Heard,
+    Invite,
     Note,
     Passed,
     Send,
@@ -155,11 +157,25 @@ class Host:
         self._person.keyed(None)
 
     def invite(self) -> None:
+        self._invite()
+
+    def _invite(self) -> list[str]:
+        """Make an invitation, and tell the host's person; returns its lines to paste. Raises `TooManyInvitations`."""
         now = time.time()  # not the loop's clock, which stands still while a laptop sleeps
         invitation = self._invitations.new(now)
         key = self._key.public.id
         links = [inviting.pasted(address, self.port, key, invitation.code) for address in self.addresses]
         self._tell_invitation(invitation, "open", code=invitation.code, links=links)
+        return links
+
+    def _invite_for(self, number: int) -> None:
+        """A moderator hands on an invitation."""
+        try:
+            notices = [wire.Notice("invited", link[:256]) for link in self._invite()]
+        except TooManyInvitations as error:
+            notices = [wire.Notice(error.code, str(inviting.MAX_OPEN))]
+        for notice in notices:
+            self._send(Send((number,), notice))
 
     def _tell_invitation(
         self,
@@ -502,6 +518,8 @@ class Host:
             case ShowLog():
                 for entry in self._chronicle.recent():
                     self._send(Send((effect.link,), entry))
+            case Invite():
+                self._invite_for(effect.link)
             case Close() if link := self._links.get(effect.link):
                 link.close(effect.error)
             case Close():

@@ -40,7 +40,7 @@ from usi.store.folder import BINARY, NOFOLLOW, NONBLOCK, PRIVATE_FILE, lock
 EVENTS = frozenset(
     """
     started stopped connected refused joined left kicked banned unbanned silenced unsilenced locked unlocked granted
-    revoked room-new room-closed
+    revoked invited room-new room-closed
     """.split()  # noqa: SIM905
 )
 FACTS = frozenset({"name", "member", "fingerprint", "address", "room", "role", "by", "reason", "until"})

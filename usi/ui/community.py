@@ -30,6 +30,7 @@ EVENTS = {
     "unlocked": mark("unlocked"),
     "granted": mark("let into a room"),
     "revoked": mark("put out of a room"),
+    "invited": mark("invitation made"),
     "room-new": mark("room made"),
     "room-closed": mark("room closed"),
 }
