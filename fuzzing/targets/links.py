@@ -32,10 +32,12 @@ def _host_messages() -> list[bytes]:
     ids, me = bytes(32), wire.MemberInfo(bytes(32), "alice")
     room = wire.RoomInfo(bytes(16), "general", "of all", ids, 7)
     said: list[wire.Message] = [
-        wire.Welcome(me, me, bytes(16), False, [room]), wire.Present([me, me], True), wire.KeyOf(ids, None),
+        wire.Welcome(me, me, bytes(16), False, [room]), wire.Present(bytes(16), [me, me], True), wire.KeyOf(ids, None),
         wire.Ack(bytes(NONCE_SIZE), 7), wire.StaleKey(bytes(NONCE_SIZE)), wire.Refused(bytes(NONCE_SIZE), "refused"),
-        wire.Joined(me), wire.Left(ids, "cut"), wire.Renamed(ids, "bob"), wire.Notice("name-taken", "bob"),
+        wire.Joined(bytes(16), [me]), wire.Left(bytes(16), [ids], "cut"), wire.Renamed(ids, "bob"),
+        wire.Notice("name-taken", "bob"),
         wire.Ticket(bytes(16), ids), wire.NoTicket(bytes(16), "gone"), wire.Wanted(ids, bytes(16), 0, ids),
+        wire.Resumed(3, 4), wire.NoSeat(), wire.Standing(2),
     ]  # fmt: skip
     return [*(wire.pack([wire.encode(one)])[0] for one in said), *wire.pack(list(map(wire.encode, said)))]
 
