@@ -161,7 +161,7 @@ def test_a_host_that_is_killed_has_lost_nothing_that_was_acknowledged(
     house: Any, member: Any, files: dict[str, Path]
 ) -> None:
     hosting = house(*options(files))
-    members = [member(hosting, name) for name in ("alice", "bob")]
+    members = [member(hosting, name, "--limit", "resume_seconds=0") for name in ("alice", "bob")]
     for number in range(400):
         for each in members:
             each.type(f"confidential-{number}")

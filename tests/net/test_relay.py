@@ -268,7 +268,9 @@ async def test_bytes_pass_between_two_connections(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [wire.DATA_MAGIC + bytes(32), wire.DATA_MAGIC + bytes(33), wire.DATA_MAGIC + random_bytes(500)]
+    "first",
+    [wire.DATA_MAGIC + bytes(32), wire.DATA_MAGIC + bytes(33), wire.DATA_MAGIC + bytes(range(250)) * 2],
+    ids=["unknown", "longer", "much longer"],
 )
 async def test_a_ticket_that_is_none(house: House, first: bytes) -> None:
     host, *_ = await two(house)
