@@ -101,8 +101,12 @@ def test_rooms_rights_and_moderation_over_pipes(house: Any, member: Any, files: 
     assert carl.hears("moderation", code="granted")["mine"]
     carl.type("/join cabinet")
     assert carl.hears("message", history=True)["text"] == "our secret"
-    eve.type("/kick carl", "/history", "/search hello", "/rooms")
-    assert eve.hears("notice", code="no-right")
+    eve.type("/kick carl", "/limits", "/history", "/search hello", "/rooms")
+    assert eve.hears("notice", code="no-right", count=2)
+    mona.type("/limits")
+    hosting.type("/limits")
+    for each in (mona, hosting):
+        assert {"rooms", "sender_rate"} <= {row["name"] for row in each.hears("limits")["rows"]}
     assert [hit["text"] for hit in eve.hears("found")["hits"]] == ["hello all"]
     assert [room["room"] for room in eve.hears("rooms")["rooms"]] == ["general"]
     mona.type("/revoke carl cabinet", "/kick eve go away")

@@ -26,7 +26,6 @@ from usi.core.commands import (
     Intent,
     Invite,
     Leave,
-    Limits,
     Mute,
     Nick,
     Order,
@@ -86,8 +85,8 @@ SPELLINGS: dict[str, Intent] = {
     "rejoindre @bob": Go("@bob"),
     "block bob": Block("bob"),
     "bloquer bob": Block("bob"),
-    "limits": Limits(),
-    "limites": Limits(),
+    "limits": Order("limits"),
+    "limites": Order("limits"),
     "mute": Mute(),
     "sourdine": Mute(),
     "send /tmp/a b.txt": Send("/tmp/a b.txt"),
@@ -134,7 +133,7 @@ SPELLINGS: dict[str, Intent] = {
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
 ALONE = (
-    Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave(), Limits(), Rooms(),
+    Quit(), Clear(), Users(), Info(), Mute(), Files(), Invite(), Leave(), Order("limits"), Rooms(),
     Order("lock"), Order("log"),
 )  # fmt: skip
 NAMES = [name for command in COMMANDS for name in command.names]

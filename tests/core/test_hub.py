@@ -381,6 +381,7 @@ FROM_HOST: list[wire.Message] = [
     wire.Old(GENERAL, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
     wire.OldEnd(GENERAL, 1, 0, False),
     wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
+    wire.LimitValues([]),
 ]
 FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),

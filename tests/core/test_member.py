@@ -266,6 +266,7 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "old-key": lambda desk: wire.OldKey(ROOM.conversation, b"m" * 32, bytes(32)),
     "old": lambda desk: wire.Old(ROOM.conversation, b"k" * 32, b"m" * 32, b"i" * 15, 1, SEALED),
     "old-end": lambda desk: wire.OldEnd(ROOM.conversation, 1, 0, False),
+    "limit-values": lambda desk: wire.LimitValues([]),
     "log-entry": lambda desk: wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
 }
 FOR_FILES = {wire.Ticket, wire.NoTicket, wire.Wanted, wire.FileWord}

@@ -88,6 +88,7 @@ OF_HOST = [
     wire.Old(CONVERSATION, KEY, ID, POST, 1, SEALED),
     wire.OldEnd(CONVERSATION, 1, 0, True),
     wire.LogEntry(1_700_000_000_000, "kicked", [("name", "bob")]),
+    wire.LimitValues([wire.LimitValue("rooms", 64.0, 3.0, 0), wire.LimitValue("seat_seconds", 30.0, None, 2)]),
 ]
 
 Decode = Callable[[bytes], list[Any]]

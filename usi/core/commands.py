@@ -51,11 +51,6 @@ class Info:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What the host limits, and what is in use."""
-
-
-@dataclass(frozen=True)
 class Clear:
     pass
 
@@ -218,7 +213,7 @@ ForMember = (
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
 """What `net.files` carries out."""
-Intent = ForMember | ForFiles | Help | Info | Limits | Clear | Mute | Quit | Secret | Invite
+Intent = ForMember | ForFiles | Help | Info | Clear | Mute | Quit | Secret | Invite
 
 
 @dataclass(frozen=True)
@@ -443,7 +438,12 @@ COMMANDS: tuple[Command, ...] = (
         ("search", "chercher"), "TEXT", "look for a text in what the host keeps of this room", _something(Search)
     ),
     Command(("info", "infos"), "", "this connection: ciphers, fingerprint, traffic", _nothing(Info())),
-    Command(("limits", "limites"), "", "host: what is limited, and how much of it is in use", _nothing(Limits())),
+    Command(
+        ("limits", "limites"),
+        "",
+        "moderators: what is limited, and how much of it is in use",
+        _nothing(Order("limits")),
+    ),
     Command(("mute", "sourdine"), "", "notifications of this room off, or on again", _nothing(Mute())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),
     Command(("nick", "pseudo"), "NAME", "change your name", _something(Nick)),

@@ -558,12 +558,6 @@ class SpentCode(LocalError):
     exit_status = 4
 
 
-class OnlyTheHost(LocalError):
-    """Only the host can do that."""
-
-    code = "only-the-host"
-
-
 class TooManyInvitations(LocalError):
     """{limit} invitations are open already. They end after an hour; give one of them on."""
 

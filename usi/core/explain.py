@@ -293,6 +293,8 @@ def message(tag: str) -> str:
             return tr("An earlier message as it was sealed and signed, so that its signature can be checked.")
         case "old-end":
             return tr("That was all of the earlier messages that were asked for.")
+        case "limit-values":
+            return tr("What the host limits, and how much of it is in use, for who may see it.")
         case "log-entry":
             return tr("A line of the host's log, for who may see it.")
         case "challenge":

@@ -162,13 +162,20 @@ class ShowLog:
 
 
 @dataclass(frozen=True)
+class ShowLimits:
+    """Somebody who may wants to know what is limited, and how much of it is in use."""
+
+    link: int
+
+
+@dataclass(frozen=True)
 class Invite:
     """Somebody who may wants an invitation to hand on."""
 
     link: int
 
 
-Effect = Send | Close | Expect | Drop | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog | Invite
+Effect = Send | Close | Expect | Drop | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog | ShowLimits | Invite
 
 
 # --- members --------------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ from usi.core.facts import (
     ReadPast,
     Seat,
     Send,
+    ShowLimits,
     ShowLog,
 )
 from usi.core.moderation import Moderation
@@ -93,6 +94,7 @@ __all__ = [
     "Read",
     "ReadPast",
     "Send",
+    "ShowLimits",
     "ShowLog",
 ]  # fmt: skip
 

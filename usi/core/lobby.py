@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from usi.core import commands, events, text, wire
+from usi.core import commands, events, limits, text, wire
 from usi.core.accounts import Role
 from usi.core.content import Body, ConversationKey
 from usi.core.errors import (
@@ -193,6 +193,8 @@ class Lobby:
                 self.take_list(message)
             case wire.LogEntry():
                 self.take_log(message)
+            case wire.LimitValues():
+                self._report.tell(events.Limits(time=self._report.time, rows=limits.rows(message.values)))
             case _:
                 return self.past.take(message)
         return True

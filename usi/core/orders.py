@@ -10,7 +10,7 @@ from typing import Protocol
 from usi.core import text, wire
 from usi.core.accounts import Account, Role, may_act_on
 from usi.core.errors import BadName, Banned, Kicked, PeerError
-from usi.core.facts import Effect, Invite, KeepRoom, Note, Seat, Send, ShowLog
+from usi.core.facts import Effect, Invite, KeepRoom, Note, Seat, Send, ShowLimits, ShowLog
 from usi.core.moderation import Moderation
 from usi.core.rooms import HostedRoom, Rooms
 
@@ -59,6 +59,7 @@ class Orders:
             "topic": self._topic,
             "invite": lambda actor, order: [Invite(actor.link), self._note("invited", actor, None)],
             "log": lambda actor, order: [ShowLog(actor.link)],
+            "limits": lambda actor, order: [ShowLimits(actor.link)],
         }
 
     def carry_out(self, actor: Seat, order: wire.Order) -> list[Effect]:

@@ -68,6 +68,7 @@ TransferId = Annotated[bytes, Meta(min_length=TRANSFER_SIZE, max_length=TRANSFER
 RequestId = Annotated[bytes, Meta(min_length=REQUEST_SIZE, max_length=REQUEST_SIZE)]
 TicketBytes = Annotated[bytes, Meta(min_length=TICKET_SIZE, max_length=TICKET_SIZE)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Amount = Annotated[float, Meta(ge=0, le=2**63)]
 Reason = Annotated[str, Meta(max_length=MAX_REASON)]
 
 
@@ -428,6 +429,22 @@ class OldEnd(Message, frozen=True, tag="old-end"):
     more: bool
 
 
+class LimitValue(_Wire, frozen=True):
+    """One of the host's limits: the name of its setting, its value, how much of it is in use (None: that means
+    nothing), and what else is counted where it applies."""
+
+    name: Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{0,31}\Z")]
+    limit: Amount
+    used: Amount | None
+    count: Count
+
+
+class LimitValues(Message, frozen=True, tag="limit-values"):
+    """What the host limits, for who may see it."""
+
+    values: Annotated[list[LimitValue], Meta(max_length=64)]
+
+
 class LogEntry(Message, frozen=True, tag="log-entry"):
     """A line of the host's log, for who may see it; milliseconds since 1970."""
 
@@ -583,8 +600,8 @@ FromMember = (
 FromHost = (
     Welcome | Resumed | NoSeat | Skipped | Salt | Challenge | Lasting | Standing | Present | KeyOf | Posted | Found
     | Caught | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | RoomList | Entered | Out | RoomKey
-    | Topic | Deed | OldKey | Old | OldEnd | LogEntry | Passed | Gathered | Ticket | NoTicket | Wanted | FileWord
-    | Got | Alive | Bye
+    | Topic | Deed | OldKey | Old | OldEnd | LogEntry | LimitValues | Passed | Gathered | Ticket | NoTicket | Wanted
+    | FileWord | Got | Alive | Bye
 )  # fmt: skip
 
 _FIELD = re.compile(r"`(\$[\[\].\d]*)`\Z")

@@ -32,7 +32,6 @@ from usi.core.errors import (
     NotConnected,
     NotRestored,
     NotUsi,
-    OnlyTheHost,
     OutOfTurn,
     PeerError,
     Silent,
@@ -453,9 +452,6 @@ class Client:
 
     def passing(self) -> list[events.PassingRow]:
         return []
-
-    def limits(self) -> list[events.LimitRow]:
-        raise OnlyTheHost
 
     def fail(self, error: PeerError) -> None:
         """End the link because of what the host said."""

@@ -52,6 +52,7 @@ from usi.core.facts import (
     Note,
     Passed,
     Send,
+    ShowLimits,
     ShowLog,
 )
 from usi.core.hub import TRANSFERS, Hub
@@ -62,7 +63,7 @@ from usi.core.session import Role, Session
 from usi.core.trace import Direction, Trace, Value
 from usi.net.chronicle import Chronicle
 from usi.net.gate import Gate
-from usi.net.limits import Use, rows
+from usi.net.limits import Use, values
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
@@ -243,7 +244,8 @@ class Host:
     def passing(self) -> list[events.PassingRow]:
         return self.relay.rows()
 
-    def limits(self) -> list[events.LimitRow]:
+    def limits(self) -> list[wire.LimitValue]:
+        """What this host limits, and what is in use."""
         use = Use(
             connections=self._taken,
             connections_most=self._most_connections,
@@ -256,7 +258,7 @@ class Host:
             seats=self._seats.empty,
             hub=self.hub.load,
         )
-        return rows(self._limits, use)
+        return values(self._limits, use)
 
     @property
     def _taken(self) -> int:
@@ -518,6 +520,8 @@ class Host:
             case ShowLog():
                 for entry in self._chronicle.recent():
                     self._send(Send((effect.link,), entry))
+            case ShowLimits():
+                self._send(Send((effect.link,), wire.LimitValues(self.limits())))
             case Invite():
                 self._invite_for(effect.link)
             case Close() if link := self._links.get(effect.link):

@@ -269,10 +269,6 @@ class Peer:
                 if not self._connected:
                     raise NotConnected
                 self._emit(self._info())
-            case commands.Limits():
-                if not self._connected:
-                    raise NotConnected
-                self._emit(ev.Limits(time=_now(), rows=self._side.limits()))
             case commands.Quit():
                 await self.close()
             case commands.Clear() | commands.Mute():

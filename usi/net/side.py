@@ -87,9 +87,6 @@ class Side(Protocol):
     def passing(self) -> list[events.PassingRow]:
         """The transfers that pass through this host; none for a guest."""
 
-    def limits(self) -> list[events.LimitRow]:
-        """What this host limits, and what is in use. Raises `LocalError` where that is not known."""
-
     def fail(self, error: PeerError) -> None:
         """What the hub said makes no sense: end the connection to it."""
 

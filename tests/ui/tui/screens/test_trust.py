@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import ChangedKey, OnlyTheHost, PasswordAlone
+from usi.core.errors import ChangedKey, PasswordAlone, TooManyInvitations
 from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog
 from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog
@@ -102,9 +102,9 @@ async def test_a_wrong_code_is_told_loudly(open_stage: Open, cast: SimpleNamespa
 
 async def test_invite_is_typed_like_any_command(open_stage: Open) -> None:
     async with open_stage() as stage:
-        stage.peer.refusal = OnlyTheHost()
+        stage.peer.refusal = TooManyInvitations(limit=4)
         await stage.type("/invite")
-        await stage.until(lambda: "Only the host" in seen(stage))
+        await stage.until(lambda: "4 invitations are open" in seen(stage))
         stage.peer.refusal = None
         await stage.type("")
         await stage.until(lambda: stage.peer.wanted)
