@@ -194,6 +194,24 @@ def test_a_host_that_is_killed_has_lost_nothing_that_was_acknowledged(
     assert check_log(files["log"]).lines >= 4
 
 
+def test_a_pipe_ends_only_when_the_host_has_answered_all_of_it(
+    house: Any, member: Any, files: dict[str, Path]
+) -> None:
+    hosting = house(*options(files, "rooms", "history"))
+    alice = member(hosting, "alice")
+    alice.type("said before", "and this")
+    alice.hears("delivered", count=2)
+    bob = member(hosting, "bob")
+    bob.type("/history 1", "/search before", "/rooms", "/kick alice")
+    bob.end_input()
+    assert bob.ends() == 0
+    assert [event["text"] for event in bob.all("message", history=True)] == ["said before", "and this"]
+    assert bob.all("history", asked=True)
+    assert [hit["text"] for hit in bob.all("found")[0]["hits"]] == ["said before"]
+    assert bob.all("rooms")
+    assert bob.all("notice", code="no-right")
+
+
 @posix
 def test_a_headless_host_stops_in_good_order_and_its_log_says_so(
     house: Any, member: Any, files: dict[str, Path]

@@ -66,6 +66,11 @@ class Lookback:
         self._questions: deque[tuple[_Question, int]] = deque()
         """What it is to be asked next, and for how many."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether the host still has to answer."""
+        return self._question is not None
+
     # --- asking ---
 
     def history(self, thread: Thread, count: int) -> None:

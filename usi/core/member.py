@@ -151,6 +151,16 @@ class Member:
         """Whether the person has asked for a room and the host has not answered: what is said next may be for it."""
         return self._lobby.wanted is not None
 
+    def check_in(self) -> None:
+        """Ask the host for our own key, which it answers behind everything else that was asked of it."""
+        self.roster.ask_again(self.id)
+        self._send(wire.GetKey(self.id))
+
+    @property
+    def answered(self) -> bool:
+        """Whether the host has answered all that was asked before `check_in`, and what it was asked of the past."""
+        return not self.roster.waits_for(self.id) and not self._lobby.past.waits
+
     @property
     def in_flight(self) -> int:
         """What was said and the host has not answered."""

@@ -92,6 +92,14 @@ class Roster:
         self._asked.add(member)
         return True
 
+    def ask_again(self, member: bytes) -> None:
+        """Ask for a key whatever is known: the answer comes behind all that was asked before."""
+        self._asked.add(member)
+
+    def waits_for(self, member: bytes) -> bool:
+        """Whether the host has been asked for this key and has not answered."""
+        return member in self._asked
+
     def take_key(self, message: wire.KeyOf) -> None:
         """The hub's answer. A key counts only where it hashes to the id that was asked for."""
         if message.member not in self._asked:

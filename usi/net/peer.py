@@ -181,10 +181,16 @@ class Peer:
         return isinstance(self._ended_by, NotRestored)
 
     async def settle(self) -> None:
-        """Wait until what was sent is acknowledged and no transfer is open any more, or the connection has ended.
+        """Wait until what was sent is acknowledged, what was asked is answered and no transfer is open any more, or the
+        connection has ended.
 
         An offer that nobody took is told then, and counts as a failure."""
-        while self._ended_by is None and (self._member.in_flight or self._files.unsettled):
+        if self._ended_by is None:
+            self._member.check_in()
+            self._pump()
+        while self._ended_by is None and (
+            self._member.in_flight or not self._member.answered or self._files.unsettled
+        ):
             await self._movement()
         for name in self._files.untaken:
             self.exit_status = self.exit_status or 1
