@@ -576,6 +576,12 @@ class NotAsked(LocalError):
     code = "not-asked"
 
 
+class PerhapsSecret(LocalError):
+    """This was not said: /password was refused just now, and it may be the password. Enter says it all the same."""
+
+    code = "perhaps-secret"
+
+
 class PasswordAlone(LocalError):
     """Say /password and nothing behind it: the password is asked for next, unseen. It is compared with the host."""
 

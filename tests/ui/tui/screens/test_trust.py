@@ -217,3 +217,18 @@ async def test_the_new_key_can_be_accepted(open_stage: Open, cast: SimpleNamespa
         peer.may_start.set()
         peer.tell(cast.CONNECTED, cast.THERE)
         await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
+
+
+async def test_what_is_typed_behind_a_refused_password_is_not_said_unasked(open_stage: Open) -> None:
+    """Who types without looking types the password next; on purpose it is said by another Enter."""
+    async with open_stage() as stage:
+        stage.peer.refusal = PasswordAlone()
+        await stage.type("/password bob")
+        await stage.until(lambda: "nothing behind it" in seen(stage))
+        stage.peer.refusal = None
+        await stage.type(SECRET)
+        await stage.until(lambda: "was not said" in seen(stage))
+        assert not [wanted for wanted in stage.peer.wanted if isinstance(wanted, commands.Say)]
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.peer.wanted)
+        assert [wanted.text for wanted in stage.peer.wanted if isinstance(wanted, commands.Say)] == [SECRET]

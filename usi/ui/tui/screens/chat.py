@@ -19,7 +19,7 @@ from textual.widgets import Static
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import LeftIt, LocalError, NotConnected
+from usi.core.errors import LeftIt, LocalError, NotConnected, PerhapsSecret
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.net.peer import Peer
@@ -169,6 +169,8 @@ class ChatScreen(DealingScreen):
         self._drafts: dict[str, Composer.Draft] = {}
         """What is being written in conversations that are not on the screen."""
         self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
+        self._may_be_secret = False
+        """The password was refused just now; who did not see that types it next."""
         self._turns = 0
         """How often the person has asked to be elsewhere, and the screen is not there yet."""
         self._past: dict[str, list[Entry]] = {}
@@ -469,6 +471,9 @@ class ChatScreen(DealingScreen):
         try:
             text = message.text
             self.action_latest()
+            if self._may_be_secret:
+                self._may_be_secret = False
+                raise PerhapsSecret
             self._want(commands.Say(commands.checked(text)) if message.literal else commands.parse(text), message)
         except LocalError as error:
             self._refuse(message.room, message, str(error))
@@ -523,6 +528,7 @@ class ChatScreen(DealingScreen):
                 again = None if isinstance(entered, Entry) else entered
                 if again is not None and commands.is_secretive(again.text):
                     again = None  # what stands behind the command may be the password
+                self._may_be_secret = isinstance(wanted.intent, commands.Password)
                 self.post_message(self.Refused(again, str(error), room))
             else:
                 self.taken(wanted.intent)
