@@ -38,18 +38,21 @@ def start() -> Iterator[Callable[..., Program]]:
         program.stop()
 
 
+EARLY = ("--limit", "progress_seconds=0.05")  # progress is told before all is there, also on a fast machine
+
+
 class House:
     """A host, and guests that receive into folders of their own."""
 
     def __init__(self, start: Callable[..., Program], folder: Path) -> None:
         self._start = start
         self.folder = folder
-        self.host = start("-s", "-b", HERE, "-p", "0", "--json", key="host")
+        self.host = start("-s", "-b", HERE, "-p", "0", "--json", "--limit", "seat_seconds=3", key="host")
 
     def guest(self, name: str, *arguments: str) -> Program:
         where = f"{HERE}:{self.host.port()}"
         folder = str(self.folder / name)
-        guest = self._start("-c", where, "-m", name, "--json", "--downloads", folder, *arguments, key=name)
+        guest = self._start("-c", where, "-m", name, "--json", "--downloads", folder, *EARLY, *arguments, key=name)
         guest.hears("connected")
         self.host.hears("member_joined", name=name)
         return guest
@@ -102,7 +105,7 @@ def test_memory_is_constant_whatever_the_size(house: House, tmp_path: Path) -> N
 
 
 def test_a_stopped_receiver_delays_nobody_and_goes_on(house: House, tmp_path: Path) -> None:
-    path = patterned(tmp_path / "large.bin", 80 * MB)
+    path = patterned(tmp_path / "large.bin", 300 * MB)
     alice = house.guest("alice")
     bob, carol, mallory = (house.guest(name, "--accept-files") for name in ("bob", "carol", "mallory"))
     alice.type(f"/send {path}")
@@ -127,8 +130,9 @@ def test_a_killed_sender_is_told_at_once_and_what_came_is_kept(house: House, tmp
     bob.hears("file_progress")
     killed = time.monotonic()
     alice.process.kill()
-    failed = bob.hears("file_failed", code="sender-gone")
+    bob.hears("notice", code="file-reconnecting")  # it could come back to its seat
     assert time.monotonic() - killed < 2
+    failed = bob.hears("file_failed", code="sender-gone")
     there = (tmp_path / "bob" / "large.bin.part").read_bytes()
     assert len(there) >= failed["kept"] > 0
     with path.open("rb") as file:
