@@ -68,7 +68,10 @@ class ActedPeer:
             yield event
 
     async def do(self, intent: commands.Intent) -> None:
-        if isinstance(intent, commands.Verify):
+        if isinstance(intent, commands.Go):
+            room = intent.room
+            self._told.put_nowait(ev.Chosen(time=_at(9), room=room, private=room.startswith("@")))
+        elif isinstance(intent, commands.Verify):
             self._told.put_nowait(
                 ev.Verification(
                     time=_at(9),
@@ -151,8 +154,8 @@ def _member(name: str, id: str, *, me: bool = False, host: bool = False, verifie
 def _said(minute: float, name: str, id: str, text: str, **more: Any) -> list[ev.Event]:
     number = f"{round(minute * 60):032x}"
     message = ev.Message(
-        time=_at(minute), sent_at=_at(minute), id=number, room="general", from_=name, member=id, text=text,
-        **({"mine": False, "signature": "good"} | more),
+        time=_at(minute), sent_at=_at(minute), id=number, from_=name, member=id, text=text,
+        **({"room": "general", "mine": False, "signature": "good"} | more),
     )  # fmt: skip
     return [message, ev.Delivered(time=_at(minute), id=number, number=1)] if message.mine else [message]
 
@@ -185,18 +188,48 @@ def _guest(*, verified: bool = True) -> list[ev.Event]:
             time=_at(-1), asked=False,
             members=[
                 _member("jeanne", _JEANNE, host=True, verified=verified), _member("alice", _ALICE, me=True),
-                _member("david", _DAVID), _member("carol", _CAROL),
+                _member("david", _DAVID), _member("carol", _CAROL, verified=verified),
             ],
         ),
     ]  # fmt: skip
+
+
+def _elsewhere() -> list[ev.Event]:
+    """What waits in a second room, and in a private conversation whose four words were compared."""
+    with_carol: dict[str, Any] = {"room": "@carol", "private": True}
+    partners = [
+        ev.Partner(name="alice", member=_ALICE, verified=True, me=True, opener=False),
+        ev.Partner(name="carol", member=_CAROL, verified=True, me=False, opener=True),
+    ]
+    sure = "Readable by carol and you, and by nobody else: all are verified."
+    return [
+        ev.RoomEntered(
+            time=_at(-1), room="staff", topic="Exam papers", restricted=True, members=[_ALICE, _DAVID, _JEANNE]
+        ),
+        ev.Conversation(time=_at(2.6), room="@carol", state="open", members=partners, verified=True, text=sure),
+        *_said(2.7, "carol", _CAROL, "Before the others read it: is page 4 right now?", **with_carol),
+        *_said(3.1, "david", _DAVID, "The papers are printed.", room="staff"),
+        *_said(3.2, "jeanne", _JEANNE, "Thank you, David.", room="staff"),
+    ]
 
 
 def _as_guest() -> list[ev.Event]:
     return [
         *_guest(),
         *_conversation(_ALICE),
+        *_elsewhere(),
         ev.MemberJoined(time=_at(4), name="lena", member=_LENA),
         *_said(4.2, "lena", _LENA, "Hello everybody, sorry to be late!"),
+    ]
+
+
+def _in_private() -> list[ev.Event]:
+    with_carol: dict[str, Any] = {"room": "@carol", "private": True}
+    return [
+        *_as_guest(),
+        *_said(5.1, "alice", _ALICE, "Yes, and the signature on page 5 as well.", mine=True, **with_carol),
+        *_said(5.4, "carol", _CAROL, "Then I send it round. The host cannot read this, can it?", **with_carol),
+        *_said(5.7, "alice", _ALICE, "No: only the two of us have the key, and we compared.", mine=True, **with_carol),
     ]
 
 
@@ -210,6 +243,9 @@ _IN_FRENCH = {
     "Well seen, I change it now.\nAnything else?": "Bien vu, je corrige tout de suite.\nAutre chose ?",
     "Please all compare your four words with mine before we speak about the exam.":
         "Comparez tous vos quatre mots avec les miens avant que nous parlions de l'examen.",
+    "Before the others read it: is page 4 right now?": "Avant que les autres ne la lisent : la page 4 est-elle juste ?",
+    "The papers are printed.": "Les sujets sont imprimés.",
+    "Thank you, David.": "Merci, David.",
     "Done, by telephone: they match.": "C'est fait, par téléphone : ce sont les mêmes.",
     "Hello everybody, sorry to be late!": "Bonjour à tous, désolée du retard !",
 }  # fmt: skip
@@ -302,6 +338,10 @@ async def _writes(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
+async def _goes_to_carol(pilot: Pilot[int]) -> None:
+    await pilot.press("alt+up")
+
+
 async def _verifies(pilot: Pilot[int]) -> None:
     await pilot.press("f2")
 
@@ -317,6 +357,7 @@ async def _reads_records(pilot: Pilot[int]) -> None:
 SCENES = (
     Scene("main", _as_guest, act=_writes, words=("general", "alice", "carol", "lena", "slides")),
     Scene("verify", _unverified, size=(100, 30), act=_verifies, words=_WORDS),
+    Scene("private", _in_private, size=(100, 30), act=_goes_to_carol, words=("@carol", "compared.", "staff")),
     Scene("inspector", _inspected, dev=True, act=_inspects, words=("Hello", "Offer", "Protects", "against")),
     Scene("records", _inspected, size=(120, 22), dev=True, act=_reads_records, words=("nonce", "change", "it?")),
     Scene("transfers", _transfers, words=("recording", "43", "david", "[accept]", "Transfers")),

@@ -58,6 +58,29 @@ def test_who_is_here(cast: SimpleNamespace) -> None:
     assert [member.name for member in made.seated()] == ["host", "alice", "Zoe"]
 
 
+def test_who_is_in_a_private_conversation(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE)
+    partners = [
+        ev.Partner(name=name, member=id, verified=True, me=me, opener=me)
+        for name, id, me in (("alice", cast.ALICE, True), ("bob", cast.BOB, False))
+    ]
+    made.apply(ev.Conversation(time=cast.NOW, room="@bob", state="open", members=partners, verified=True, text=""))
+    made.open("@bob")
+    assert [member.name for member in made.seated()] == ["alice", "bob"]
+    assert made.status.here == 2
+
+
+def test_the_host_is_as_verified_in_a_room_that_it_is_not_in(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE)
+    verified = {"fingerprint": "00" * 32, "words": cast.WORDS, "preset": False, "state": "verified"}
+    made.apply(ev.Verification(time=cast.NOW, name="host", member=cast.HOST, **verified))
+    made.apply(
+        ev.RoomEntered(time=cast.NOW, room="staff", topic="", restricted=True, members=[cast.ALICE, cast.BOB])
+    )
+    made.open("staff")
+    assert (made.status.here, made.status.verified) == (2, 1)
+
+
 def test_what_is_not_known_changes_nothing(cast: SimpleNamespace) -> None:
     made = situation(cast.CONNECTED, cast.THERE)
     made.apply(ev.MemberLeft(time=cast.NOW, name="?", member="ff" * 32, reason="left"))

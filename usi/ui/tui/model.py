@@ -43,7 +43,7 @@ class Status:
     """The conversation on the screen."""
     here: int
     guests: int
-    """Members that this side has a link of its own to: all guests for a host, the host for a guest."""
+    """Members that this side has a link of its own to: the guests in the room for a host, the host for a guest."""
     verified: int
     """How many of those are verified."""
     cipher: str
@@ -98,19 +98,20 @@ class Situation:
     @property
     def status(self) -> Status:
         here = self._here()
-        others = [m for m in here if not m.me and (self._status.hosting or m.host)]
+        linked = [m for m in here if not m.me] if self._status.hosting else [m for m in self.members.values() if m.host]
         return replace(
             self._status,
             talk=self.talk(self._status.room),
             topic=self.topics.get(self._status.room, ""),
             here=len(here),
-            guests=len(others),
-            verified=sum(member.verified for member in others),
+            guests=len(linked),
+            verified=sum(member.verified for member in linked),
         )
 
     def _here(self) -> list[ev.Member]:
-        """Who is in the room on the screen; all whom one sees, where that is no room."""
-        inside = self.inside.get(self._status.room)
+        """Who is in the conversation on the screen; all whom one sees, where nothing is known of it."""
+        told = self.talks.get(self._status.room)
+        inside = self.inside.get(self._status.room) if told is None else {partner.member for partner in told.members}
         return [m for m in self.members.values() if inside is None or m.member in inside]
 
     @property

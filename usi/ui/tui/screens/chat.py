@@ -353,11 +353,10 @@ class ChatScreen(DealingScreen):
         status = situation.status
         self.query_one(HeaderBar).status = status
         self.query_one(Readers).status = status
-        seated = situation.seated()
-        self.query_one(Members).seat(seated)
+        self.query_one(Members).seat(situation.seated())
         composer = self.query_one(Composer)
         composer.room = status.room
-        composer.names = [member.name for member in seated if not member.me]
+        composer.names = [member.name for member in situation.members.values() if not member.me]
         composer.rooms = [room for room in situation.unread if room not in situation.talks]
         self._list_rooms()
         self.refresh_bindings()
