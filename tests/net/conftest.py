@@ -26,6 +26,8 @@ from usi.core.errors import PeerError
 from usi.core.session import ANSWER_SIZE, HELLO_SIZE, OFFER_SIZE, Role, Session, State
 from usi.net.peer import Peer
 
+from .sharing import Room
+
 try:
     import uvloop
 except ImportError:  # the `fast` extra is not installed
@@ -547,3 +549,8 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
                 await asyncio.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture
+def room(house: House, tmp_path: Path, eventually: Callable[[Callable[[], object]], Awaitable[None]]) -> Room:
+    return Room(house, tmp_path, eventually)

@@ -213,7 +213,7 @@ async def test_thousands_of_offers_stay_few(scene: Any) -> None:
     mallory.post(kind="text", text="the end")
     await bob.hears(ev.Message, text="the end")
     assert len(bob.peer._member.offers.open) <= 20
-    assert len(bob.peer._files._transfers) <= 150
+    assert len(bob.peer._files._transfers._all) <= 150
 
 
 async def test_whoever_reads_an_offer_cannot_take_it_over(scene: Any, house: House, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ async def test_whoever_reads_an_offer_cannot_take_it_over(scene: Any, house: Hou
     own_id = house.keys["alice"].public.id
     await alice.says(f"/send {path}")
     await bob.hears(ev.FileDone, peer="alice")
-    (transfer,) = alice.peer._files._own
+    (transfer,) = alice.peer._files._sending._own
     bob_id = house.keys["bob"].public.id
     mallory.puppet.send(wire.FileWord(bob_id, transfer, "withdrawn"), wire.FileWord(own_id, transfer, "received"))
     mallory.post(kind="withdraw", transfer=transfer)

@@ -349,7 +349,7 @@ async def offered(house: House, tmp_path: Path, size: int = 2 * CHUNK) -> tuple[
     path.write_bytes(random_bytes(size))
     await alice.says(f"/send {path}")
     await host.hears(ev.FileOffer)
-    (own,) = alice.peer._files._own
+    (own,) = alice.peer._files._sending._own
     return host, alice, bob, path, own
 
 
@@ -384,7 +384,7 @@ async def test_a_flood_of_fetches_leaves_nothing_behind(house: House, tmp_path: 
         bob.send(wire.Fetch(me, transfer, bytes((number,)) * 16, number % 3))
     bob.writer.close()
     await alice.hears(ev.MemberLeft)
-    await eventually(lambda: not alice.peer._files._tasks)
+    await eventually(lambda: not alice.peer._files._transfers._tasks)
     side: Any = host.peer._side
     await eventually(lambda: not side.relay.rows() and not side.hub._transfers)
     await eventually(lambda: len(os.listdir("/proc/self/fd")) < before)
@@ -406,6 +406,6 @@ async def test_a_chunk_beyond_the_end_is_not_sent(house: House, tmp_path: Path, 
     await bob.hears(wire.Ticket)
     bob.send(wire.Fetch(me, b"u" * 16, b"q" * 16, 0))
     await bob.hears(wire.FileWord)
-    assert not alice.peer._files._transfers
+    assert not alice.peer._files._transfers._all
 
 

@@ -10,6 +10,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from usi.core.crypto import PrivateKey, PublicKey
@@ -159,6 +160,18 @@ def receive(
     write(chunk)
     progress.advance(len(chunk))
     return whole
+
+
+def wake(sock: socket.socket) -> None:
+    """End what a thread reads or writes here, at once."""
+    with suppress(OSError):  # not connected any more
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def stop_sending(sock: socket.socket, progress: Progress) -> None:
+    """End a `send`, also one that is still reading what it will not send."""
+    progress.stopped = True
+    wake(sock)
 
 
 def _send_all(sock: socket.socket, data: bytes) -> None:
