@@ -23,7 +23,8 @@ from usi import cli
 from usi.core import commands, errors, language, text
 from usi.core import events as ev
 from usi.core.language import tr
-from usi.ui import community, i18n, plain
+from usi.ui import community, i18n
+from usi.ui.rendering import to_json, to_plain
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
@@ -504,7 +505,7 @@ EVENTS: list[ev.Event] = [
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_plain_lines_have_no_word_outside_of_the_catalogue(event: ev.Event, bracketed: Callable[[str], str]) -> None:
-    line = plain.to_plain(event)
+    line = to_plain(event)
     assert not re.search(r"[^\W\d_]", bracketed(line or "")), line
 
 
@@ -518,9 +519,9 @@ def test_no_kind_of_event_is_forgotten() -> None:
 
 def test_json_has_the_same_keys_and_codes_in_french(french: None) -> None:
     for event in EVENTS:
-        said = plain.to_json(event)
+        said = to_json(event)
         i18n.speak("en")
-        assert plain.to_json(event) == said
+        assert to_json(event) == said
         i18n.speak("fr")
 
 

@@ -25,7 +25,7 @@ from usi.core.crypto import PrivateKey
 from usi.core.language import tr
 from usi.ui.doctor import machine, network, terminal
 from usi.ui.doctor.finding import Finding, Look, State, looked
-from usi.ui.plain import to_json
+from usi.ui.rendering import to_json
 
 _MOST_SECONDS = 12.0  # for one look, whatever it is
 _MARKS: dict[State, tuple[str, str, str]] = {

@@ -27,7 +27,7 @@ from usi.net.peer import Peer
 from usi.ui import trust
 from usi.ui.i18n import mark
 from usi.ui.notify import Attention, Notifier
-from usi.ui.plain import say_error
+from usi.ui.pipes import complain
 from usi.ui.tui import palette
 from usi.ui.tui.entries import inline
 from usi.ui.tui.screens.chat import ChatScreen
@@ -62,7 +62,7 @@ def outcome(app: UsiApp) -> int:
     if app.mishap is not None:
         raise app.mishap
     if app.failure is not None:
-        say_error(app.failure)
+        complain(str(app.failure))
         return app.failure.exit_status
     return app.return_code or 0 if app.return_value is None else app.return_value
 
