@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -26,6 +24,8 @@ from usi.net.peer import Peer
 from usi.ui.i18n import mark
 from usi.ui.tui import entries
 from usi.ui.tui.entries import Entry
+from usi.ui.tui.errands import Errands
+from usi.ui.tui.folding import toggled
 from usi.ui.tui.model import Phase, Situation
 from usi.ui.tui.model import Talk as PrivateTalk
 from usi.ui.tui.screens.dealing import DealingScreen
@@ -56,26 +56,10 @@ _IMPORTANT_KEYS = (
 )  # fmt: skip
 _PANELS: dict[str, type[Widget]] = {"side": Members, "rooms": Conversations, "activity": Activity, "tracing": Tracing}
 """What can be folded away, and what of it takes the focus."""
-_FOLDED = {"rooms": ("-medium",), "activity": ("-high",)}
-"""Where a panel that there is room for is folded away until it is wanted."""
 
 _PAGE = 100  # earlier messages that are had at once by scrolling up
 _SMALL = ev.Message | ev.Delivered | ev.TraceEvent | ev.FileProgress | ev.Files
 """Events that change nothing but the transcript."""
-
-
-_TURN = commands.Private | commands.Go
-"""What takes the person to another conversation, which the screen shows when the peer tells."""
-
-
-class Wanted(NamedTuple):
-    """Something to be done, what it came from, and the conversation on the screen at that time."""
-
-    intent: commands.Intent
-    entered: Composer.Submitted | Entry | None
-    room: str
-    turning: bool
-    """By then the person had asked to be elsewhere, where the screen was not yet: the peer knows better."""
 
 
 def _sign(talk: PrivateTalk | None) -> str:
@@ -168,11 +152,7 @@ class ChatScreen(DealingScreen):
         self._refused = ""
         self._drafts: dict[str, Composer.Draft] = {}
         """What is being written in conversations that are not on the screen."""
-        self._wanted: asyncio.Queue[Wanted] = asyncio.Queue()
-        self._may_be_secret = False
-        """The password was refused just now; who did not see that types it next."""
-        self._turns = 0
-        """How often the person has asked to be elsewhere, and the screen is not there yet."""
+        self._errands = Errands(peer)
         self._past: dict[str, list[Entry]] = {}
         """Messages from before, by room, until all that was asked for are there."""
         self._asking: set[str] = set()
@@ -200,8 +180,7 @@ class ChatScreen(DealingScreen):
         self._situation = self._situation.again(self._settings)
         self._own.clear()
         self.begin_dealing()
-        while not self._wanted.empty():
-            self._wanted.get_nowait()
+        self._errands.restart(peer)
         self._update()
 
     def compose(self) -> ComposeResult:
@@ -265,7 +244,7 @@ class ChatScreen(DealingScreen):
             if self._settings.hosting and entries.is_refusal(event):
                 continue  # it stands in the log
             if isinstance(event, ev.Chosen):
-                self._turns = max(0, self._turns - 1)
+                self._errands.turned()
                 self.go_to(event.room)
                 continue
             if isinstance(event, ev.Message) and event.history:
@@ -395,7 +374,7 @@ class ChatScreen(DealingScreen):
         wanted = room in self._situation.past and room not in self._asking
         if wanted and len(message.transcript.blocks) < Transcript.MOST_BLOCKS:
             self._asking.add(room)
-            self._wanted.put_nowait(Wanted(commands.History(_PAGE), None, room, False))
+            self._errands.add(commands.History(_PAGE), None, room)
 
     @on(Conversations.Opened)
     def _opened(self, message: Conversations.Opened) -> None:
@@ -470,8 +449,8 @@ class ChatScreen(DealingScreen):
         try:
             text = message.text
             self.action_latest()
-            if self._may_be_secret:
-                self._may_be_secret = False
+            if self._errands.may_be_secret:
+                self._errands.may_be_secret = False
                 raise PerhapsSecret
             self._want(commands.Say(commands.checked(text)) if message.literal else commands.parse(text), message)
         except LocalError as error:
@@ -506,34 +485,20 @@ class ChatScreen(DealingScreen):
             case _:
                 # Who writes and goes on at once meant the conversation where it was written.
                 written_in = entered.room if isinstance(entered, Composer.Submitted) else self._situation.status.room
-                room = room or written_in
-                turning = self._turns > 0 and isinstance(entered, Composer.Submitted)
-                self._wanted.put_nowait(Wanted(intent, entered, room, turning))
-                self._turns += isinstance(intent, _TURN)
+                self._errands.add(intent, entered, room or written_in)
 
     @work(name="carry out")
     async def _carry_out(self) -> None:
-        """Hand intents to the peer, one after the other; it waits while too much is under way."""
+        """Have everything done that the person wants."""
         while True:
-            wanted = await self._wanted.get()
-            entered, room = wanted.entered, wanted.room
-            try:
-                intent = wanted.intent
-                if isinstance(intent, commands.ForRoom):
-                    intent = replace(intent, room=None if wanted.turning else room)
-                await self._peer.do(intent)
-            except LocalError as error:
-                self._turns = max(0, self._turns - isinstance(wanted.intent, _TURN))
-                again = None if isinstance(entered, Entry) else entered
-                if again is not None and commands.is_secretive(again.text):
-                    again = None  # what stands behind the command may be the password
-                self._may_be_secret = isinstance(wanted.intent, commands.Password)
-                self.post_message(self.Refused(again, str(error), room))
-            else:
-                self.taken(wanted.intent)
-                if isinstance(entered, Entry):
-                    self.query_one(Transcripts).of(room).take_away(entered)
-                    self.refresh_bindings()
+            errand, error = await self._errands.next()
+            if error is not None:
+                self.post_message(self.Refused(errand.to_give_back, str(error), errand.room))
+                continue
+            self.taken(errand.intent)
+            if isinstance(errand.entered, Entry):
+                self.query_one(Transcripts).of(errand.room).take_away(errand.entered)
+                self.refresh_bindings()
 
     @on(Refused)
     def _refused_by_peer(self, message: Refused) -> None:
@@ -594,19 +559,8 @@ class ChatScreen(DealingScreen):
         self.query_one(Composer).focus().paste(event.text)
 
     def action_fold(self, panel: str) -> None:
-        """Show a panel and go into it, or fold it away. What is wanted holds for terminals of other sizes, too."""
-        if self.has_class("-narrow" if panel in ("side", "rooms") else "-low"):  # one at a time, in place of the rest
-            instead = self.has_class(f"-instead-{panel}")
-            self.remove_class(*(f"-instead-{each}" for each in _PANELS))
-            self.set_class(not instead, f"-instead-{panel}")
-        elif panel == "side" and self.has_class("-medium") and self.has_class("-show-rooms"):  # one of these two
-            self.remove_class("-show-rooms", "-hide-side")
-        else:
-            by_itself = not any(self.has_class(shape) for shape in _FOLDED.get(panel, ()))
-            shown = self.has_class(f"-show-{panel}") or (by_itself and not self.has_class(f"-hide-{panel}"))
-            self.remove_class(f"-instead-{panel}")
-            self.set_class(shown and by_itself, f"-hide-{panel}")
-            self.set_class(not (shown or by_itself), f"-show-{panel}")
+        """Show a panel and go into it, or fold it away."""
+        self.set_classes(toggled(panel, self.classes))
         self.call_after_refresh(self._go_into, panel)
 
     def _go_into(self, panel: str) -> None:
