@@ -26,6 +26,7 @@ from usi.core.hub import (
     Drop,
     Expect,
     Fact,
+    FreePlace,
     Gone,
     Heard,
     Hub,
@@ -56,12 +57,15 @@ class Floor:
             wire.RoomInfo(sha256(name.encode())[:16], name, "", sha256(b"key of " + name.encode()), 0)
             for name in room_names or ("general",)
         ]
-        self.hub = Hub([(room, digest("usi3 key id", room.key)) for room in self.rooms])
+        self.now = 0.0
+        rooms = [(room, digest("usi3 key id", room.key)) for room in self.rooms]
+        self.hub = Hub(rooms, clock=lambda: self.now, transfers_per_address=3)
         self.told: dict[int, list[Any]] = defaultdict(list)
         self.closed: dict[int, PeerError] = {}
         self.who: dict[int, str] = {}
         self.expected: list[Expect] = []
         self.dropped: list[bytes] = []
+        self.places_wanted = 0
         self._links = itertools.count(OWN)
         self._ids = itertools.count(1)
         self.join("host")
@@ -84,20 +88,22 @@ class Floor:
                 elif isinstance(effect, Close):
                     self.closed[effect.link] = effect.error
                     waiting.append(Gone(effect.link, effect.error.code))
+                elif isinstance(effect, FreePlace):
+                    self.places_wanted += 1
                 else:
                     assert isinstance(effect, Note)
 
-    def arrive(self, who: str) -> int:
+    def arrive(self, who: str, network: str = "") -> int:
         link = next(self._links)
         self.who[link] = who
-        self.handle(Arrived(link, facts(who)))
+        self.handle(Arrived(link, facts(who), network=network))
         return link
 
     def hear(self, link: int, message: wire.Message) -> None:
         self.handle(Heard(link, message))
 
-    def join(self, who: str, name: str | None = None) -> int:
-        link = self.arrive(who)
+    def join(self, who: str, name: str | None = None, network: str = "") -> int:
+        link = self.arrive(who, network)
         self.hear(link, wire.Join(who if name is None else name))
         for room in self.rooms[1:]:
             if link != OWN and link not in self.closed:
@@ -682,6 +688,46 @@ def test_a_host_has_so_many_transfers_and_no_more(floor: Floor) -> None:
     floor.handle(Gone(receiver, "left"))
     floor.hear(late, fetch("alice", 1_000))
     assert len(floor.all(late, wire.Ticket)) == 1
+
+
+def test_while_somebody_waits_the_slowest_is_to_yield_and_who_came_first_goes_first(floor: Floor) -> None:
+    floor.join("alice")
+    for number in range(1, TRANSFERS):
+        floor.hear(floor.join(f"r{number}"), fetch("alice", number))
+    assert floor.places_wanted == 0
+    greedy, first, second = (floor.join(who) for who in ("greedy", "first", "second"))
+    floor.hear(greedy, fetch("alice", 500))
+    numbers = iter(range(1_000, 2_000))
+    for link in (first, greedy, second):
+        floor.hear(link, fetch("alice", next(numbers), transfer=link))
+    assert floor.places_wanted == 3
+    floor.handle(Passed(fetch("alice", 500).request))  # it has yielded
+    for link, goes in ((greedy, False), (second, False), (first, True), (second, False), (greedy, False)):
+        floor.forget()
+        floor.hear(link, fetch("alice", next(numbers), transfer=link))
+        assert len(floor.all(link, wire.Ticket)) == goes
+    floor.handle(Passed(fetch("alice", 1).request))
+    floor.handle(Gone(greedy, "left"))
+    floor.hear(second, fetch("alice", next(numbers)))
+    assert len(floor.all(second, wire.Ticket)) == 1
+    assert floor.places_wanted == 5, "a free place that is somebody else's is none to be made"
+
+
+def test_one_address_has_so_many_transfers_and_no_more(floor: Floor) -> None:
+    floor.join("alice")
+    class_room = [floor.join(f"pupil{number}", network="192.0.2.7") for number in range(4)]
+    for number, link in enumerate(class_room, 1):
+        floor.hear(link, fetch("alice", number))
+    assert [len(floor.all(link, wire.Ticket)) for link in class_room] == [1, 1, 1, 0]
+    assert floor.hub.load.transfers_of_address == 3
+    for number, network in enumerate(["192.0.2.8", "127.0.0.1", "", "127.0.0.1", "127.0.0.1", "127.0.0.1"], 10):
+        other = floor.join(f"other{number}", network=network)
+        floor.hear(other, fetch("alice", number))
+        assert len(floor.all(other, wire.Ticket)) == 1
+    floor.handle(Passed(fetch("alice", 1).request))
+    floor.hear(class_room[-1], fetch("alice", 99))
+    assert len(floor.all(class_room[-1], wire.Ticket)) == 1
+    assert floor.places_wanted == 0
 
 
 def test_who_fetches_again_has_given_its_earlier_connections_up(floor: Floor) -> None:

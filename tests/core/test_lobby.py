@@ -35,6 +35,18 @@ def test_people_talk_in_the_rooms_that_they_are_in(town: Town) -> None:
     assert [event.rooms for event in alice.all(events.MemberJoined)] == [["general"], ["lounge"]]
 
 
+def test_what_the_host_did_not_take_is_not_told_as_withheld(town: Town) -> None:
+    host, alice, bob = town.places[0], town.add("alice"), town.add("bob")
+    town.do(alice, "one")
+    town.do(host, "/silence alice")
+    town.do(alice, "two", "three")
+    town.do(host, "/silence alice")
+    town.do(alice, "four")
+    assert bob.texts() == host.texts() == ["one", "four"]
+    assert [event.message for event in alice.all(events.Failed)] == ["two", "three"]
+    assert bob.codes() == host.codes() == []
+
+
 def test_a_room_without_the_right_is_refused_and_nothing_is_chosen(town: Town) -> None:
     alice = town.add("alice")
     town.do(alice, "/join staff")

@@ -392,6 +392,90 @@ def test_posts_that_cross_a_change_of_keys_arrive_once_and_in_order(town: Town) 
     assert bob.member.in_flight == 0
 
 
+@pytest.mark.parametrize("where", ["at the hub", "in the outbox"])
+def test_what_was_said_before_somebody_was_added_is_not_for_them(town: Town, where: str) -> None:
+    """Its author gets it back, and nobody is told that something is missing."""
+    alice, bob, carol, mallory = people(town, "alice", "bob", "carol", "mallory")
+    town.do(alice, "/private bob carol")
+    town.do(bob, "/join @alice,carol")
+    town.do(bob, "hello")
+    if where == "at the hub":  # under the old key, still on their way when the new one is in use
+        crossing = []
+        town.intercept = lambda seat, message: (
+            [message] if seat is not bob or not isinstance(message, wire.Post) else crossing.append(message) or []
+        )
+        town.do(bob, "one")
+        town.do(bob, "two")
+        town.intercept = lambda seat, message: [message]
+        town.do(alice, "/add mallory")
+        bob.up.extend(crossing)
+    else:  # said while the new key is known and not in use
+        town.do(alice, "/add mallory", settle=False)
+        held = []
+        town.touch = lambda seat, message: (
+            held.append((seat, message)) or [] if isinstance(message, wire.Gathered) else [message]
+        )
+        town.settle()
+        town.do(bob, "one")
+        town.do(bob, "two")
+        for seat, message in held:
+            seat.down.append(message)
+    town.touch = lambda seat, message: [message]
+    town.settle()
+    assert mallory.heard() == []
+    assert alice.heard() == carol.heard() == [("bob", "hello")]
+    failed = [(event.code, event.message) for event in bob.all(events.Failed)]
+    assert failed == [("somebody-added", "one"), ("somebody-added", "two")]
+    town.do(bob, "welcome")
+    for reader in (alice, carol, mallory):
+        assert reader.heard()[-1] == ("bob", "welcome")
+        assert not reader.notices()
+    assert bob.member.in_flight == 0
+
+
+def test_who_adds_somebody_speaks_to_them_at_once(town: Town) -> None:
+    alice, bob, _, mallory = people(town, "alice", "bob", "carol", "mallory")
+    town.do(alice, "/private bob carol")
+    town.do(alice, "/add mallory", settle=False)
+    town.do(alice, "welcome", settle=False)
+    town.settle()
+    assert bob.heard() == [("alice", "welcome")]
+    held: list[Any] = []
+    town.touch = lambda seat, message: (
+        held.append((seat, message)) or [] if isinstance(message, wire.Gathered) else [message]
+    )
+    town.do(alice, "/add host", settle=False)
+    town.settle()
+    town.do(alice, "and you")  # her key is handed out and not in use
+    town.touch = lambda seat, message: [message]
+    for seat, message in held:
+        seat.down.append(message)
+    town.settle()
+    assert town.seats[0].heard() == mallory.heard()[-1:] == [("alice", "and you")]
+    assert not alice.all(events.Failed)
+
+
+def test_an_offer_made_before_somebody_was_added_is_not_for_them(town: Town) -> None:
+    alice, bob, _, mallory = people(town, "alice", "bob", "carol", "mallory")
+    town.do(alice, "/private bob carol")
+    town.do(bob, "/join @alice,carol")
+    offered = Offered(b"t" * 16, b"k" * 32, "plan.txt", 5, None, 0)
+    crossing: list[wire.Post] = []
+    town.intercept = lambda seat, message: (
+        [message] if seat is not bob or not isinstance(message, wire.Post) else crossing.append(message) or []
+    )
+    bob.member.offer(offered, "plan.txt", town.now)
+    town._collect(bob)
+    town.settle()
+    town.intercept = lambda seat, message: [message]
+    town.do(alice, "/add mallory")
+    bob.up.extend(crossing)
+    town.settle()
+    assert not mallory.all(events.FileOffer)
+    assert [event.code for event in bob.all(events.FileClosed)] == ["somebody-added"]
+    assert not bob.member.offers.mine
+
+
 def test_without_its_opener_a_conversation_can_only_be_read(town: Town) -> None:
     alice, bob, carol = people(town, "alice", "bob", "carol")
     town.do(alice, "/private bob carol")

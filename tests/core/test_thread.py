@@ -1,6 +1,7 @@
 """Following the hub's numbers and the authors' own counts."""
 
 import pytest
+from msgspec.structs import replace
 
 from usi.core.content import Body
 from usi.core.thread import Thread, title_of
@@ -29,6 +30,18 @@ def test_of_who_is_fresh_everything_must_have_come() -> None:
     thread = Thread(None, "general", fresh={BOB})
     assert thread.count(BOB, body(3)) == 2
     assert Thread(None, "general").count(BOB, body(3)) == 0
+
+
+def test_counts_that_the_host_did_not_take_are_not_missing() -> None:
+    """Their author says so in the next post: what lies directly before it was heard by nobody."""
+    thread = Thread(None, "general")
+    assert thread.count(BOB, body(4)) == 0
+    assert thread.count(BOB, replace(body(7), unsaid=2)) == 0
+    assert thread.count(BOB, replace(body(10), unsaid=1)) == 1, "the rest is missing all the same"
+    assert thread.count(BOB, replace(body(12), unsaid=5)) == 0, "a host that gave them to this reader hides nothing"
+    assert thread.count(BOB, replace(body(12), unsaid=5)) < 0
+    fresh = Thread(None, "general", fresh={BOB})
+    assert fresh.count(BOB, replace(body(3), unsaid=2)) == 0
 
 
 def test_names_in_sentences() -> None:

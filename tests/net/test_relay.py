@@ -214,6 +214,42 @@ async def test_a_program_without_pipes_to_spare_ends_that_transfer_only(
         await eventually(lambda: passage.ended)
 
 
+async def test_only_a_transfer_that_is_too_slow_for_so_long_yields(passage: Passage, eventually: Eventually) -> None:
+    now = asyncio.get_running_loop().time()
+    span, rate = Limits().slow_transfer_seconds, Limits().slow_transfer_rate
+    socks = []
+    for number in (1, 2, 3):
+        expect = expected(number)
+        passage.relay.expect(expect)
+        socks.append((passage.claim(expect.from_sender), passage.claim(expect.to_receiver)))
+    slow, slower, quick = passage.relay._passages.values()
+    passage.relay.free_place()
+    passage.relay.tick(now + span / 2)
+    passage.relay.free_place()
+    assert len(passage.relay.rows()) == 3, "nobody has been here for long"
+    later = now + 1.5 * span
+    slow.moved, slower.moved, quick.moved = round(rate), 1, round(rate * span * 2)
+    passage.relay.tick(later)
+    passage.relay.free_place()
+    await eventually(lambda: passage.ended == [expected(2).request])
+    assert await asyncio.to_thread(read_to_end, socks[1][1]) == b""
+    passage.relay.free_place()
+    await eventually(lambda: passage.ended == [expected(2).request, expected(1).request])
+    passage.relay.free_place()
+    assert [row.bytes for row in passage.relay.rows()] == [quick.moved]
+    passage.relay.tick(later + span)  # and has not moved since
+    passage.relay.free_place()
+    await eventually(lambda: not passage.relay.rows())
+
+
+def read_to_end(sock: socket.socket) -> bytes:
+    found = b""
+    with suppress(OSError):
+        while data := sock.recv(65_536):
+            found += data
+    return found
+
+
 # --- over the network ------------------------------------------------------------------------------------------------
 
 

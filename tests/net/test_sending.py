@@ -132,6 +132,22 @@ async def test_too_many_transfers_wait_their_turn_and_complete(room: Room, tmp_p
         assert not seat.all(ev.FileFailed)
 
 
+async def test_a_trickling_transfer_yields_its_place_at_the_host_and_goes_on_later(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usi.core.hub.TRANSFERS", 1)
+    alice, bob, path, _ = await held(room, tmp_path, slow_transfer_seconds=0.2)
+    carol = await room.guest("carol")
+    (for_carol,) = await offered(alice, written(tmp_path, "b.bin", CHUNK), carol)
+    await carol.says(f"/accept {for_carol.transfer}")
+    await carol.hears(ev.FileDone)
+    assert not bob.all(ev.FileFailed)
+    room.wire.flowing.set()
+    assert (await bob.hears(ev.FileDone)).sha256 == sha256(path)
+    assert not alice.all(ev.FileFailed)
+    assert not carol.all(ev.FileFailed)
+
+
 async def test_an_unreadable_file_is_told_on_both_sides(
     room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an `offer` offers."""
     transfer: wire.TransferId | None = None
     """Which offer a `withdraw` takes back."""
+    unsaid: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    """How many counts directly before `n` were heard by nobody: the host did not take those posts."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -113,7 +115,7 @@ class Opened:
         """The fields; `CryptoError` where they are none that this version knows."""
         try:
             body = _decoder.decode(self.encoded)
-            if len(body.text.encode("utf-8")) > wire.MAX_TEXT:
+            if len(body.text.encode("utf-8")) > wire.MAX_TEXT or body.unsaid >= body.n:
                 raise CryptoError("body")
             if (body.kind == "offer") != (body.offer is not None) or (body.kind == "withdraw") != (
                 body.transfer is not None

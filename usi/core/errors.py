@@ -752,6 +752,12 @@ class TooFast(PeerError):
     code = "too-fast"
 
 
+class SomebodyAdded(PeerError):
+    """Somebody was added before the host had this, so it was not sent. Send it again if they may read it, too."""
+
+    code = "somebody-added"
+
+
 class NotAcknowledged(PeerError):
     """You left before the host confirmed this message, so it may not have arrived."""
 

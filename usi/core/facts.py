@@ -112,6 +112,11 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class FreePlace:
+    """All places for transfers are taken, and somebody waits for one: end the slowest, if it is too slow for that."""
+
+
+@dataclass(frozen=True)
 class Keep:
     """Put a post into the history. What follows from it is told when it is on the disk, or `Hub.undo` is called."""
 
@@ -175,7 +180,10 @@ class Invite:
     link: int
 
 
-Effect = Send | Close | Expect | Drop | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog | ShowLimits | Invite
+Effect = (
+    Send | Close | Expect | Drop | FreePlace | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog | ShowLimits
+    | Invite
+)  # fmt: skip
 
 
 # --- members --------------------------------------------------------------------------------------------------------
@@ -227,3 +235,5 @@ class Load:
     transfers: int
     transfers_of_one: int
     """Of the receiver that has most."""
+    transfers_of_address: int
+    """And of the address that has most."""

@@ -7,7 +7,7 @@ The host's own person is seat `OWN`, a member like any other, told in addition w
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable
 
 from msgspec.structs import astuple
@@ -51,6 +51,7 @@ from usi.core.facts import (
     Expect,
     Fact,
     ForgetRoom,
+    FreePlace,
     Gone,
     Heard,
     Keep,
@@ -65,7 +66,8 @@ from usi.core.facts import (
     ShowLimits,
     ShowLog,
 )
-from usi.core.moderation import Moderation
+from usi.core.line import Line
+from usi.core.moderation import Moderation, is_local
 from usi.core.numbering import Logs, Numbering
 from usi.core.orders import Orders
 from usi.core.relay import Letter, Relay
@@ -84,6 +86,7 @@ __all__ = [
     "Expect",
     "Fact",
     "ForgetRoom",
+    "FreePlace",
     "Gone",
     "Heard",
     "Hub",
@@ -104,6 +107,7 @@ TOLD_BY_LEAVER = frozenset(
 """What a leaving member may say of its own link, for others to hear; anything else it says counts as `left`."""
 TRANSFERS = 64  # data connections in pairs at once: each takes a thread and a pipe
 TRANSFERS_OF_ONE = 8  # of one receiver, so that one member cannot take all of them
+TRANSFERS_OF_ADDRESS = TRANSFERS // 2  # of the receivers behind one address, unless the host sets another number
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
 
@@ -133,7 +137,8 @@ class Hub:
     `rooms` are given with their keys and key ids, or as they are kept; the first is where everybody starts. A room's
     key is handed to the members whom the host admits, and is not otherwise used here; `new_key` makes one. `lasting`:
     the host keeps its key from run to run. `keeps`: it keeps a history. `tracer` is told of what passes of private
-    conversations: all that can be known here. `clock` gives seconds that only rise.
+    conversations: all that can be known here. `clock` gives seconds that only rise. `transfers_per_address`: files that
+    may pass at once to the members behind one address.
     """
 
     def __init__(
@@ -146,6 +151,7 @@ class Hub:
         accounts: Accounts | None = None,
         new_key: Callable[[], bytes] = lambda: random_bytes(32),
         clock: Callable[[], float] = time.monotonic,
+        transfers_per_address: int = TRANSFERS_OF_ADDRESS,
     ) -> None:
         self.rooms = Rooms((_hosted(room) for room in rooms), new_key)
         self.moderation = Moderation(clock)
@@ -162,6 +168,10 @@ class Hub:
         self._moduli: OrderedDict[bytes, bytes] = OrderedDict()
         self._transfers: dict[bytes, tuple[Seat, Seat, bytes]] = {}
         """Request → sender, receiver and transfer, of what is under way."""
+        self._transfers_per_address = transfers_per_address
+        self._clock = clock
+        self._line: Line[int] = Line()
+        """Links of those who wait for a place."""
 
     @property
     def members(self) -> int:
@@ -179,6 +189,7 @@ class Hub:
             log_bytes=self._logs.weight,
             transfers=len(self._transfers),
             transfers_of_one=max((len(seat.fetches) for seat in self._seats.values()), default=0),
+            transfers_of_address=max(self._receivers().values(), default=0),
         )
 
     def handle(self, fact: Fact) -> list[Effect]:
@@ -361,6 +372,7 @@ class Hub:
         del self._by_member[seat.facts.member]
         del self._skeletons[text.skeleton(seat.name)]
         self._relay.gone(seat.link)
+        self._line.leave(seat.link)
         effects: list[Effect] = []
         for room in self.rooms.of(seat.link):
             effects += self._unseat(seat, room, fact.code)
@@ -647,7 +659,8 @@ class Hub:
         if (earlier := receiver.fetches.get(place)) is not None:  # given up, as it asks anew; its wire may be dead
             drops.append(Drop(earlier))
             self._forget_transfer(earlier)
-        if len(self._transfers) >= TRANSFERS or len(receiver.fetches) >= TRANSFERS_OF_ONE:
+        if not self._has_place(receiver):
+            drops += [FreePlace()] if len(self._transfers) >= TRANSFERS else []
             return [*drops, Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
         self._transfers[message.request] = sender, receiver, message.transfer
         receiver.fetches[place] = message.request
@@ -662,6 +675,19 @@ class Hub:
         wanted = wire.Wanted(receiver.facts.member, message.transfer, message.first, expect.from_sender)
         ticket = wire.Ticket(message.request, expect.to_receiver)
         return [*drops, expect, Send((receiver.link,), ticket), Send((sender.link,), wanted)]
+
+    def _has_place(self, receiver: Seat) -> bool:
+        """Whether one more file may pass to somebody now; where all places are taken they wait in line."""
+        crowded = self._receivers()[receiver.network] >= self._transfers_per_address
+        if crowded or len(receiver.fetches) >= TRANSFERS_OF_ONE:
+            self._line.leave(receiver.link)
+            return False
+        return self._line.admit(receiver.link, TRANSFERS - len(self._transfers), self._clock())
+
+    def _receivers(self) -> Counter[str]:
+        """How many files pass to each address, this machine's own left out."""
+        networks = (receiver.network for _, receiver, _ in self._transfers.values())
+        return Counter(network for network in networks if not is_local(network))
 
     def _file_word(self, seat: Seat, message: wire.FileWord) -> list[Effect]:
         other = self._by_member.get(message.member)

@@ -62,6 +62,12 @@ def _words(value: LimitValue) -> tuple[str, Unit]:
             return tr("Files that pass at once"), "count"
         case "transfers_of_one":
             return tr("The same to one receiver"), "count"
+        case "transfers_per_address":
+            return tr("The same to one address (not to this machine)"), "count"
+        case "slow_transfer_rate":
+            return tr("Bytes that one moves at least while others wait"), "a second"
+        case "slow_transfer_seconds":
+            return tr("The time over which that is measured"), "seconds"
         case "offers":
             return tr("Files that one member offers"), "count"
         case "name":

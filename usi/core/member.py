@@ -92,7 +92,7 @@ class Member:
         self._reader = Reader(self.roster, self._report)
         self._gaps = Gaps(self._send, self._read_post, self._tell_missing)
         self._offering = Offering(self._report)
-        self._outbox = Outbox(key, self._send, self._note_sealed)
+        self._outbox = Outbox(key, self._send, self._note_sealed, self._fail)
         self._private = Private(
             key,
             self.roster,
@@ -464,7 +464,7 @@ class Member:
             self._outgoing.append(wire.GetKey(member))
 
     def _take_ack(self, message: wire.Ack) -> None:
-        entry = self._outbox.answered(message.id)
+        entry = self._outbox.taken(message.id)
         self._gaps.take(entry.thread, message.number, None)
         self._emit(events.Delivered(time=self._time(), id=entry.shown_id, number=message.number))
         self._outbox.flush(entry.thread)

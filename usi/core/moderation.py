@@ -36,6 +36,11 @@ def network_of(address: str) -> str:
     return str(plain) if plain.version == 4 else str(ipaddress.ip_network((plain, 64), strict=False))
 
 
+def is_local(network: str) -> bool:
+    """Whether a network is this machine itself, which is held to no limit: whoever is here can fill it anyway."""
+    return network in ("", "memory", "::/64") or network.startswith("127.")
+
+
 class Moderation:
     """`clock` gives seconds that only rise."""
 

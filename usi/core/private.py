@@ -45,7 +45,7 @@ from usi.core.recent import Recent
 from usi.core.relay import OPEN_TALKS, PAIR_SECONDS
 from usi.core.report import Report
 from usi.core.roster import Roster
-from usi.core.thread import PRIVATE_MARK, Thread
+from usi.core.thread import PRIVATE_MARK, Readers, Thread
 from usi.core.trace import Tracer
 
 MOST_TALKS = 256  # conversations that others can put us into, in all
@@ -72,6 +72,8 @@ class Talk(Thread):
     """That of two, which belongs to their pair link."""
     conversation: bytes = b""
     opener: bytes = b""
+    mine: bool = False
+    """One of several that this member has opened: it knows who is to come in."""
     members: Roll = ()
     invited: set[bytes] = field(default_factory=set)
     out: set[bytes] = field(default_factory=set)
@@ -97,6 +99,13 @@ class Talk(Thread):
 
     def admits(self, author: bytes) -> bool:
         return author in self.members
+
+    @property
+    def readers(self) -> Readers:
+        return frozenset(self.everybody if self.mine else {self.opener, *self.members})
+
+    def exposes(self, readers: Readers) -> bool:
+        return not self.direct and readers is not None and not readers.issuperset(self.members)
 
     @property
     def sealable(self) -> bool:
@@ -455,7 +464,9 @@ class Private:
         return talk
 
     def _new(self, name: str, *, direct: bool, opener: bytes = b"") -> Talk:
-        talk = self._talks[name] = Talk(None, name, direct=direct, opener=opener, since=self._report.now)
+        talk = self._talks[name] = Talk(
+            None, name, direct=direct, opener=opener, mine=bool(opener), since=self._report.now
+        )
         return talk
 
     def _direct_name(self, other: bytes) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from usi.core.content import Body, ConversationKey
 from usi.core.recent import Recent
@@ -22,6 +23,18 @@ def title_of(room: str) -> str:
     return room if room.startswith(PRIVATE_MARK) else f"#{room}"
 
 
+Readers = frozenset[bytes] | None
+"""Members whom an author knows to be readers of what it says; None: those whom the host lets in."""
+
+
+class Waiting(NamedTuple):
+    """What was said and cannot be sealed yet, under the id that its post will have; `body.n` counts for nothing."""
+
+    id: bytes
+    body: Body
+    readers: Readers
+
+
 @dataclass(eq=False)
 class Thread:
     """`name` is the key `room` of its events; `key` is None until there is one."""
@@ -32,6 +45,8 @@ class Thread:
     """The newest number seen."""
     n: int = 0
     """Own posts so far."""
+    taken: int = 0
+    """The newest own count that the host has taken."""
     heard: Recent[bytes, Recent[bytes, int]] = field(default_factory=lambda: Recent(HEARD_KEPT))
     """Author → run → the newest signed count."""
     shown: Recent[tuple[bytes, bytes], None] = field(default_factory=lambda: Recent(SHOWN_KEPT))
@@ -40,8 +55,7 @@ class Thread:
     """Authors of whom nothing signed was shown yet, and all that they said here must have reached us."""
     unsigned: Recent[bytes, int] = field(default_factory=lambda: Recent(HEARD_KEPT))
     """How many posts were shown as theirs, unsigned."""
-    waiting: deque[tuple[bytes, Body]] = field(default_factory=deque)
-    """Id and body of what was said and cannot be sealed yet; `n` of such a body counts for nothing."""
+    waiting: deque[Waiting] = field(default_factory=deque)
 
     @property
     def private(self) -> bool:
@@ -57,6 +71,15 @@ class Thread:
     def sealable(self) -> bool:
         """Whether what is said can go out now."""
         return self.key is not None
+
+    @property
+    def readers(self) -> Readers:
+        """Who may read what is said now."""
+        return None
+
+    def exposes(self, readers: Readers) -> bool:
+        """Whether somebody else has the key in use than those for whom something was said."""
+        return False
 
     def admits(self, author: bytes) -> bool:
         """Whether this member may say something in it."""
@@ -79,6 +102,8 @@ class Thread:
             missing = body.n - newest - 1
         elif author in self.fresh:
             missing = max(0, body.n - self.unsigned.pop(author, 0) - 1)
+        if missing > 0:
+            missing = max(0, missing - body.unsaid)
         if missing >= 0:
             runs[body.run] = body.n
             self.heard[author] = runs

@@ -46,6 +46,7 @@ from usi.core.facts import (
     Effect,
     Expect,
     Fact,
+    FreePlace,
     Gone,
     Heard,
     Invite,
@@ -93,6 +94,7 @@ class Host:
             lasting=settings.identity is not None,
             keeps=self._house.history is not None,
             accounts=accounts,
+            transfers_per_address=settings.limits.transfers_per_address,
         )
         self._logins = Logins(time.monotonic)
         self._logins.accounts, self._logins.shared = accounts, self._house.password
@@ -515,6 +517,8 @@ class Host:
                 self.relay.expect(effect)
             case Drop():
                 self.relay.drop(effect.request)
+            case FreePlace():
+                self.relay.free_place()
             case Note():
                 self._chronicle.note(effect.event, effect.facts)
             case ShowLog():
@@ -553,6 +557,7 @@ class Host:
     def tick(self, slept: float) -> None:
         now = self._loop.time()
         self.hub.tick(now)
+        self.relay.tick(now)
         self._gate.tick(now)
         self._look_at_accounts(now)
         for link in list(self._links.values()):

@@ -37,6 +37,10 @@ class _Passage:
     source: socket.socket | None = None
     sink: socket.socket | None = None
     moved: int = 0
+    mark: tuple[float, int] = (0.0, 0)
+    """When its pace was measured last, and what had gone through then."""
+    pace: float | None = None
+    """Bytes a second before that; None: it has not been here for long enough."""
     dropped: bool = False
     moving: asyncio.Future[None] | None = field(default=None, repr=False)
 
@@ -73,7 +77,8 @@ class Relay:
 
     def expect(self, expect: Expect) -> None:
         """Two connections will come for this transfer; their tickets are good for a while."""
-        passage = _Passage(expect, self._loop.time())
+        now = self._loop.time()
+        passage = _Passage(expect, now, mark=(now, 0))
         self._passages[expect.request] = passage
         self._tickets[expect.from_sender] = passage, True
         self._tickets[expect.to_receiver] = passage, False
@@ -95,6 +100,24 @@ class Relay:
             source, sink = passage.source, passage.sink
             passage.moving = self._loop.run_in_executor(self._threads, self._move, passage, source, sink)
             passage.moving.add_done_callback(lambda future: self._moved(passage, future))
+
+    def tick(self, now: float) -> None:
+        """Measure how fast they go; `now` is the loop's time."""
+        for passage in self._passages.values():
+            since, moved = passage.mark
+            if now - since >= self._limits.slow_transfer_seconds:
+                passage.pace = (passage.moved - moved) / (now - since)
+                passage.mark = now, passage.moved
+
+    def free_place(self) -> None:
+        """Somebody waits: end the slowest, if it is slower than it may be then."""
+        slow = [
+            (passage.pace, passage.expect.request)
+            for passage in self._passages.values()
+            if passage.pace is not None and passage.pace < self._limits.slow_transfer_rate and not passage.dropped
+        ]
+        if slow:
+            self.drop(min(slow)[1])
 
     def drop(self, request: bytes) -> None:
         """End the connections of a transfer."""

@@ -11,6 +11,7 @@ from usi.config import Limits
 from usi.core import wire
 from usi.core.channel import Channel
 from usi.core.errors import Cut, PeerError, Silent, TooSlow, WornOut
+from usi.core.moderation import is_local
 from usi.core.recent import Recent
 from usi.net.link import Link
 
@@ -87,8 +88,7 @@ class Seats:
 
     def crowded(self, network: str) -> bool:
         """Whether so many members come from one network that it gets no more seats."""
-        local = network.startswith("127.") or network in ("::/64", "memory")
-        return not local and self._networks[network] >= self._limits.connections_per_address
+        return not is_local(network) and self._networks[network] >= self._limits.connections_per_address
 
     def get(self, number: int) -> Seat | None:
         return self._by_number.get(number)
