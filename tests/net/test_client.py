@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from typing import Any
 
@@ -65,22 +64,6 @@ async def test_an_address_that_does_not_answer_is_given_up(house: Any, monkeypat
     with pytest.raises(Unreachable, match=r"no answer in 0\.1 seconds") as caught:
         await house.guest("alice", 12800, connect_seconds=0.1)
     assert caught.value.exit_status == 3
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (OSError(errno.ECONNREFUSED, "x"), "refused"),
-        (OSError(errno.EHOSTUNREACH, "x"), "route"),
-        (OSError(errno.ENETUNREACH, "x"), "network"),
-        (OSError(f"Multiple exceptions: [Errno {errno.ECONNREFUSED}] a, [Errno {errno.ECONNREFUSED}] b"), "refused"),
-        (OSError(errno.EPERM, "Operation not permitted"), "Operation not permitted"),
-        (OSError("something"), "cannot be reached"),
-        (OverflowError("port"), "cannot be reached"),
-    ],
-)
-def test_a_failed_connection_in_words(error: Exception, words: str) -> None:
-    assert words in net_client._why(error)
 
 
 # --- somebody else there ---------------------------------------------------------------------------------------------

@@ -27,7 +27,6 @@ from usi.core.errors import (
     WrongKey,
 )
 from usi.core.session import CLIENT_BLOCK_SIZE, HELLO_SIZE, Role, Session, refusal
-from usi.net import host as net_host
 
 HERE = "127.0.0.1"
 TLS_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(190))
@@ -127,22 +126,6 @@ async def test_ipv6(house: Any) -> None:
 
 def settings(*, port: int = 0, address: str | None = HERE) -> Settings:
     return Settings(True, "host", address, port)
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-    ],
-)
-def test_what_counts_as_one_address(address: str, network: str) -> None:
-    assert net_host._network(address) == network
 
 
 # --- foreign and broken newcomers ------------------------------------------------------------------------------------

@@ -564,7 +564,7 @@ async def test_a_machine_that_slept_comes_back_at_once(house: House) -> None:
 
 
 async def test_so_many_members_from_one_address(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("usi.net.host._network", lambda address: "192.0.2.1")
+    monkeypatch.setattr("usi.net.link.network_of", lambda address: "192.0.2.1")
     host = await house.host(connections_per_address=2, seat_seconds=0.0)
     alice = await house.guest("alice", host.port)
     bob = await house.guest("bob", host.port)

@@ -216,9 +216,9 @@ async def test_without_such_an_invitation(house: Any, monkeypatch: pytest.Monkey
         code = "zoo-zoo-zoo-zoo" if locator_of(code) != "zoo" else "zone-zoo-zoo-zoo"
     else:
         until = host.all(ev.Invitation)[0].until.timestamp()
-        monkeypatch.setattr("usi.net.host.time", SimpleNamespace(time=lambda: until - 1))
+        monkeypatch.setattr("usi.net.door.time", SimpleNamespace(time=lambda: until - 1))
         await guest_of(house, host.port, "bob", code=code)
-        monkeypatch.setattr("usi.net.host.time", SimpleNamespace(time=lambda: until + 1))
+        monkeypatch.setattr("usi.net.door.time", SimpleNamespace(time=lambda: until + 1))
         assert until - LIFE > 0
     with pytest.raises(NoInvitation) as caught:
         await guest_of(house, host.port, code=code)

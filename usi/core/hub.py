@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 from usi.core import accounts as rights
 from usi.core import text, wire
 from usi.core.accounts import Account, Accounts, Role
+from usi.core.addresses import is_local
 from usi.core.crypto import CryptoError, Point, random_bytes
 from usi.core.errors import (
     AccountGone,
@@ -67,7 +68,7 @@ from usi.core.facts import (
     ShowLog,
 )
 from usi.core.line import Line
-from usi.core.moderation import Moderation, is_local
+from usi.core.moderation import Moderation
 from usi.core.numbering import Logs, Numbering
 from usi.core.orders import Orders
 from usi.core.relay import Letter, Relay

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from usi.core import crypto, wire
+from usi.core.addresses import place
 from usi.core.crypto import CryptoError
 from usi.core.errors import (
     BadCode,
@@ -96,8 +97,7 @@ def parse_pasted(text: str) -> Pasted:
 
 def pasted(address: str, port: int, key: bytes, code: str | None = None) -> str:
     """The line that invites: address, the host key's fingerprint, and the code where there is one."""
-    place = f"[{address}]" if ":" in address else address
-    return f"{_SCHEME}{place}:{port}/#{key.hex()}" + (f"-{code}" if code else "")
+    return f"{_SCHEME}{place(address, port)}/#{key.hex()}" + (f"-{code}" if code else "")
 
 
 @dataclass

@@ -5,12 +5,11 @@ Pure: the clock is given. All of it lasts for one run of the host, or for the ti
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
-from contextlib import suppress
 
 from usi.core import text
+from usi.core.addresses import network_of
 
 FOREVER = float("inf")
 MOST_BANS = 10_000
@@ -27,18 +26,6 @@ def seconds_of(said: str) -> int | None:
         return None
     seconds = int(found[1]) * _UNITS[found[2] or "m"]
     return seconds if 0 < seconds <= LONGEST else None
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 of an IPv6 one. `ValueError` where it is none."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    plain = getattr(found, "ipv4_mapped", None) or found
-    return str(plain) if plain.version == 4 else str(ipaddress.ip_network((plain, 64), strict=False))
-
-
-def is_local(network: str) -> bool:
-    """Whether a network is this machine itself, which is held to no limit: whoever is here can fill it anyway."""
-    return network in ("", "memory", "::/64") or network.startswith("127.")
 
 
 class Moderation:
@@ -58,8 +45,8 @@ class Moderation:
         plain = re.sub(r"[\s-]", "", about.lower())
         if _FINGERPRINT.fullmatch(plain):
             return f"key {plain}"
-        with suppress(ValueError):
-            return f"net {network_of(about)}"
+        if (network := network_of(about)) is not None:
+            return f"net {network}"
         return f"name {text.skeleton(about)}"
 
     def ban(self, key: str, seconds: float) -> None:

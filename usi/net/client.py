@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import random
 import socket
 import time
@@ -17,6 +16,7 @@ from usi.config import Limits, Settings
 from usi.core import events, wire
 from usi.core import invitation as inviting
 from usi.core.accounts import Login, login_of
+from usi.core.addresses import place
 from usi.core.channel import Channel
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey
 from usi.core.errors import (
@@ -48,6 +48,7 @@ from usi.core.login import Guest
 from usi.core.pake import Proving, code_secret
 from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
 from usi.core.trace import Direction, Trace, Value
+from usi.net.addresses import why_not
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.seats import RESUMABLE
@@ -103,7 +104,7 @@ class Client:
 
     @property
     def label(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place(self.host, self.port)
 
     async def start(self) -> None:
         """Dial, exchange keys, and prove the code where there is one. Raises `SpentCode`, `UnknownHost`, `Unreachable`
@@ -166,7 +167,7 @@ class Client:
             why = tr("no answer in {seconds:g} seconds", seconds=seconds)
             raise Unreachable(host=self.host, port=self.port, why=why) from error
         except (OSError, OverflowError) as error:
-            raise Unreachable(host=self.host, port=self.port, why=_why(error)) from error
+            raise Unreachable(host=self.host, port=self.port, why=why_not(error)) from error
 
     def _judge(self, key: PublicKey) -> None:
         """Whether this may be the key of our host. Called on a thread."""
@@ -521,16 +522,3 @@ def _close_late(dialling: asyncio.Future[socket.socket]) -> None:
 def _several_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     """Try a host's addresses side by side (RFC 8305), so that a dead IPv6 route costs no wait. uvloop cannot."""
     return {} if type(loop).__module__.startswith("uvloop") else {"happy_eyeballs_delay": 0.25}
-
-
-def _why(error: Exception) -> str:
-    """A failed connection in words; asyncio folds the failures of several addresses into one text."""
-    codes = {
-        errno.ECONNREFUSED: tr("it refused the connection"),
-        errno.EHOSTUNREACH: tr("there is no route to it"),
-        errno.ENETUNREACH: tr("this machine has no network that leads there"),
-    }
-    for code, words in codes.items():
-        if getattr(error, "errno", None) == code or f"[Errno {code}]" in str(error):
-            return words
-    return getattr(error, "strerror", None) or tr("it cannot be reached")

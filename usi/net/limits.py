@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from usi.config import Limits
@@ -67,3 +68,17 @@ def values(limits: Limits, use: Use) -> list[LimitValue]:
         value("topic", wire.MAX_TOPIC),
         value("text", wire.MAX_TEXT),
     ]
+
+
+def descriptors() -> int:
+    """How many files and sockets this process may have open, raised as far as the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such bound for sockets
+        return 1_000_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return soft if soft != resource.RLIM_INFINITY else 1_000_000

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 
 from usi.config import Limits
 from usi.core import wire
+from usi.core.addresses import network_of, place, plain
 from usi.core.errors import (
     Busy,
     Cut,
@@ -138,6 +139,17 @@ class Link(asyncio.Protocol):
         self._closed = asyncio.Event()
         self._deadline: float | None = self._loop.time() + limits.handshake_seconds
         self._heard = self._spoke = self._loop.time()
+
+    @property
+    def place(self) -> str:
+        """Where the peer is: `host:port`."""
+        address, port = self.peer_address
+        return place(plain(address), port)
+
+    @property
+    def network(self) -> str:
+        """What counts as one address, where members are counted by it; in memory there is none but its name."""
+        return network_of(self.peer_address[0]) or self.peer_address[0]
 
     # --- asyncio's side ---
 

@@ -20,8 +20,7 @@ from usi.core import wire
 from usi.core.crypto import PrivateKey
 from usi.core.errors import REFUSALS, BadHandshake, HandshakeTimeout, LocalError, NotUsi, PeerError, UnknownHost
 from usi.core.session import REFUSAL_MARK, REFUSAL_SIZE, Role, Session, State
-from usi.net.client import _why
-from usi.net.host import _addresses, _listen
+from usi.net.addresses import listen, reachable, why_not
 
 MOST_ADDRESSES = 8  # of one name: more are dialled by nobody
 _HINT_SECONDS = 0.5  # for a foreign server to answer an empty line
@@ -99,7 +98,7 @@ def dial(where: Sequence[Place], seconds: float) -> list[Dialled]:
             except OSError as error:
                 if sock is not None:
                     sock.close()
-                results[place] = Dialled(place, time.monotonic() - started, None, _why(error))
+                results[place] = Dialled(place, time.monotonic() - started, None, why_not(error))
         while selector.get_map() and (left := started + seconds - time.monotonic()) > 0:
             for key, _ in selector.select(left):
                 place, sock = key.data
@@ -107,7 +106,7 @@ def dial(where: Sequence[Place], seconds: float) -> list[Dialled]:
                 taken = time.monotonic() - started
                 if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     sock.close()
-                    results[place] = Dialled(place, taken, None, _why(OSError(code, "")))
+                    results[place] = Dialled(place, taken, None, why_not(OSError(code, "")))
                 else:
                     results[place] = Dialled(place, taken, sock)
         for key in list(selector.get_map().values()):
@@ -207,7 +206,7 @@ def _program(heard: bytes) -> str:
 def own_port(address: str | None, port: int) -> LocalError | None:
     """Why a host could not listen there; None where it could."""
     try:
-        _listen(address, port).close()
+        listen(address, port).close()
     except LocalError as error:
         return error
     return None
@@ -215,7 +214,7 @@ def own_port(address: str | None, port: int) -> LocalError | None:
 
 def own_addresses() -> list[tuple[str, Kind]]:
     """Where others may reach this machine. `shared`: of a provider that gives one address to many (RFC 6598)."""
-    return [(address, kind_of(address)) for address in _addresses(None)]
+    return [(address, kind_of(address)) for address in reachable(None)]
 
 
 _SHARED = ipaddress.ip_network("100.64.0.0/10")

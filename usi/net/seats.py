@@ -9,9 +9,9 @@ from typing import Final
 
 from usi.config import Limits
 from usi.core import wire
+from usi.core.addresses import is_local
 from usi.core.channel import Channel
 from usi.core.errors import Cut, PeerError, Silent, TooSlow, WornOut
-from usi.core.moderation import is_local
 from usi.core.recent import Recent
 from usi.net.link import Link
 
@@ -93,12 +93,12 @@ class Seats:
     def get(self, number: int) -> Seat | None:
         return self._by_number.get(number)
 
-    def open(self, link: Link, welcome: wire.Welcome, network: str) -> Seat:
+    def open(self, link: Link, welcome: wire.Welcome) -> Seat:
         """The seat of a member who is being welcomed over this link."""
         channel = Channel(self._limits.kept_bytes)
-        seat = Seat(link.number, welcome.me.id, welcome.session, network, channel, link)
+        seat = Seat(link.number, welcome.me.id, welcome.session, link.network, channel, link)
         self._by_number[seat.number] = self._by_session[seat.session] = seat
-        self._networks[network] += 1
+        self._networks[seat.network] += 1
         return seat
 
     def leave(self, seat: Seat, error: PeerError, now: float) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from usi.core import events as ev
 from usi.core import text
+from usi.core.addresses import place
 from usi.core.crypto import grouped
 from usi.core.language import tr
 from usi.core.thread import title_of
@@ -151,7 +152,7 @@ def _proof(fingerprint: str, words: Iterable[str]) -> list[str]:
 
 
 def _listening(event: ev.Listening) -> list[str]:
-    places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
+    places = ", ".join(place(address, event.port) for address in event.addresses)
     lines = [tr("Hosting on {places}", places=places)]
     if event.preset_fingerprint:
         fingerprint = _grouped(event.preset_fingerprint)

@@ -131,7 +131,7 @@ def test_a_name_that_leads_nowhere(examine: Any, monkeypatch: pytest.MonkeyPatch
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-    monkeypatch.setattr("usi.net.probe._addresses", lambda address: ["192.168.1.20"])
+    monkeypatch.setattr("usi.net.probe.reachable", lambda address: ["192.168.1.20"])
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     status, checks = examine("nowhere.invalid")
     assert status == 3

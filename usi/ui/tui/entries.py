@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from usi.core import events as ev
 from usi.core import text
+from usi.core.addresses import place
 from usi.core.crypto import grouped
 from usi.core.errors import PeerError
 from usi.core.language import tr
@@ -360,7 +361,7 @@ def _said(event: ev.Message) -> Entry:
 
 
 def _listening(event: ev.Listening) -> Entry:
-    places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
+    places = ", ".join(place(address, event.port) for address in event.addresses)
     rows: list[tuple[Role, str]] = [("strong", tr("You are hosting on {places}", places=places))]
     if event.preset_key is not None:
         rows.append(("quiet", tr("The preset key, to hand to those who may join:")))
@@ -369,18 +370,18 @@ def _listening(event: ev.Listening) -> Entry:
         rows.append(("quiet", f"{tr('Fingerprint of the preset key:')}\n{_fingerprint_rows(event.preset_fingerprint)}"))
     else:
         rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
-    place = places.split(", ")[0]
+    first = places.split(", ")[0]
     if event.preset_fingerprint is not None:
-        rows.append(("quiet", tr("Others join with -c {place} -m NAME and the preset key.", place=place)))
+        rows.append(("quiet", tr("Others join with -c {place} -m NAME and the preset key.", place=first)))
     else:
         rows.append(("quiet", tr("Others join with -c {place} -m NAME. /invite makes a code: who joins with it is "
-                                 "verified at once, and so are you.", place=place)))  # fmt: skip
+                                 "verified at once, and so are you.", place=first)))  # fmt: skip
     return Entry("notice", event.time, rows)
 
 
 def _connected(event: ev.Connected) -> Entry:
-    place = f"[{event.host}]:{event.port}" if ":" in event.host else f"{event.host}:{event.port}"
-    said = tr("You are connected to {place} as {name}", place=inline(place), name=inline(event.name))
+    where = inline(place(event.host, event.port))
+    said = tr("You are connected to {place} as {name}", place=where, name=inline(event.name))
     rows: list[tuple[Role, str]] = [("strong", said), ("quiet", f"{event.cipher}, {event.key_exchange}")]
     if not event.verified:
         rows += [
@@ -471,7 +472,7 @@ def log_of(event: ev.Event, addresses: Mapping[str, str]) -> Entry | None:
 def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] | None:
     match event:
         case ev.Listening():
-            places = ", ".join(f"[{a}]:{event.port}" if ":" in a else f"{a}:{event.port}" for a in event.addresses)
+            places = ", ".join(place(address, event.port) for address in event.addresses)
             return "quiet", f"· {tr('Hosting on {places}', places=places)}"
         case ev.MemberJoined() | ev.MemberLeft() if event.here and event.rooms:
             name, room = inline(event.name), inline(title_of(event.rooms[0]))

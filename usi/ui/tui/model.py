@@ -9,6 +9,7 @@ import msgspec
 
 from usi.config import Settings
 from usi.core import events as ev
+from usi.core.addresses import place
 from usi.core.language import tr
 from usi.core.session import CIPHER, KEY_EXCHANGE
 
@@ -279,4 +280,4 @@ def _place(address: str, port: int) -> str:
     """`host:port`, with an IPv6 address in brackets; only the port where one listens everywhere."""
     if not address:
         return tr("port {port}", port=port)
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return place(address, port)
