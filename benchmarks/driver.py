@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.child import raise_file_limit
 from benchmarks.keys import keys
 from benchmarks.member import Kind, Member
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.crypto import PrivateKey
 
 HEARTBEAT = 10.0
@@ -184,7 +184,7 @@ class Driver:
         self.settle()
         post = self._authors[0].ready[0]
         posted = wire.Posted(post.conversation, post.key_id, post.sender, post.id, 1, post.sealed)
-        self._size = len(wire.encode(posted))
+        self._size = len(codec.encode(posted))
         for member in self._members:
             member.start_counting(self._size)
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.channel import CONFIRM_AFTER
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import TAG_SIZE, PrivateKey, random_bytes
@@ -61,7 +61,7 @@ class Member:
         self._counts = False
         self._heard = self._told = 0
         """Messages that have come, and of which the host was told, so that it need not keep them."""
-        self._cutter = wire.RecordReader()
+        self._cutter = codec.RecordReader()
         self._left = 0
         self._record = 0
         self._header = b""
@@ -239,7 +239,7 @@ class Member:
 
     def post(self, count: int) -> None:
         """Send this many of the posts that are ready, all in one record, as a client does with what waits."""
-        messages = [wire.encode(self.ready.popleft()) for _ in range(count)]
+        messages = [codec.encode(self.ready.popleft()) for _ in range(count)]
         self._n += count
         self._session.send_encoded(messages)
         self._flush()

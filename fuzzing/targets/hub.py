@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from fuzzing.targets.registry import target
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.crypto import NONCE_SIZE, TAG_SIZE, sha256
 from usi.core.hub import OWN, Arrived, Close, Drop, Expect, Fact, Gone, Heard, Hub, Passed, Send
 
@@ -63,7 +63,7 @@ class _Play:
         if isinstance(message, wire.Posted) and message.conversation != _CONVERSATIONS[0]:
             gathered = [one for one in heard if isinstance(one, wire.Gathered)]
             assert message.conversation in {one.conversation for one in gathered}, "a private post to a stranger"
-        wire.decode_from_host(wire.pack([wire.encode(message)])[0])  # each message of ours is one that is understood
+        codec.decode_from_host(codec.pack([codec.encode(message)])[0])  # each message of ours is one that is understood
         heard.append(message)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from fuzzing.targets.registry import Drawn, key_of, target
-from usi.core import content, pair, text, wire
+from usi.core import codec, content, pair, text, wire
 from usi.core.crypto import NONCE_SIZE, SIGNATURE_SIZE, TAG_SIZE, CryptoError
 from usi.core.errors import PeerError
 from usi.core.pake import Proving
@@ -25,7 +25,7 @@ def _member_messages() -> list[bytes]:
         wire.Fetch(ids, bytes(16), bytes(16), 3), wire.FileWord(ids, bytes(16), "declined"), wire.Alive(),
         wire.Bye("left"),
     ]  # fmt: skip
-    return [*(wire.pack([wire.encode(one)])[0] for one in said), *wire.pack(list(map(wire.encode, said)))]
+    return [*(codec.pack([codec.encode(one)])[0] for one in said), *codec.pack(list(map(codec.encode, said)))]
 
 
 def _host_messages() -> list[bytes]:
@@ -39,11 +39,13 @@ def _host_messages() -> list[bytes]:
         wire.Ticket(bytes(16), ids), wire.NoTicket(bytes(16), "gone"), wire.Wanted(ids, bytes(16), 0, ids),
         wire.Resumed(3, 4), wire.NoSeat(), wire.Standing(2),
     ]  # fmt: skip
-    return [*(wire.pack([wire.encode(one)])[0] for one in said), *wire.pack(list(map(wire.encode, said)))]
+    return [*(codec.pack([codec.encode(one)])[0] for one in said), *codec.pack(list(map(codec.encode, said)))]
 
 
 def _pair_messages() -> list[bytes]:
-    return [wire.pack([wire.encode(one)])[0] for one in (pair.Ready(), pair.Asking(), pair.Want(), pair.Out(bytes(16)))]
+    return [
+        codec.pack([codec.encode(one)])[0] for one in (pair.Ready(), pair.Asking(), pair.Want(), pair.Out(bytes(16)))
+    ]
 
 
 def _decodes(decode: Callable[[bytes], Any], data: bytes) -> None:
@@ -53,18 +55,18 @@ def _decodes(decode: Callable[[bytes], Any], data: bytes) -> None:
     except PeerError:
         return
     assert 0 < len(messages) <= wire.MAX_BATCH
-    again = [message for plaintext in wire.pack(list(map(wire.encode, messages))) for message in decode(plaintext)]
+    again = [message for plaintext in codec.pack(list(map(codec.encode, messages))) for message in decode(plaintext)]
     assert again == list(messages)
 
 
 @target(more=_member_messages)
 def messages_of_a_member(data: bytes) -> None:
-    _decodes(wire.decode_from_member, data)
+    _decodes(codec.decode_from_member, data)
 
 
 @target(more=_host_messages)
 def messages_of_a_host(data: bytes) -> None:
-    _decodes(wire.decode_from_host, data)
+    _decodes(codec.decode_from_host, data)
 
 
 @target(more=_pair_messages)
@@ -78,7 +80,7 @@ def records(data: bytes) -> None:
     step, stream = (data[0] % 64 + 1, data[1:]) if data else (1, b"")
     outcomes = []
     for pieces in ([stream], _cut(stream, step)):
-        reader, found = wire.RecordReader(), list[bytes]()
+        reader, found = codec.RecordReader(), list[bytes]()
         error = ""
         try:
             for piece in pieces:

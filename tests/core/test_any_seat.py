@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from usi.core import commands, events, wire
+from usi.core import codec, commands, events, wire
 from usi.core.channel import Channel
 from usi.core.content import ConversationKey
 from usi.core.crypto import PrivateKey, digest
@@ -74,7 +74,7 @@ class AnySeats(RuleBasedStateMachine):
         if place.number == OWN or isinstance(message, wire.LinkFacts):
             place.down.append(message)
             return
-        encoded = wire.encode(message)
+        encoded = codec.encode(message)
         place.far.note(encoded)
         assert not place.far.overflown
         if not place.cut:
@@ -96,7 +96,7 @@ class AnySeats(RuleBasedStateMachine):
     def member_hears(self, place: Place) -> None:
         came = place.down.popleft()
         if isinstance(came, bytes):
-            (message,) = wire.decode_from_host(b"\x91" + came)
+            (message,) = codec.decode_from_host(b"\x91" + came)
             if not place.near.take(message):
                 return
             place.member.receive([message], NOW)
@@ -108,7 +108,7 @@ class AnySeats(RuleBasedStateMachine):
         place.told += place.member.take_events()
         for message in place.member.take_outgoing():
             if place.number != OWN:
-                place.near.note(wire.encode(message))
+                place.near.note(codec.encode(message))
             if not place.cut:
                 if isinstance(message, wire.Again) and (word := place.near.word()) is not None:
                     place.up.append(word)
@@ -143,7 +143,7 @@ class AnySeats(RuleBasedStateMachine):
         if word is not None and by_member:
             place.up.append(word)
         elif word is not None:
-            place.down.append(wire.encode(word))
+            place.down.append(codec.encode(word))
 
     @rule(number=st.integers(1, len(NAMES) - 1))
     def cut(self, number: int) -> None:
@@ -163,7 +163,7 @@ class AnySeats(RuleBasedStateMachine):
             place.near.confirm(place.far.taken)
             place.down.extend(place.far.rest().messages)
             for encoded in place.near.rest().messages:
-                place.up.extend(wire.decode_from_member(b"\x91" + encoded))
+                place.up.extend(codec.decode_from_member(b"\x91" + encoded))
             place.member.resumed(NOW)
             self.collect(place)
 

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usi.core import channel as channels
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.channel import CONFIRM_AFTER, Channel
 from usi.core.errors import BadMessage
 
 
 def posted(number: int, size: int = 272) -> bytes:
-    return wire.encode(wire.Posted(b"c" * 16, b"k" * 32, b"m" * 32, b"i" * 15, number, bytes(size)))
+    return codec.encode(wire.Posted(b"c" * 16, b"k" * 32, b"m" * 32, b"i" * 15, number, bytes(size)))
 
 
 def renamed(name: str = "alice") -> bytes:
-    return wire.encode(wire.Renamed(b"m" * 32, name))
+    return codec.encode(wire.Renamed(b"m" * 32, name))
 
 
 def test_what_is_confirmed_is_not_said_again() -> None:
@@ -84,7 +84,7 @@ def test_beyond_its_limit_the_oldest_posts_are_left_out_and_nothing_else() -> No
     assert rest.posts == 7
     other = Channel()
     for encoded in rest.messages:
-        for message in wire.decode_from_host(b"\x91" + encoded):
+        for message in codec.decode_from_host(b"\x91" + encoded):
             other.take(message)
     assert other.taken == 14, "the other side counts what was left out"
     channel.confirm(14)
@@ -96,10 +96,10 @@ def test_the_newest_post_of_each_conversation_stays() -> None:
     rooms = [bytes((number,)) * 16 for number in range(2)]
     for number in range(1, 10):
         for room in rooms:
-            channel.note(wire.encode(wire.Posted(room, b"k" * 32, b"m" * 32, b"i" * 15, number, bytes(272))))
+            channel.note(codec.encode(wire.Posted(room, b"k" * 32, b"m" * 32, b"i" * 15, number, bytes(272))))
     for number in range(60):
         channel.note(renamed(f"name-{number}"))
-    left = [wire.decode_from_host(b"\x91" + each)[0] for each in channel.rest().messages if wire.is_posted(each)]
+    left = [codec.decode_from_host(b"\x91" + each)[0] for each in channel.rest().messages if codec.is_posted(each)]
     assert {(post.conversation, post.number) for post in left} >= {(room, 9) for room in rooms}
 
 
@@ -130,7 +130,7 @@ def test_every_message_comes_once_and_in_order_over_any_number_of_links(data: st
             flying.append(said[-1])
         elif step == "hear" and flying:
             encoded = flying.pop(0)
-            assert receiver.take(wire.decode_from_host(b"\x91" + encoded)[0])
+            assert receiver.take(codec.decode_from_host(b"\x91" + encoded)[0])
             heard.append(encoded)
             if data.draw(st.booleans()) and (word := receiver.word()):
                 words.append(word)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.content import Body, ConversationKey, Opened
 from usi.core.crypto import CryptoError, Ocb, PrivateKey, digest, labelled, sha256
 
@@ -116,7 +116,7 @@ def test_the_longest_text_of_the_longest_name_crosses_the_wire(keys: dict[str, P
     )
     post = key().seal(keys["alice"], said)
     assert len(post.sealed) <= wire.MAX_SEALED
-    assert wire.decode_from_member(wire.pack([wire.encode(post)])[0]) == [post]
+    assert codec.decode_from_member(codec.pack([codec.encode(post)])[0]) == [post]
     assert key().open(post).body() == said
 
 

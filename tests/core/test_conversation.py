@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from usi.core import commands, events, text, wire
+from usi.core import codec, commands, events, text, wire
 from usi.core.content import ConversationKey
 from usi.core.crypto import PrivateKey, digest
 from usi.core.errors import PeerError, Replaced, from_code
@@ -107,7 +107,7 @@ class World:
         """The hub gets the oldest message that is on its way from this member."""
         raw = place.up.popleft()
         if isinstance(raw, bytes):
-            (message,) = wire.decode_from_member(raw)
+            (message,) = codec.decode_from_member(raw)
             self._handle(Heard(place.link, message))
         else:
             self._handle(Heard(place.link, raw))
@@ -117,7 +117,7 @@ class World:
         batch: list[wire.Message | wire.LinkFacts] = []
         for _ in range(min(count, len(place.down))):
             raw = place.down.popleft()
-            batch += wire.decode_from_host(raw) if isinstance(raw, bytes) else [raw]
+            batch += codec.decode_from_host(raw) if isinstance(raw, bytes) else [raw]
         place.member.receive(batch, self.now)
         self._collect(place)
         if batch and isinstance(batch[-1], wire.Bye):
@@ -126,7 +126,7 @@ class World:
     def leave(self, place: Place, *, politely: bool) -> None:
         """Cut the link, or say goodbye, which goes behind all that was sent. What is on its way here is lost."""
         if politely:
-            place.up.append(wire.pack([wire.encode(wire.Bye("left"))])[0])
+            place.up.append(codec.pack([codec.encode(wire.Bye("left"))])[0])
             while place.up:
                 self.move_up(place)
         else:
@@ -161,7 +161,7 @@ class World:
     def _collect(self, place: Place) -> None:
         place.told += place.member.take_events()
         for message in place.member.take_outgoing():
-            place.up.append(message if place.link == OWN else wire.pack([wire.encode(message)])[0])
+            place.up.append(message if place.link == OWN else codec.pack([codec.encode(message)])[0])
 
     def _end(self, place: Place, error: PeerError) -> None:
         place.open = False
@@ -183,14 +183,14 @@ class World:
         if isinstance(effect, Close):
             self._facts.append(Gone(effect.link, effect.error.code))
             self.places[effect.link].up.clear()
-            self.places[effect.link].down.append(wire.pack([wire.encode(wire.Bye(effect.error.code))])[0])
+            self.places[effect.link].down.append(codec.pack([codec.encode(wire.Bye(effect.error.code))])[0])
             return
         for link in effect.links:
             if link == OWN:
                 self.places[OWN].down.append(effect.message)
             else:
                 assert not isinstance(effect.message, wire.LinkFacts)
-                self.places[link].down.append(wire.pack([wire.encode(effect.message)])[0])
+                self.places[link].down.append(codec.pack([codec.encode(effect.message)])[0])
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from usi.core import errors, wire
+from usi.core import codec, errors, wire
 from usi.core.errors import REFUSALS, EndedByPeer, LocalError, PeerError, UsiError, from_code
 from usi.core.session import refusal
 
@@ -64,7 +64,7 @@ def test_codes_can_cross_the_wire(error: type[UsiError]) -> None:
     assert re.fullmatch(wire.CODE_PATTERN, error.code)
     if issubclass(error, PeerError):
         goodbye = wire.Bye(error.code)
-        assert wire.decode_from_host(wire.pack([wire.encode(goodbye)])[0]) == [goodbye]
+        assert codec.decode_from_host(codec.pack([codec.encode(goodbye)])[0]) == [goodbye]
 
 
 def test_codes_are_unique() -> None:

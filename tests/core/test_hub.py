@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from usi.core import hub, text, wire
+from usi.core import codec, hub, text, wire
 from usi.core.crypto import TAG_SIZE, Point, digest, sha256
 from usi.core.errors import BadMessage, Cut, OutOfTurn, PeerError, RefusedName, Replaced
 from usi.core.hub import (
@@ -209,9 +209,9 @@ def test_a_long_list_of_members_comes_in_parts(guests: int, sizes: list[int]) ->
 
 def test_the_longest_part_fits_a_record() -> None:
     longest = [wire.MemberInfo(sha256(bytes(i)), "😀" * wire.MAX_NAME) for i in range(wire.MAX_PRESENT)]
-    (plaintext,) = wire.pack([wire.encode(wire.Present(GENERAL, longest, False))])
+    (plaintext,) = codec.pack([codec.encode(wire.Present(GENERAL, longest, False))])
     assert len(plaintext) + TAG_SIZE <= wire.MAX_RECORD
-    assert wire.decode_from_host(plaintext) == [wire.Present(GENERAL, longest, False)]
+    assert codec.decode_from_host(plaintext) == [wire.Present(GENERAL, longest, False)]
 
 
 def test_a_newcomer_learns_each_room_and_its_newest_number() -> None:

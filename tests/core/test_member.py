@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 
 import pytest
 
-from usi.core import commands, events, wire
+from usi.core import codec, commands, events, wire
 from usi.core.content import RUN_SIZE, Body, ConversationKey
 from usi.core.crypto import TAG_SIZE, PrivateKey, PublicKey, sha256
 from usi.core.errors import (
@@ -458,9 +458,9 @@ def test_a_text_of_64_kib_passes_and_one_byte_more_stays_with_its_author(
         assert alice.member.in_flight == 0
     post = alice.say(said)
     assert alice.read(post).n == 1
-    (plaintext,) = wire.pack([wire.encode(post)])
+    (plaintext,) = codec.pack([codec.encode(post)])
     assert len(plaintext) + TAG_SIZE <= wire.MAX_RECORD
-    assert wire.decode_from_member(plaintext) == [post]
+    assert codec.decode_from_member(plaintext) == [post]
     bob.tell(bob.number_it(post))
     assert bob.heard == [("alice", said, "good")]
 

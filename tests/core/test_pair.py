@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from usi.core import codec, wire
 from usi.core import pair as pairing
-from usi.core import wire
 from usi.core.crypto import PrivateKey
 from usi.core.errors import BadHandshake, BadMessage, BadRecord, Cut, NotUsi, OutOfTurn, PeerError, Unwelcome
 from usi.core.pair import Asking, Handed, Out, Pair, Ready, Want
@@ -47,17 +47,17 @@ def two(keys: dict[str, PrivateKey]) -> Two:
 
 @pytest.mark.parametrize("message", EVERY, ids=wire.tag_of)
 def test_messages_round_trip(message: wire.Message) -> None:
-    assert pairing.decode(b"\x91" + wire.encode(message)) == [message]
+    assert pairing.decode(b"\x91" + codec.encode(message)) == [message]
 
 
 def test_nothing_else_crosses_it() -> None:
     assert {type(message) for message in EVERY} == set(pairing.Message.__args__)
     for other in (wire.Join("alice"), wire.Alive(), wire.Pass(IDS[0], bytes(16), b"")):
         with pytest.raises(BadMessage):
-            pairing.decode(b"\x91" + wire.encode(other))
+            pairing.decode(b"\x91" + codec.encode(other))
     for members in ([IDS[0]], [IDS[0]] * 33, [b"short", IDS[1]]):
         with pytest.raises(BadMessage):
-            pairing.decode(b"\x91" + wire.encode(Handed(b"c" * 16, True, members, b"s" * 32, True)))
+            pairing.decode(b"\x91" + codec.encode(Handed(b"c" * 16, True, members, b"s" * 32, True)))
 
 
 def test_both_prove_themselves_and_see_the_same_words(two: Two, keys: dict[str, PrivateKey]) -> None:

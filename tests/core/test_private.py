@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from usi.core import commands, events, wire
+from usi.core import codec, commands, events, wire
 from usi.core import pair as pairing
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import PrivateKey, digest, random_bytes
@@ -171,7 +171,7 @@ class Town:
     def _collect(self, seat: Seat) -> None:
         seat.told += seat.member.take_events()
         for message in seat.member.take_outgoing():
-            (again,) = wire.decode_from_member(wire.pack([wire.encode(message)])[0])
+            (again,) = codec.decode_from_member(codec.pack([codec.encode(message)])[0])
             seat.up.append(again)
 
     def _handle(self, fact: Fact) -> None:
@@ -189,7 +189,7 @@ class Town:
     def _encoded(self, message: Any) -> Any:
         if isinstance(message, wire.LinkFacts):
             return message
-        (again,) = wire.decode_from_host(wire.pack([wire.encode(message)])[0])
+        (again,) = codec.decode_from_host(codec.pack([codec.encode(message)])[0])
         return again
 
 
@@ -1007,7 +1007,7 @@ def test_a_roster_of_the_host_s_own_making_does_not_open(town: Town) -> None:
     everybody = sorted(seat.id for seat in (alice, bob, carol, mallory))
     handed = pairing.Handed(talk.conversation, True, everybody, bytes(32), True)
     pair = next(message.pair for message in town.carried if isinstance(message, wire.Pass) and message.member == bob.id)
-    plain = wire.pack([wire.encode(handed)])[0]
+    plain = codec.pack([codec.encode(handed)])[0]
     town.give(bob, wire.Passed(alice.id, pair, (len(plain) + 16).to_bytes(4, "big") + plain + bytes(16)))
     town.settle()
     assert bob.states("@alice,carol") == ["closed"]
@@ -1216,7 +1216,7 @@ def test_the_hub_sees_no_text_no_name_and_no_key(town: Town) -> None:
     town.do(alice, "/msg bob a secret between us")
     (talk,) = alice.member._private.talks
     assert talk.key is not None
-    crossed = b"".join(wire.encode(message) for message in town.carried)
+    crossed = b"".join(codec.encode(message) for message in town.carried)
     assert b"secret" not in crossed
     (post,) = (message for message in town.carried if isinstance(message, wire.Post))
     assert talk.key.open(post).body().text == "a secret between us"

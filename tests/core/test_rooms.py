@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.hall import ACCOUNTS, STORED, Hall, hosted, member_id, room_id
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.accounts import Account, Accounts, Role, Stored
 from usi.core.crypto import digest
 from usi.core.facts import OWN, AccountsRead, Announce, Gone, Keep, KeepRoom, Read, ReadPast
@@ -153,7 +153,7 @@ def test_nothing_of_a_room_reaches_who_may_not_enter_it(seed: int) -> None:
         for message in hall.told[link]:
             if isinstance(message, wire.Notice | wire.OldEnd):
                 continue  # what it asked for by name itself, answered as if there were none
-            said = wire.encode(message)
+            said = codec.encode(message)
             assert not any(secret in said for secret in (b"staff", STAFF, staff.key, b"secret topic"))
             assert not isinstance(message, wire.Joined | wire.Left | wire.Posted)
     answers = [m for m in hall.told[bob] if isinstance(m, wire.Notice | wire.OldEnd)]

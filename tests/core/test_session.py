@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usi.core import crypto, session, wire
+from usi.core import codec, crypto, session, wire
 from usi.core.crypto import CryptoError, KemKeys, Ocb, PrivateKey, PublicKey, derive, digest
 from usi.core.errors import (
     REFUSALS,
@@ -168,7 +168,7 @@ def test_many_messages_are_one_record(talk: Talks) -> None:
 
 
 def test_messages_encoded_once_can_go_to_many(talk: Talks) -> None:
-    encoded = wire.encode(wire.Joined(bytes(16), [wire.MemberInfo(bytes(32), "bob")]))
+    encoded = codec.encode(wire.Joined(bytes(16), [wire.MemberInfo(bytes(32), "bob")]))
     for pair in (talk().open(), talk(client="carol").open()):
         pair.host.send_encoded([encoded, encoded])
         assert len(pair.client.receive_data(pair.host.data_to_send())) == 2
@@ -399,7 +399,7 @@ def test_a_client_sends_nothing_but_one_join_before_the_host_speaks(talk: Talks)
 )
 def test_a_client_that_does_not_begin_with_join(talk: Talks, said: list[wire.Message]) -> None:
     pair = talk().shake()
-    record = pair.sealed(Role.CLIENT, wire.pack([wire.encode(message) for message in said])[0])
+    record = pair.sealed(Role.CLIENT, codec.pack([codec.encode(message) for message in said])[0])
     assert hear(pair.host, [record]) == ([], OutOfTurn)
     assert pair.client.receive_data(pair.host_says(wire.Bye(OutOfTurn.code))) == [wire.Bye("out-of-turn")]
 
@@ -439,7 +439,7 @@ def test_a_judge_may_stop_the_client_before_it_answers(keys: dict[str, PrivateKe
 def test_a_client_that_does_not_wait_for_the_host(talk: Talks, second: wire.Message) -> None:
     pair = talk().shake()
     join = pair.client_says(pair.JOIN)
-    more = pair.sealed(Role.CLIENT, b"\x91" + wire.encode(second))
+    more = pair.sealed(Role.CLIENT, b"\x91" + codec.encode(second))
     assert hear(pair.host, [join, more]) == ([pair.JOIN], OutOfTurn)
 
 
@@ -447,9 +447,9 @@ def test_a_client_that_does_not_wait_for_the_host(talk: Talks, second: wire.Mess
 def test_messages_of_the_wrong_side(talk: Talks, role: Role) -> None:
     pair = talk().open()
     if role is Role.CLIENT:
-        assert hear(pair.host, [pair.sealed(role, b"\x91" + wire.encode(pair.welcome))]) == ([], BadMessage)
+        assert hear(pair.host, [pair.sealed(role, b"\x91" + codec.encode(pair.welcome))]) == ([], BadMessage)
     else:
-        assert hear(pair.client, [pair.sealed(role, b"\x91" + wire.encode(POST))]) == ([], BadMessage)
+        assert hear(pair.client, [pair.sealed(role, b"\x91" + codec.encode(POST))]) == ([], BadMessage)
 
 
 # --- the first bytes ------------------------------------------------------------------------------------------------
@@ -756,7 +756,7 @@ def test_stolen_rsa_keys_open_no_recording(talk: Talks, keys: dict[str, PrivateK
     for guess in (b"", bytes(64), half, shared[:32] + half[32:], half[:32] + shared[32:]):
         with pytest.raises(CryptoError):
             record_with(guess)
-    assert wire.decode_from_member(record_with(shared)) == [pair.JOIN]
+    assert codec.decode_from_member(record_with(shared)) == [pair.JOIN]
 
 
 def test_what_could_open_a_recording_is_forgotten(talk: Talks) -> None:
@@ -992,8 +992,8 @@ def test_an_end_in_the_middle_of_a_record(talk: Talks, role: Role) -> None:
 @both
 def test_what_follows_a_goodbye_is_not_looked_at(talk: Talks, role: Role) -> None:
     """However it arrives: a middle must not be able to turn a good end into an error by adding bytes."""
-    alive = b"\x91" + wire.encode(wire.Alive())
-    goodbye = b"\x91" + wire.encode(wire.Bye("left"))
+    alive = b"\x91" + codec.encode(wire.Alive())
+    goodbye = b"\x91" + codec.encode(wire.Bye("left"))
     for last in ("garbage", "a good record"):
         for cut in ("by record", "whole", "byte by byte"):
             pair = talk().open()
@@ -1010,7 +1010,7 @@ def test_what_follows_a_goodbye_is_not_looked_at(talk: Talks, role: Role) -> Non
 def test_a_message_behind_a_goodbye_in_one_record(talk: Talks, role: Role) -> None:
     pair = talk().open()
     listener = pair.host if role is Role.CLIENT else pair.client
-    record = pair.sealed(role, b"\x92" + wire.encode(wire.Bye("left")) + wire.encode(wire.Alive()))
+    record = pair.sealed(role, b"\x92" + codec.encode(wire.Bye("left")) + codec.encode(wire.Alive()))
     assert hear(listener, [record])[1] is OutOfTurn
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from usi.core import crypto, errors, wire
+from usi.core import codec, crypto, errors, wire
 from usi.core.content import ConversationKey
 from usi.core.crypto import CryptoError, KemKeys, PrivateKey, PublicKey
 from usi.core.errors import PeerError
@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
 
 
 def as_list(message: wire.Message) -> Any:
-    return plain(msgspec.msgpack.decode(wire.encode(message)))
+    return plain(msgspec.msgpack.decode(codec.encode(message)))
 
 
 class Replay:
@@ -103,7 +103,7 @@ class Replay:
                 error = found.code
             assert [as_list(message) for message in heard] == step["messages"]
         if "send" in step:
-            decode = wire.decode_from_host if self.session.role is Role.HOST else wire.decode_from_member
+            decode = codec.decode_from_host if self.session.role is Role.HOST else codec.decode_from_member
             self.session.send(decode(bytes.fromhex(step["send"])))
         if "emit" in step:
             assert self.session.data_to_send().hex() == step["emit"]

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, TypeVar
 
 from tests.core.hall import ACCOUNTS, hosted, room_id
-from usi.core import commands, events, wire
+from usi.core import codec, commands, events, wire
 from usi.core.accounts import Accounts
 from usi.core.crypto import PrivateKey
 from usi.core.errors import PeerError
@@ -70,7 +70,7 @@ class Town:
                     for link in effect.links:
                         message = effect.message
                         if not isinstance(message, wire.LinkFacts | wire.InMemory):
-                            (message,) = wire.decode_from_host(wire.pack([wire.encode(message)])[0])
+                            (message,) = codec.decode_from_host(codec.pack([codec.encode(message)])[0])
                         self.places[link].down.append(message)
                 case Close():
                     self.places[effect.link].error = effect.error

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from usi.config import Settings
+from usi.core import codec, wire
 from usi.core import events as ev
-from usi.core import wire
 from usi.core.errors import (
     Busy,
     CannotListen,
@@ -264,7 +264,7 @@ async def test_a_name_that_cannot_be_one_is_never_shown(house: Any, talking: Any
 )
 async def test_nobody_speaks_before_joining(house: Any, talking: Any, message: wire.Message) -> None:
     puppet = await house.puppet(talking.port, "mallory")
-    puppet.seal(b"\x91" + wire.encode(message))
+    puppet.seal(b"\x91" + codec.encode(message))
     assert await puppet.goodbye() == "out-of-turn"
     await talking.hears(ev.Notice, code="out-of-turn")
     assert talking.peer._side.hub.members == 2

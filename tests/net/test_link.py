@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from usi.config import Limits
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.crypto import PrivateKey
 from usi.core.errors import (
     BadHandshake,
@@ -251,7 +251,7 @@ async def test_bytes_that_come_while_a_thread_computes_wait(keys: dict[str, Priv
     assert not bench.transport.reading  # the session is the thread's alone
     bench.feed(join[:5])
     bench.feed(join[5:])
-    bench.link.queue(wire.encode(NOTICE))
+    bench.link.queue(codec.encode(NOTICE))
     await turns()
     assert bench.owner.said == ["made"]
     assert bench.transport.out == b""
@@ -431,7 +431,7 @@ async def test_a_partner_that_is_too_slow_is_given_up_when_its_queue_is_full(key
     await bench.join()
     bench.link.pause_writing()
     long = wire.Notice("n", "x" * 256)
-    for _ in range(LIMITS.queue_bytes // len(wire.encode(long))):
+    for _ in range(LIMITS.queue_bytes // len(codec.encode(long))):
         bench.link.send(long)
     assert bench.owner.said == []
     bench.link.send(long)
@@ -447,7 +447,7 @@ async def test_the_bound_is_on_what_waits_and_not_on_all_that_was_sent(keys: dic
     bench = Bench(keys)
     await bench.join()
     long = wire.Notice("n", "x" * 256)
-    count = 2 * LIMITS.queue_bytes // len(wire.encode(long))
+    count = 2 * LIMITS.queue_bytes // len(codec.encode(long))
     for _ in range(count):
         bench.link.send(long)  # a burst of our own, however long: the partner takes it
     await turns(1)
@@ -613,7 +613,7 @@ async def test_three_heartbeats_fit_into_the_silence() -> None:
 
 def test_errors_of_a_link_have_codes_that_can_be_sent() -> None:
     for error in (Busy, Cut, HandshakeTimeout, HostStopped, Silent, TooSlow, BadRecord):
-        assert wire.decode_from_host(b"\x91" + wire.encode(wire.Bye(error.code))) == [wire.Bye(error.code)]
+        assert codec.decode_from_host(b"\x91" + codec.encode(wire.Bye(error.code))) == [wire.Bye(error.code)]
 
 
 @pytest.mark.parametrize(

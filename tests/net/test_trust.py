@@ -16,8 +16,8 @@ import msgspec
 import pytest
 
 from usi.config import Limits, Settings
+from usi.core import codec, invitation, wire
 from usi.core import events as ev
-from usi.core import invitation, wire
 from usi.core.crypto import Point
 from usi.core.errors import (
     ChangedKey,
@@ -115,10 +115,10 @@ class Middle:
         out.write_eof()
 
     def _swapped(self, message: wire.Message, heard_as: Role) -> wire.Message:
-        data = wire.encode(message)
+        data = codec.encode(message)
         (one, other), (third, fourth) = self._swaps[heard_as]
         data = data.replace(one, b"?" * 32).replace(third, fourth).replace(b"?" * 32, other)
-        decode = wire.decode_from_member if heard_as is Role.HOST else wire.decode_from_host
+        decode = codec.decode_from_member if heard_as is Role.HOST else codec.decode_from_host
         return decode(b"\x91" + data)[0]
 
 
@@ -266,8 +266,8 @@ async def test_proofs_at_the_wrong_time_end_the_link(house: Any, how: str) -> No
     host, code = await inviting_host(house)
     puppet = await house.puppet(host.port, "mallory")
     proving = Proving("client", PURPOSE, code_secret(code), puppet.session.exporter)
-    claim = wire.encode(wire.Claim(locator_of(code), proving.message))
-    join, prove = wire.encode(wire.Join("mallory")), wire.encode(wire.Prove(bytes(32)))
+    claim = codec.encode(wire.Claim(locator_of(code), proving.message))
+    join, prove = codec.encode(wire.Join("mallory")), codec.encode(wire.Prove(bytes(32)))
     records: dict[str, Sequence[Sequence[bytes]]] = {
         "at first": [[prove]],
         "after a claim": [[claim], [join]],
@@ -275,7 +275,7 @@ async def test_proofs_at_the_wrong_time_end_the_link(house: Any, how: str) -> No
         "with its join": [[claim, join]],
         "unproved": [[claim], [prove, join]],
     }
-    sealed = [puppet.session._seal_record(wire.pack(record)[0]) for record in records[how]]
+    sealed = [puppet.session._seal_record(codec.pack(record)[0]) for record in records[how]]
     puppet.write(b"".join(sealed))
     with suppress(OutOfTurn):  # the host may have challenged before it saw the rest
         assert await puppet.goodbye() in ("out-of-turn", "wrong-code")

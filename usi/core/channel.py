@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.errors import BadMessage
 
 CONFIRM_AFTER = 64  # messages taken before the other side is told so; otherwise it is told about once a second
@@ -82,12 +82,12 @@ class Channel:
                 skipped += 1
                 continue
             if skipped:
-                messages.append(wire.encode(wire.Skipped(skipped)))
-            posts += skipped + wire.is_posted(encoded)
+                messages.append(codec.encode(wire.Skipped(skipped)))
+            posts += skipped + codec.is_posted(encoded)
             skipped = 0
             messages.append(encoded)
         if skipped:
-            messages.append(wire.encode(wire.Skipped(skipped)))
+            messages.append(codec.encode(wire.Skipped(skipped)))
         return Rest(messages, posts + skipped)
 
     # --- what the other side says ---
@@ -123,10 +123,10 @@ class Channel:
     def _leave_out(self, target: int) -> None:
         """Drop the oldest posts until no more than `target` bytes are kept. The newest of each conversation stays: by
         its number the other side sees that others are missing."""
-        newest = {wire.conversation_of(encoded): encoded for encoded in self._kept if wire.is_posted(encoded)}
+        newest = {codec.conversation_of(encoded): encoded for encoded in self._kept if codec.is_posted(encoded)}
         kept: deque[bytes] = deque()
         for encoded in self._kept:
-            old = wire.is_posted(encoded) and newest[wire.conversation_of(encoded)] is not encoded
+            old = codec.is_posted(encoded) and newest[codec.conversation_of(encoded)] is not encoded
             if self._weight > target and old:
                 self._weight -= len(encoded)
                 kept.append(b"")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.crypto import PrivateKey, PublicKey
 from usi.core.errors import BadMessage, Cut, NotUsi, OutOfTurn, PeerError
 from usi.core.roster import Proof
@@ -55,7 +55,7 @@ _decoder: msgspec.msgpack.Decoder[list[Message]] = msgspec.msgpack.Decoder(list[
 
 def decode(plaintext: bytes) -> list[Message]:
     """The messages of a pair record; `BadMessage` names the field that is wrong."""
-    return wire.decode(_decoder, plaintext)
+    return codec.decode(_decoder, plaintext)
 
 
 class Pair:

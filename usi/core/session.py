@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
-from usi.core import crypto, wire
+from usi.core import codec, crypto, wire
 from usi.core.crypto import CryptoError, KemKeys, Ocb, PrivateKey, PublicKey, derive, digest
 from usi.core.errors import (
     REFUSAL_OF,
@@ -139,13 +139,13 @@ class Session:
         self._preset = preset
         self._tag = tag
         self._peer_id = peer_id
-        self._decode_from_client = decode or wire.decode_from_member
-        self._decode_from_host = decode or wire.decode_from_host
+        self._decode_from_client = decode or codec.decode_from_member
+        self._decode_from_host = decode or codec.decode_from_host
         self._trace = tracer
         self._judge = judge
         self._random = random
         self._buffer = b""
-        self._records = wire.RecordReader()
+        self._records = codec.RecordReader()
         self._out: list[bytes] = []
         self._sent = self._received = 0
         self._broken = self._has_keys = False
@@ -275,7 +275,7 @@ class Session:
 
     def send(self, messages: Sequence[wire.Message]) -> None:
         """Seal messages for the peer."""
-        encoded = [wire.encode(message) for message in messages]
+        encoded = [codec.encode(message) for message in messages]
         if not messages or not isinstance(messages[-1], wire.Bye):
             self.send_encoded(encoded)
             return
@@ -291,17 +291,17 @@ class Session:
         if self.state is not State.OPEN:
             alone = self._sent == 0 and len(messages) == 1
             first = Step.CLIENT_RECORD
-            if alone and wire.is_join(messages[0]):
+            if alone and codec.is_join(messages[0]):
                 first = Step.JOIN
-            elif alone and wire.is_knock(messages[0]):
+            elif alone and codec.is_knock(messages[0]):
                 first = Step.CLAIM
-            elif alone and wire.is_resume(messages[0]):
+            elif alone and codec.is_resume(messages[0]):
                 first = Step.RESUME
             self._step(Step.HOST_RECORD if self.role is Role.HOST else first)
         self._seal(messages)
 
     def seal_packed(self, plaintext: bytes) -> bytes:
-        """The next record, of one plaintext that `wire.pack` made and that can go to many; to be written at once.
+        """The next record, of one plaintext that `codec.pack` made and that can go to many; to be written at once.
 
         Only in the open state, and with nothing left for `data_to_send`."""
         if self.state is not State.OPEN or self._out:
@@ -309,7 +309,7 @@ class Session:
         return self._seal_record(plaintext)
 
     def _seal(self, messages: Sequence[bytes]) -> None:
-        for plaintext in wire.pack(messages):
+        for plaintext in codec.pack(messages):
             self._out.append(self._seal_record(plaintext))
 
     def _seal_record(self, plaintext: bytes) -> bytes:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from usi.config import Limits, Settings
-from usi.core import events, wire
+from usi.core import codec, events, wire
 from usi.core import invitation as inviting
 from usi.core.accounts import Login, login_of
 from usi.core.addresses import place
@@ -428,7 +428,7 @@ class Client:
 
     def send(self, messages: Sequence[wire.Message]) -> None:
         for message in messages:
-            encoded = wire.encode(message)
+            encoded = codec.encode(message)
             if not isinstance(message, wire.Join):
                 self._channel.note(encoded)
             if self._link is not None and not self._cut:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from usi.config import Limits, Settings
-from usi.core import events, wire
+from usi.core import codec, events, wire
 from usi.core import invitation as inviting
 from usi.core.accounts import Account
 from usi.core.addresses import place, plain
@@ -442,7 +442,7 @@ class Host:
                     self._loop.call_soon(self._tell_person)
                 self._for_person.append(message)
             elif not isinstance(message, wire.LinkFacts):
-                encoded = encoded or wire.encode(message)
+                encoded = encoded or codec.encode(message)
                 if isinstance(message, wire.Welcome) and (link := self._links.get(number)):
                     seats.open(link, message)
                 if seat := seats.get(number):

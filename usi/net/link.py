@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from usi.config import Limits
-from usi.core import wire
+from usi.core import codec, wire
 from usi.core.addresses import network_of, place, plain
 from usi.core.errors import (
     Busy,
@@ -100,7 +100,7 @@ class Flusher:
             # As `flush`, without its calls: this loop runs once per reader of every post.
             link._queue, link._queued, link._spoke = [], 0, now
             if queue != last:  # mostly all have the same objects to write, found equal at once: they are packed once
-                last, packed = queue, tuple(wire.pack(queue))
+                last, packed = queue, tuple(codec.pack(queue))
             for plaintext in packed:
                 data = session.seal_packed(plaintext)
                 link.bytes_out += len(data)
@@ -327,7 +327,7 @@ class Link(asyncio.Protocol):
                 self.close(TooSlow())
 
     def send(self, message: wire.Message) -> None:
-        self.queue(wire.encode(message))
+        self.queue(codec.encode(message))
 
     def flush(self, *, force: bool = False) -> None:
         """Seal and write what waits, unless the peer is not keeping up; `force` writes all the same."""
