@@ -14,14 +14,11 @@ from typing import Any, TypeVar
 
 from usi.config import Limits, Settings
 from usi.core import codec, events, wire
-from usi.core import invitation as inviting
-from usi.core.accounts import Login, login_of
 from usi.core.addresses import place
 from usi.core.channel import Channel
-from usi.core.crypto import CryptoError, PrivateKey, PublicKey
+from usi.core.crypto import PrivateKey, PublicKey
 from usi.core.errors import (
     BadHandshake,
-    BadMessage,
     BadRecord,
     Busy,
     ChangedKey,
@@ -44,11 +41,10 @@ from usi.core.errors import (
     WrongKey,
 )
 from usi.core.language import tr
-from usi.core.login import Guest
-from usi.core.pake import Proving, code_secret
 from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
-from usi.core.trace import Direction, Trace, Value
+from usi.core.trace import Trace
 from usi.net.addresses import why_not
+from usi.net.knock import Knock
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.seats import RESUMABLE
@@ -96,10 +92,8 @@ class Client:
         self._closing = False
         self._paused = False
         self._past_traffic = _NO_TRAFFIC
-        self._proving: Proving | None = None
-        """While the host is to prove that it has the code."""
-        self._login: Guest | None = None
-        """While this guest shows that it has a password."""
+        self._knock: Knock | None = None
+        """While this guest is at the host's door."""
         self._exchanged: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -176,13 +170,12 @@ class Client:
         self._person.judge(self.label, key)
 
     def _session_tracer(self) -> Callable[[Trace], None] | None:
-        if not self._settings.dev:
-            return None
+        return self._trace if self._settings.dev else None
 
-        def note(trace: Trace) -> None:  # the handshake runs on a thread
+    def _trace(self, trace: Trace) -> None:
+        """Show what was done with the link, where that is wanted; its handshake runs on a thread."""
+        if self._settings.dev:
             self._loop.call_soon_threadsafe(self._person.trace, self.label, trace)
-
-        return note
 
     def arrival(self, name: str, member: str, rooms: list[str], verified: bool) -> events.Event:
         if self._link is None:
@@ -218,94 +211,34 @@ class Client:
         if self._seat is not None:
             link.send(wire.Resume(self._seat, self._channel.taken))
             return
-        code = self._settings.code
-        if code is None:
-            self._knock(link)
-            return
-        self._proving = Proving("client", inviting.PURPOSE, code_secret(code), link.session.exporter)
-        claim = wire.Claim(inviting.locator_of(code), self._proving.message)
-        self._note("claim", "out", purpose="invitation", locator=claim.locator, point=claim.point)
-        link.send(claim)
+        self._go_in(link, self._settings.code)
 
-    def _knock(self, link: Link) -> None:
-        """Show the password, where there is one, and go in."""
-        if self._settings.password is None:
-            self._go_in(link)
+    def _go_in(self, link: Link, code: str | None) -> None:
+        """Show the code or the password, where there is one, and enter."""
+        enter = partial(self._enter, link, code is not None)
+        self._knock = Knock(link, self._settings.name, self._executor, enter, self._trace)
+        if code is not None:
+            self._knock.with_code(code)
+        elif self._settings.password is not None:
+            self._knock.with_password(self._settings.password)
         else:
-            self._login = Guest(self._settings.name, link.session.exporter)
-            link.send(self._login.first)
+            enter()
 
-    def _go_in(self, link: Link) -> None:
+    def _enter(self, link: Link, by_code: bool) -> None:
         self._exchanged.set_result(None)
         if self._anew:
             self._anew = False
             self._person.anew(link.session)
         else:
-            self._person.keyed(link.session)
-
-    def _hear_challenge(self, link: Link, proving: Proving, message: wire.Message) -> bool:
-        """The host's first word to one who came with a code: it proves that it has the code, or it is told nothing."""
-        if not isinstance(message, wire.Challenge):
-            link.close(OutOfTurn(what=wire.tag_of(message)))
-            return False
-        try:
-            own = proving.confirm(message.point)
-        except CryptoError:
-            link.close(BadMessage(why="a point that is none"))
-            return False
-        fits = proving.fits(message.confirmation)
-        self._note("challenge", "in", point=message.point, confirmation=message.confirmation, fits=fits)
-        if not fits:
-            link.close(WrongCode())
-            return False
-        self._note("prove", "out", confirmation=own)
-        self._proving = None
-        link.send(wire.Prove(own))
-        self._exchanged.set_result(None)
-        self._person.keyed(link.session, by_code=True)
-        return True
-
-    def _hear_login(self, link: Link, login: Guest, message: wire.Message) -> None:
-        """The host's words while this guest logs in: a salt, then its half of the proof."""
-        if isinstance(message, wire.Salt):
-            password = self._settings.password or ""
-            stretching = self._loop.run_in_executor(self._executor, login_of, password, message.salt)
-            stretching.add_done_callback(partial(self._ask, link, login))
-            return
-        try:
-            if not isinstance(message, wire.Challenge):
-                raise OutOfTurn(what=wire.tag_of(message))
-            prove, unlock = login.answer(message)
-        except PeerError as error:
-            link.close(error)
-            return
-        self._note("challenge", "in", point=message.point, confirmation=message.confirmation, fits=True)
-        self._login = None
-        link.send(prove)
-        link.send(unlock)
-        self._go_in(link)
-
-    @staticmethod
-    def _ask(link: Link, login: Guest, stretching: asyncio.Future[Login]) -> None:
-        if not stretching.cancelled():
-            link.send(login.start(stretching.result()))
-
-    def _note(self, step: str, direction: Direction, /, **detail: Value) -> None:
-        if self._settings.dev:
-            self._person.trace(self.label, Trace(step, direction, detail))
+            self._person.keyed(link.session, by_code=by_code)
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
         if link is not self._link:
             return
-        if self._login is not None and not isinstance(messages[0], wire.Bye):
-            self._hear_login(link, self._login, messages[0])
+        if self._knock is not None and not self._knock.is_over and not isinstance(messages[0], wire.Bye):
+            right = self._knock.hear(messages[0])
             messages = messages[1:]
-            if not messages:
-                return
-        if self._proving is not None and not isinstance(messages[0], wire.Bye):
-            proved = self._hear_challenge(link, self._proving, messages[0])
-            messages = messages[1:]
-            if not proved or not messages:
+            if not right or not messages:
                 return
         try:
             if self._cut and not isinstance(messages[0], wire.Bye):
@@ -420,7 +353,7 @@ class Client:
                 self._person.resumed(self._attempt, posts)
             case wire.NoSeat():
                 self._cut, self._seat, self._channel, self._anew = False, None, Channel(), True
-                self._knock(link)
+                self._go_in(link, None)
             case _:
                 raise OutOfTurn(what=wire.tag_of(answer))
 
