@@ -483,7 +483,7 @@ async def test_a_guest_whose_face_sleeps_reads_no_more_and_loses_nothing(house: 
     names = [f"n{index}" for index in range(700)]  # a change of name is an event that costs next to nothing
     await host.says(*(f"/nick {name}" for name in names[:300]))
     await eventually(lambda: not link._transport.is_reading())
-    assert len(alice.peer._events) < 400
+    assert len(alice.peer._feed) < 400
     await host.says(*(f"/nick {name}" for name in names[300:]))
     await host.hears(ev.MemberRenamed, count=len(names))
     alice.wake()

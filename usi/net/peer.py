@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,9 +39,11 @@ from usi.core.text import clean_name
 from usi.core.trace import Trace, Tracer, plain_detail
 from usi.net import probe
 from usi.net.client import Client
+from usi.net.feed import Feed
 from usi.net.files import Files
 from usi.net.host import Host
 from usi.net.memory import Memory
+from usi.net.refusals import Refusals
 from usi.net.side import Side
 from usi.store.peers import KnownPeers
 
@@ -50,27 +51,6 @@ __all__ = ["Memory", "Peer", "connect", "host", "probe"]
 
 _TICK = 1.0
 _SLEPT = 5.0
-_TOLD_REFUSALS = 5  # refused connections told one by one in a second; the rest are counted
-
-_REFUSALS = {
-    "busy": "too many were joining at once",
-    "key-needed": "it came without the preset key",
-    "key-not-wanted": "it came with a preset key, and this host uses none",
-    "wrong-key": "its preset key is another one",
-    "wrong-code": "its code was wrong",
-    "wrong-password": "its name or password was wrong",
-    "password-needed": "it came without the password",
-    "too-many-tries": "there were too many wrong passwords",
-    "no-invitation": "there is no invitation with its code",
-    "too-many-codes": "too many wrong codes came from its address",
-    "bad-handshake": "its key exchange was altered or broken",
-    "not-usi": "it does not speak USI",
-    "handshake-timeout": "it did not finish the key exchange in time",
-    "cut": "it was cut off during the key exchange",
-    "left": "it left during the key exchange",
-}
-"""What a host is told of a connection that it turned away, by code."""
-
 
 class Peer:
     """A running host or guest. Use as `async with Peer(settings) as peer`, read `peer.events()`, call `peer.do`.
@@ -84,13 +64,10 @@ class Peer:
         self._key = key
         self._memory = memory
         self.exit_status = 0
-        self._events: deque[ev.Event] = deque()
-        self._lost_events = 0
-        self._wake = asyncio.Event()
+        self._feed = Feed(settings.limits.listed_events, self._hold)
         self._moved = asyncio.Event()
         self._ended_by: UsiError | None = None
         self._connected = False
-        self._paused = False
         self._member: Member
         self._side: Side
         self._files: Files
@@ -101,7 +78,7 @@ class Peer:
         self._started = time.monotonic()
         self._ticker: asyncio.TimerHandle | None = None
         self._ticked = time.monotonic(), time.time()
-        self._refusals = 0
+        self._refusals = Refusals(self._emit)
         self._known: KnownPeers | None = None
 
     # --- life ---
@@ -198,17 +175,8 @@ class Peer:
 
     async def events(self) -> AsyncIterator[ev.Event]:
         """What happens, in order, until the connection has ended. For one reader."""
-        while True:
-            while self._events:
-                event = self._events.popleft()
-                if self._paused and len(self._events) < self.settings.limits.listed_events // 4:
-                    self._paused = False
-                    self._side.resume_reading()
-                yield event
-            if self._ended_by is not None:
-                return
-            self._wake.clear()
-            await self._wake.wait()
+        async for event in self._feed.read():
+            yield event
 
     # --- what the person wants ---
 
@@ -421,11 +389,7 @@ class Peer:
 
     def refused(self, address: str, error: PeerError) -> None:
         """A host turned somebody away."""
-        self._refusals += 1
-        if self._refusals <= _TOLD_REFUSALS:
-            why = _REFUSALS.get(error.code, str(error).rstrip("."))
-            text = tr("A connection from {address} was refused: {why}.", address=address, why=why)
-            self._emit(ev.Notice(time=_now(), code=error.code, text=text))
+        self._refusals.note(address, error)
 
     def trace(self, link: str, trace: Trace) -> None:
         self._emit(
@@ -466,20 +430,12 @@ class Peer:
         self._moved.set()
 
     def _emit(self, event: ev.Event) -> None:
-        limit = self.settings.limits.listed_events
-        if len(self._events) >= limit and not isinstance(event, ev.Disconnected):
-            self._lost_events += 1
-            return
-        if self._lost_events:
-            text = tr("{count} events were not shown: the display could not keep up.", count=self._lost_events)
-            self._events.append(ev.Notice(time=_now(), code="events-lost", text=text))
-            self._lost_events = 0
-        self._events.append(event)
+        self._feed.put(event)
         self._moved.set()
-        if len(self._events) > limit // 2 and not self._paused:
-            self._paused = True
-            self._side.pause_reading()
-        self._wake.set()
+
+    def _hold(self, hold: bool) -> None:
+        """The face does not keep up, or does again."""
+        (self._side.pause_reading if hold else self._side.resume_reading)()
 
     def _finish(self, error: UsiError) -> None:
         self._ended_by = error
@@ -487,7 +443,7 @@ class Peer:
             self.exit_status = error.exit_status
         text = tr("You left.") if isinstance(error, Left) else str(error)
         self._emit(ev.Disconnected(time=_now(), code=error.code, text=text))
-        self._wake.set()
+        self._feed.end()
         self._moved.set()
 
     async def _movement(self) -> None:
@@ -498,11 +454,7 @@ class Peer:
         if self._ended_by is None:
             self._ticker = asyncio.get_running_loop().call_later(_TICK, self._tick)
         slept = self._slept()
-        if self._refusals > _TOLD_REFUSALS:
-            count = self._refusals - _TOLD_REFUSALS
-            text = tr("{count} more connections were refused in this second.", count=count)
-            self._emit(ev.Notice(time=_now(), code="refused", text=text))
-        self._refusals = 0
+        self._refusals.tick()
         self._side.tick(slept)
         if self._ended_by is None and not self._away:
             try:
