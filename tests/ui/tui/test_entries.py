@@ -1,6 +1,5 @@
 """What stands in the transcript."""
 
-import re
 import unicodedata
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -10,8 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from usi.core import events as ev
-from usi.ui.tui import entries
-from usi.ui.tui.entries import Columns, Entry, entry_of
+from usi.ui.tui.entries import entry_of
+from usi.ui.tui.entry import Columns
 
 WIDTHS = (3, 38, 52, 84, 198)
 
@@ -141,39 +140,11 @@ def test_every_entry_fits_in_its_height(every: Callable[[str], list[ev.Event]], 
             assert row.indent + cell_len(row.text) <= room or row.indent + 2 >= room
 
 
-def test_what_is_broken_can_be_put_together_again(hostile: str, cast: SimpleNamespace) -> None:
-    entry = entry_of(cast.said(hostile))
-    assert entry is not None
-    together = ""
-    for index, row in enumerate(entry.broken(50)):
-        together += ("\n" if row.glue is None and index else row.glue or "") + row.text
-    assert [line.rstrip() for line in together.split("\n")] == [line.rstrip() for line in entry.rows[0][1].split("\n")]
-
-
 def test_a_message(cast: SimpleNamespace) -> None:
     entry = entry_of(cast.said("Hello\nthere"))
     assert entry is not None
     assert (entry.kind, entry.name, entry.member, entry.state) == ("said", "bob", cast.BOB, "")
     assert entry.rows == [("text", "Hello\nthere")]
-
-
-def test_an_own_message_and_what_becomes_of_it(cast: SimpleNamespace) -> None:
-    entry = entry_of(cast.said("Hello", name="alice", id=cast.ALICE, mine=True))
-    assert entry is not None
-    assert (entry.name, entry.mine, entry.state) == ("you", True, "sending")
-    entries.deliver(entry)
-    assert entry.state == "delivered"
-    entries.fail(entry, ev.Failed(time=cast.NOW, id="0", code="cut", text="The wire was cut.", message="Hello"))
-    assert entry.state == "failed"
-    alarm = ("alarm", "✗ not delivered: The wire was cut.")
-    assert list(entry.rows) == [("text", "Hello"), alarm, ("retry", "↻ send it again")]
-    assert entry.unsent == "Hello"
-
-
-def test_something_done(cast: SimpleNamespace) -> None:
-    entry = entry_of(cast.said("waves", kind="me"))
-    assert entry is not None
-    assert (entry.kind, entry.rows) == ("done", [("text", "bob waves")])
 
 
 @pytest.mark.parametrize(
@@ -228,16 +199,3 @@ def test_why_somebody_left(cast: SimpleNamespace, reason: str, told: str) -> Non
 def test_a_list_on_joining_says_nothing(cast: SimpleNamespace) -> None:
     assert entry_of(cast.THERE) is None
     assert "3 here" in text_of(msgspec.structs.replace(cast.THERE, asked=True))
-
-
-def test_a_table_goes_on_in_its_last_column(cast: SimpleNamespace) -> None:
-    entry = Entry("notice", cast.NOW, [("quiet", "/quit   leave; on the host: stop for everyone")])
-    first, *others = entry.broken(40)
-    assert others
-    assert {row.indent for row in others} == {first.indent + len("/quit   ")}
-
-
-def test_fingerprints_are_complete() -> None:
-    lines = entries.fingerprint_lines("0123456789abcdef" * 4)
-    assert len(lines) == 4
-    assert re.sub(r"\s", "", "".join(lines)) == "0123456789abcdef" * 4

@@ -29,7 +29,6 @@ from usi.ui.i18n import mark
 from usi.ui.notify import Attention, Notifier
 from usi.ui.pipes import complain
 from usi.ui.tui import palette
-from usi.ui.tui.entries import inline
 from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.screens.help import HelpDialog, keys_of
@@ -38,6 +37,7 @@ from usi.ui.tui.screens.rooms import FoundDialog, ReasonDialog, RoomsDialog
 from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog, toast_of
 from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
 from usi.ui.tui.sweeping import Sweeper
+from usi.ui.tui.texts import inline
 from usi.ui.tui.transfers import Deal
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.members import Members

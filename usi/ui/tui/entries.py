@@ -1,39 +1,15 @@
-"""What stands in the transcript: one entry per thing said or happened, made from the peer's events. Pure data."""
+"""What the peer's events are in a transcript: which entry each adds, and where."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Literal, NamedTuple
-
-from rich.cells import cell_len
-
 from usi.core import events as ev
-from usi.core import text
 from usi.core.addresses import place
-from usi.core.crypto import grouped
-from usi.core.errors import PeerError
 from usi.core.language import tr
-from usi.core.thread import title_of
 from usi.ui import amounts, community, trust
 from usi.ui.i18n import mark
-from usi.ui.tui.spans import Span, spans_of
-from usi.ui.tui.wrapping import wrap
+from usi.ui.tui.entry import Entry, Role, notice
+from usi.ui.tui.texts import fingerprint_lines, inline
 
-Kind = Literal["said", "done", "notice", "failure", "rule"]
-State = Literal["", "sending", "delivered", "failed"]
-Role = Literal["text", "quiet", "strong", "good", "alarm", "retry"]
-
-_TAB = "    "
-_UNSTEADY = re.compile("\u200d|[\ufe00-\ufe0f]|(?<=\\S)[\U0001f3fb-\U0001f3ff]+")
-_TONE = re.compile("[\U0001f3fb-\U0001f3ff]+")
-_CLOCK = 7  # cells of the time and the gap behind it
-_SECONDS = 3  # cells of them behind the time
-_MARK = 2  # cells at the right edge for the state of an own message
-_GAP = 2  # cells between a name and the text
-_COLUMN = re.compile(r"(?:\S.*? {2,}| +)(?=\S)")
 _LEFT = {
     "cut": mark("connection lost"),
     "silent": mark("no sign of life"),
@@ -47,154 +23,6 @@ _SUSPICIOUS = frozenset(
 """Codes of notices that may mean an attack."""
 
 
-def shown(value: str) -> str:
-    """Text of others as it may be shown, line ends kept."""
-    return _steady(text.visible(value))
-
-
-def inline(value: str) -> str:
-    """The same on one line."""
-    return _steady(text.visible(value, keep_newlines=False))
-
-
-def _steady(value: str) -> str:
-    """The text without what terminals do not agree about how wide it is, so that it moves nothing beside it.
-
-    An emoji that is made of several is shown as its parts, without colour of skin.
-    """
-    return (
-        value if value.isascii() and "\t" not in value else _TONE.sub("■", _UNSTEADY.sub("", value.replace("\t", _TAB)))
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Where things stand in a transcript of a certain width."""
-
-    width: int
-    name: int
-    """Cells that names are padded to; 0 where the text follows the name directly."""
-
-    @classmethod
-    def of(cls, width: int) -> Columns:
-        return cls(width, 14 if width >= 84 else 10 if width >= 60 else 8 if width >= 48 else 0)
-
-    @property
-    def room(self) -> int:
-        """Cells up to the marks."""
-        return max(1, self.width - _MARK)
-
-
-class Row(NamedTuple):
-    """A line of an entry, broken so that it fits."""
-
-    role: Role
-    text: str
-    indent: int
-    """Cells before it; on the first line of an entry, time and name stand there."""
-    glue: str | None
-    """What stood where the text was broken; None where its author began a line."""
-    spans: tuple[Span, ...] = ()
-    """Links and code in it."""
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One entry. `rows` are texts, each with the role that decides how it looks; each may have several lines."""
-
-    kind: Kind
-    time: datetime
-    rows: Sequence[tuple[Role, str]]
-    name: str = ""
-    member: str = ""
-    mine: bool = False
-    state: State = ""
-    day: date | None = None
-    """The day on which it belongs: that of `time`, unless somebody's clock may be wrong."""
-    exact: bool = False
-    """The time is shown to the second."""
-    unsent: str = ""
-    """What was not delivered, while it may be tried again."""
-    old: bool = False
-    """It was said before one came, so it is not new."""
-    _spans: list[tuple[Span, ...]] | None = field(default=None, repr=False)
-    """Links and code in each of `rows`, once somebody wanted to know."""
-
-    def __post_init__(self) -> None:
-        # The gate of the transcript: whatever comes from others is made harmless here, wherever it came in.
-        self.name = inline(self.name)
-        self.day = self.day or self.time.astimezone().date()
-        self.rows = [(role, shown(value)) for role, value in self.rows]
-
-    @property
-    def size(self) -> int:
-        return sum(len(value) for _, value in self.rows)
-
-    @property
-    def links(self) -> list[str]:
-        """The addresses in it that can be opened."""
-        return [span.url for row in self._found() for span in row if span.url]
-
-    def _found(self) -> list[tuple[Span, ...]]:
-        """Links and code in each row; only people's texts have some."""
-        if self._spans is None or len(self._spans) != len(self.rows):
-            people = self.kind in ("said", "done")
-            self._spans = [spans_of(value) if people and role == "text" else () for role, value in self.rows]
-        return self._spans
-
-    def height(self, width: int) -> int:
-        """How many lines it takes in a transcript of this width."""
-        if self.kind == "rule":
-            return 1
-        if len(self.rows) == 1:
-            value = self.rows[0][1]
-            columns = Columns.of(width)
-            # No character is wider than two cells.
-            if 2 * len(value) <= columns.room - self._starts(columns)[0] and "\n" not in value:
-                return 1
-        return sum(1 for _ in self.broken(width))
-
-    def broken(self, width: int) -> Iterator[Row]:
-        """Its lines in a transcript of this width."""
-        columns = Columns.of(width)
-        indent, rest = self._starts(columns)
-        for (role, value), spans in zip(self.rows, self._found(), strict=True):
-            at = 0
-            for line in value.split("\n"):
-                hang = rest + self._hang(line, columns.room - rest)
-                glue: str | None = None
-                ended = 0
-                for start, end in wrap(line, columns.room - indent, columns.room - hang):
-                    if glue is not None:
-                        glue = line[ended:start]
-                    within = tuple(s for span in spans if (s := span.within(at + start, at + end)) is not None)
-                    yield Row(role, line[start:end], indent, glue, within)
-                    indent, ended, glue = hang, end, ""
-                indent = rest
-                at += len(line) + 1
-
-    def _starts(self, columns: Columns) -> tuple[int, int]:
-        """On which cell the first line of the text begins, and on which the others do."""
-        if self.kind in ("notice", "failure", "rule"):
-            clock = _CLOCK + (_SECONDS if self.exact else 0)
-            return clock, clock
-        rest = _CLOCK + (columns.name + _GAP if columns.name else 0)
-        if self.kind == "done":
-            return (rest, rest) if columns.name else (rest + 2, rest + 2)
-        first = _CLOCK + max(cell_len(self.name), columns.name) + _GAP
-        return first, rest
-
-    def _hang(self, line: str, room: int) -> int:
-        """How far our own lines are indented where they go on: a table goes on in its last column."""
-        if self.kind != "notice":
-            return 0
-        found = _COLUMN.match(line)
-        return found.end() if found and found.end() <= room // 2 else 0
-
-
-# --- from events ----------------------------------------------------------------------------------------------------
-
-
 def entry_of(event: ev.Event) -> Entry | None:
     """The entry that an event adds, or None where it adds nothing (or changes one that is there)."""
     rows: list[tuple[Role, str]]
@@ -206,11 +34,11 @@ def entry_of(event: ev.Event) -> Entry | None:
         case ev.Connected():
             return _connected(event)
         case ev.MemberJoined():
-            rows = [("quiet", f"— {_joined(event)} —")]
+            rows = [("quiet", f"— {joined(event)} —")]
             if event.here:
                 return Entry("notice", event.time, rows)  # its words were shown when it came
             if event.verified:
-                rows = [("quiet", f"— {_joined(event)} — ✔ {tr('verified')}")]
+                rows = [("quiet", f"— {joined(event)} — ✔ {tr('verified')}")]
             elif event.fingerprint:
                 words = " ".join(event.words or ())
                 rows += [("text", words), ("quiet", _fingerprint_rows(event.fingerprint))]
@@ -282,41 +110,6 @@ def place_of(event: ev.Event) -> str | None:
             return None
 
 
-def notice(event: ev.Event, said: str) -> Entry:
-    return Entry("notice", event.time, [("quiet", said)])
-
-
-def rule(time: datetime, said: str, role: Role = "quiet") -> Entry:
-    """A line across the transcript with a word in it."""
-    return Entry("rule", time, [(role, said)])
-
-
-def day_line(entry: Entry) -> Entry:
-    """The line above the first entry of another day."""
-    day = entry.day or entry.time.date()
-    names = (
-        tr("Monday"), tr("Tuesday"), tr("Wednesday"), tr("Thursday"), tr("Friday"), tr("Saturday"), tr("Sunday"),
-    )  # fmt: skip
-    made = rule(entry.time, f"{names[day.weekday()]} {day:%Y-%m-%d}")
-    made.day = day
-    return made
-
-
-def deliver(entry: Entry) -> None:
-    """The host has it."""
-    entry.state = "delivered"
-
-
-def fail(entry: Entry, event: ev.Failed) -> None:
-    """It did not arrive, and this is why."""
-    entry.state = "failed"
-    entry.unsent = event.message
-    rows: list[tuple[Role, str]] = [("alarm", f"✗ {tr('not delivered: {reason}', reason=shown(event.text))}")]
-    if event.message:
-        rows.append(("retry", f"↻ {tr('send it again')}"))
-    entry.rows = [*entry.rows, *rows]
-
-
 def left(event: ev.MemberLeft) -> str:
     """That somebody left, and why."""
     name, why = inline(event.name), _LEFT.get(event.reason)
@@ -330,7 +123,8 @@ def renamed(event: ev.MemberRenamed) -> str:
     return tr("{old} is now called {name}", old=inline(event.old), name=inline(event.name))
 
 
-def _joined(event: ev.MemberJoined) -> str:
+def joined(event: ev.MemberJoined) -> str:
+    """That somebody came."""
     return tr("{name} joined", name=inline(event.name))
 
 
@@ -451,61 +245,6 @@ def _info(event: ev.Info) -> Entry:
     if event.fingerprint:
         rows.append(("quiet", f"{tr('Fingerprint:')}\n{_fingerprint_rows(event.fingerprint)}"))
     return Entry("notice", event.time, rows)
-
-
-# --- what a host's log says -----------------------------------------------------------------------------------------
-
-_REFUSALS = frozenset({PeerError.code, *(kind.code for kind in PeerError.__subclasses__())})
-
-
-def is_refusal(event: ev.Event) -> bool:
-    """Whether a host is told of a connection that it turned away."""
-    return isinstance(event, ev.Notice) and event.code in _REFUSALS
-
-
-def log_of(event: ev.Event, addresses: Mapping[str, str]) -> Entry | None:
-    """The line of the host's log for an event; `addresses` says by member id where who is here came from."""
-    found = _logged(event, addresses)
-    return Entry("notice", event.time, [found], exact=True) if found is not None else None
-
-
-def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] | None:
-    match event:
-        case ev.Listening():
-            places = ", ".join(place(address, event.port) for address in event.addresses)
-            return "quiet", f"· {tr('Hosting on {places}', places=places)}"
-        case ev.MemberJoined() | ev.MemberLeft() if event.here and event.rooms:
-            name, room = inline(event.name), inline(title_of(event.rooms[0]))
-            came = isinstance(event, ev.MemberJoined)
-            return "quiet", f"· {tr('{name} joined {room}' if came else '{name} left {room}', name=name, room=room)}"
-        case ev.MemberJoined():
-            name, address = inline(event.name), inline(event.address or "")
-            said = tr("{name} joined from {address}", name=name, address=address) if address else _joined(event)
-            return "text", f"→ {said}"
-        case ev.MemberLeft():
-            address = inline(addresses.get(event.member, ""))
-            said = left(event)
-            return "text", f"← {said}{f', {address}' if address else ''}"
-        case ev.MemberRenamed():
-            return "quiet", f"· {renamed(event)}"
-        case ev.Verification() if event.state == "verified":
-            return "quiet", f"✔ {trust.verified(event)}"
-        case ev.Invitation() if event.state == "used":
-            return "quiet", f"✔ {trust.invitation(event)[0]}"
-        case ev.Invitation() if event.state != "open":
-            return "alarm", f"⚠ {' '.join(trust.invitation(event))}"
-        case ev.Notice() if is_refusal(event):
-            return "alarm", f"✗ {event.text}"
-        case ev.LogLine() if not event.asked:
-            return "strong", f"· {community.log_line(event)}"
-        case _:
-            return None
-
-
-def fingerprint_lines(fingerprint: str, groups: int = 4) -> list[str]:
-    """A fingerprint in hexadecimal as lines of so many groups of four digits."""
-    parts = grouped(bytes.fromhex(fingerprint)).split(" ")
-    return [" ".join(parts[at : at + groups]) for at in range(0, len(parts), groups)]
 
 
 def _fingerprint_rows(fingerprint: str, indent: str = "") -> str:

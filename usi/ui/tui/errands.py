@@ -9,7 +9,7 @@ from typing import NamedTuple
 from usi.core import commands
 from usi.core.errors import LocalError
 from usi.net.peer import Peer
-from usi.ui.tui.entries import Entry
+from usi.ui.tui.entry import Entry
 from usi.ui.tui.widgets.composer import Composer
 
 _TURN = commands.Private | commands.Go

@@ -22,7 +22,7 @@ from usi.core import explain
 from usi.core.language import counted, tr
 from usi.core.session import ANSWER_SIZE, HELLO_SIZE, OFFER_SIZE
 from usi.core.trace import Plain, Secret
-from usi.ui.tui.entries import inline, shown
+from usi.ui.tui.texts import inline, shown
 
 Kind = Literal["all", "records", "content"]
 Way = Literal["all", "in", "out"]

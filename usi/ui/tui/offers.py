@@ -12,8 +12,9 @@ from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui import amounts
 from usi.ui.i18n import mark
-from usi.ui.tui.entries import Entry, Role, inline, shown
+from usi.ui.tui.entry import Entry, Role
 from usi.ui.tui.spans import Span
+from usi.ui.tui.texts import inline, shown
 from usi.ui.tui.transfers import Deal, Fetch, bar, pace, percent, short
 
 _NAME = 48  # cells of a name

@@ -17,8 +17,8 @@ from usi.core import commands
 from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui import amounts
-from usi.ui.tui.entries import inline
 from usi.ui.tui.offers import label_of
+from usi.ui.tui.texts import inline
 from usi.ui.tui.transfers import Deal, short
 
 _NAME = 40  # cells of a file's name

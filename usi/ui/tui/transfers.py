@@ -12,7 +12,7 @@ from usi.core import commands
 from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui import amounts
-from usi.ui.tui.entries import inline
+from usi.ui.tui.texts import inline
 
 State = Literal["waiting", "running", "done", "failed"]
 _ENDING = 12  # cells of a long name that stay at its end: the kind of file, and mostly a number before it

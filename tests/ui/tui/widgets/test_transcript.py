@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from usi.core import events as ev
-from usi.ui.tui import entries
-from usi.ui.tui.entries import Entry, entry_of
+from usi.ui.tui.entries import entry_of
+from usi.ui.tui.entry import Entry
 from usi.ui.tui.widgets.transcript import Transcript
 
 Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
@@ -44,10 +44,10 @@ async def test_columns(show: Show, cast: SimpleNamespace) -> None:
             f"{CLOCK}          * bob waves",
             f"{CLOCK}  — bob left (connection lost) —",
         ]
-        entries.deliver(own)
+        own.deliver()
         transcript.changed(own)
         assert cast.look(transcript)[3].endswith(" ✓")
-        entries.fail(own, ev.Failed(time=cast.NOW, id="", code="cut", text="Cut.", message=""))
+        own.fail(ev.Failed(time=cast.NOW, id="", code="cut", text="Cut.", message=""))
         transcript.changed(own)
         await pilot.pause()
         assert cast.look(transcript)[3].endswith(" ✗")
@@ -86,7 +86,7 @@ async def test_hostile_text_keeps_within_its_line(show: Show, cast: SimpleNamesp
 async def test_the_mark_of_delivery_is_not_copied(show: Show, cast: SimpleNamespace) -> None:
     async with show(transcript := Transcript(), (53, 12)) as pilot:
         own = entry(cast.said("mine", mine=True))
-        entries.deliver(own)
+        own.deliver()
         transcript.append([own, entry(cast.said("yours"))])
         await pilot.pause()
         await pilot.mouse_down(Transcript, (0, 0))

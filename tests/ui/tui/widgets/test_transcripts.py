@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from textual.pilot import Pilot
 
 from usi.core import events as ev
-from usi.ui.tui.entries import Entry, entry_of
+from usi.ui.tui.entries import entry_of
+from usi.ui.tui.entry import Entry
 from usi.ui.tui.widgets.transcript import Transcript
 from usi.ui.tui.widgets.transcripts import Transcripts
 

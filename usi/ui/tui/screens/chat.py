@@ -23,14 +23,16 @@ from usi.core.thread import title_of
 from usi.net.peer import Peer
 from usi.ui.i18n import mark
 from usi.ui.tui import entries
-from usi.ui.tui.entries import Entry
+from usi.ui.tui.entry import Entry
 from usi.ui.tui.errands import Errands
 from usi.ui.tui.folding import toggled
+from usi.ui.tui.log import is_refusal
 from usi.ui.tui.model import Phase, Situation
 from usi.ui.tui.model import Talk as PrivateTalk
 from usi.ui.tui.screens.dealing import DealingScreen
 from usi.ui.tui.screens.inspector import InspectorScreen
 from usi.ui.tui.spans import may_open
+from usi.ui.tui.texts import shown
 from usi.ui.tui.widgets.activity import Activity
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.conversations import Conversations, Talk
@@ -241,7 +243,7 @@ class ChatScreen(DealingScreen):
             if isinstance(event, ev.Delivered | ev.Failed):
                 self._settle(event)
                 continue
-            if self._settings.hosting and entries.is_refusal(event):
+            if self._settings.hosting and is_refusal(event):
                 continue  # it stands in the log
             if isinstance(event, ev.Chosen):
                 self._errands.turned()
@@ -292,7 +294,7 @@ class ChatScreen(DealingScreen):
         """Write into the host's log, and count what was refused while it was folded away."""
         activity = self.query_one(Activity)
         activity.note(happened)
-        refused = sum(entries.is_refusal(event) for event in happened)
+        refused = sum(is_refusal(event) for event in happened)
         if refused:
             self._refusals = 0 if activity.region else self._refusals + refused
             self._count()
@@ -314,10 +316,10 @@ class ChatScreen(DealingScreen):
         if entry is None or place is None:
             return
         if isinstance(event, ev.Failed):
-            entries.fail(entry, event)
+            entry.fail(event)
             _ = self.deal(event, place)
         else:
-            entries.deliver(entry)
+            entry.deliver()
         place.changed(entry)
         if isinstance(event, ev.Failed):
             if place is not self.transcript:  # nobody looks there now
@@ -525,7 +527,7 @@ class ChatScreen(DealingScreen):
 
     def _hint(self, reason: str) -> None:
         hint = self.query_one("#hint", Static)
-        hint.update(entries.shown(reason))
+        hint.update(shown(reason))
         hint.display = bool(reason)
 
     def action_page(self, direction: int) -> None:

@@ -16,8 +16,8 @@ from textual.widgets import Button, Static
 
 from usi.core import events as ev
 from usi.core.language import tr
-from usi.ui.tui.entries import inline, shown
 from usi.ui.tui.screens.dialog import Dialog, button
+from usi.ui.tui.texts import inline, shown
 
 Choice = Literal["cancel", "again", "read", "quit"]
 _TICK = 0.5

@@ -20,12 +20,13 @@ from usi.net.peer import Peer
 from usi.ui import amounts
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate
-from usi.ui.tui.entries import Entry, inline
+from usi.ui.tui.entry import Entry
 from usi.ui.tui.looking import Found, as_line, measure
 from usi.ui.tui.model import Situation
 from usi.ui.tui.offers import OfferEntry, label_of, listing, offer_entry
 from usi.ui.tui.screens.question import Question
 from usi.ui.tui.screens.send import SendDialog
+from usi.ui.tui.texts import inline
 from usi.ui.tui.transfers import Deal, Deals, intent_of, percent, short
 from usi.ui.tui.widgets.activity import Activity
 from usi.ui.tui.widgets.composer import Composer

@@ -15,7 +15,7 @@ from textual.widgets import Button
 
 from usi.core.language import tr
 from usi.ui.i18n import mark
-from usi.ui.tui.entries import inline
+from usi.ui.tui.texts import inline
 
 Result = TypeVar("Result")
 

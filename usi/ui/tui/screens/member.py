@@ -13,8 +13,8 @@ from textual.widgets.option_list import Option
 
 from usi.core import events as ev
 from usi.core.language import tr
-from usi.ui.tui.entries import fingerprint_lines, inline
 from usi.ui.tui.screens.dialog import Dialog, close_button
+from usi.ui.tui.texts import fingerprint_lines, inline
 
 Deed = Literal["talk", "verify", "mention", "block", "info", "kick", "ban", "silence"]
 

@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from usi.ui.tui.entries import shown
 from usi.ui.tui.screens.dialog import Choices, Dialog, button
+from usi.ui.tui.texts import shown
 
 
 class Question(Dialog[str]):

@@ -13,8 +13,8 @@ from textual.widgets.option_list import Option
 from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui import community
-from usi.ui.tui.entries import inline
 from usi.ui.tui.screens.dialog import Dialog, button, close_button
+from usi.ui.tui.texts import inline
 
 
 class RoomsDialog(Dialog[str]):

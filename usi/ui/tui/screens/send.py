@@ -20,9 +20,9 @@ from textual.worker import get_current_worker
 from usi.core.language import tr
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate, Completion, paths
-from usi.ui.tui.entries import inline
 from usi.ui.tui.looking import Found, as_line, meant, measure
 from usi.ui.tui.screens.dialog import Dialog, button
+from usi.ui.tui.texts import inline
 from usi.ui.tui.widgets.suggestions import Suggestions
 
 

@@ -14,8 +14,8 @@ from textual.widgets import Button, Input, Static
 from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui import trust
-from usi.ui.tui.entries import fingerprint_lines, inline
 from usi.ui.tui.screens.dialog import Dialog, button, close_button
+from usi.ui.tui.texts import fingerprint_lines, inline
 
 _WIDE = 64
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui.i18n import mark
-from usi.ui.tui.entries import Entry, log_of
+from usi.ui.tui.entry import Entry
+from usi.ui.tui.log import log_of
 from usi.ui.tui.widgets.transcript import Entries
 
 

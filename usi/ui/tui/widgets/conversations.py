@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 
 from usi.ui.i18n import mark
-from usi.ui.tui.entries import inline
+from usi.ui.tui.texts import inline
 from usi.ui.tui.widgets.lines import Choices, Line
 
 _MOST = 999

@@ -22,8 +22,8 @@ from usi.core import events as ev
 from usi.core.language import tr
 from usi.core.trace import Secret
 from usi.ui.i18n import mark
-from usi.ui.tui.entries import inline
 from usi.ui.tui.inspection import Exchange, Part, label_of, sheet
+from usi.ui.tui.texts import inline
 from usi.ui.tui.widgets.lines import Line, Lines
 from usi.ui.tui.wrapping import wrap
 

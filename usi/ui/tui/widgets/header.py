@@ -8,8 +8,8 @@ from textual.style import Style
 from textual.widget import Widget
 
 from usi.core.language import tr
-from usi.ui.tui.entries import inline
 from usi.ui.tui.model import Status, Talk
+from usi.ui.tui.texts import inline
 
 _GAP = "   "
 _TOPIC = 40  # characters of a topic

@@ -25,8 +25,8 @@ from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui.i18n import mark
 from usi.ui.tui import inspection as model
-from usi.ui.tui.entries import inline, shown
 from usi.ui.tui.inspection import ARROWS, KINDS, WAYS, Inspection, Mode, short, value_of
+from usi.ui.tui.texts import inline, shown
 from usi.ui.tui.widgets.diagram import Diagram, Fold, Row, Unfolding, written
 from usi.ui.tui.widgets.keybar import KeyBar
 

@@ -14,7 +14,7 @@ from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui.i18n import mark
 from usi.ui.tui.colours import colour_of
-from usi.ui.tui.entries import fingerprint_lines, inline
+from usi.ui.tui.texts import fingerprint_lines, inline
 from usi.ui.tui.widgets.lines import Choices, Line
 
 

@@ -10,8 +10,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from usi.core.language import tr
-from usi.ui.tui.entries import inline
 from usi.ui.tui.model import Status, Talk
+from usi.ui.tui.texts import inline
 
 
 class Wording(NamedTuple):

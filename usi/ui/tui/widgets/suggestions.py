@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 
 from usi.ui.tui.completion import Candidate
-from usi.ui.tui.entries import inline
+from usi.ui.tui.texts import inline
 from usi.ui.tui.widgets.lines import Choices, Line
 
 _ROWS = 6

@@ -16,7 +16,7 @@ from textual.style import Style
 from usi.core.language import tr
 from usi.ui.i18n import mark
 from usi.ui.tui.colours import colour_of
-from usi.ui.tui.entries import Entry, Row, day_line, rule
+from usi.ui.tui.entry import Entry, Row, day_line, rule
 from usi.ui.tui.offers import OfferEntry
 from usi.ui.tui.spans import may_open
 from usi.ui.tui.widgets.lines import Line, Lines

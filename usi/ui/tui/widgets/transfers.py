@@ -20,8 +20,8 @@ from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui import amounts
 from usi.ui.i18n import mark
-from usi.ui.tui.entries import inline
 from usi.ui.tui.offers import passing_lines
+from usi.ui.tui.texts import inline
 from usi.ui.tui.transfers import Deal, Fetch, bar, pace, percent, short
 from usi.ui.tui.widgets.lines import Choices, Line
 
