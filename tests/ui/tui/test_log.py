@@ -5,11 +5,21 @@ from types import SimpleNamespace
 import pytest
 
 from usi.core import events as ev
-from usi.core.errors import Busy, WrongKey
+from usi.core.errors import Busy, TooManyTransfers, Withheld, WrongKey
 from usi.ui.tui.log import is_refusal, log_of
 
 
-@pytest.mark.parametrize(("code", "refused"), [(Busy.code, True), (WrongKey.code, True), ("file-not-taken", False)])
+@pytest.mark.parametrize(
+    ("code", "refused"),
+    [
+        (Busy.code, True),
+        (WrongKey.code, True),
+        ("refused", True),
+        ("file-not-taken", False),
+        (TooManyTransfers.code, False),  # of a file that the host's person fetches
+        (Withheld.code, False),
+    ],
+)
 def test_a_refused_connection_is_no_other_notice(cast: SimpleNamespace, code: str, refused: bool) -> None:
     event = ev.Notice(time=cast.NOW, code=code, text="A connection was refused.")
     assert is_refusal(event) == refused

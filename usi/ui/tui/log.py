@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from usi.core import events as ev
 from usi.core.addresses import place
-from usi.core.errors import PeerError
+from usi.core.errors import PeerError, TooManyTransfers, Withheld
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.ui import community, trust
@@ -14,7 +14,9 @@ from usi.ui.tui.entries import joined, left, renamed
 from usi.ui.tui.entry import Entry, Role
 from usi.ui.tui.texts import inline
 
-_REFUSALS = frozenset({PeerError.code, *(kind.code for kind in PeerError.__subclasses__())})
+_OTHERWISE = {TooManyTransfers.code, Withheld.code}
+"""Codes of peers that a host's own person is told in notices about a file or a room, and not about a connection."""
+_REFUSALS = frozenset({PeerError.code, *(kind.code for kind in PeerError.__subclasses__())} - _OTHERWISE)
 
 
 def is_refusal(event: ev.Event) -> bool:
