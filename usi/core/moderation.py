@@ -64,11 +64,6 @@ class Moderation:
         now = self._clock()
         return any(self._bans.get(key, 0.0) > now for key in keys)
 
-    @property
-    def bans(self) -> int:
-        self._forget()
-        return len(self._bans)
-
     def silence(self, who: str, seconds: float) -> bool:
         """Let nobody hear them in rooms for so long (0: for the run); said again, let them speak again: False."""
         if self.is_silent(who) and not seconds:

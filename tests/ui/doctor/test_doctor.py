@@ -188,23 +188,6 @@ def test_the_last_line_counts(states: list[Any], said: str) -> None:
     assert doctor._summary(states) == said
 
 
-def test_a_look_that_fails_is_a_finding() -> None:
-    def broken() -> Iterator[Finding]:
-        yield Finding("a", "good", "Fine.")
-        raise ZeroDivisionError
-
-    first, second = looked("a", broken)
-    assert first.state == "good"
-    assert second.state == "attention"
-    assert "ZeroDivisionError" in second.text
-
-    def slow() -> list[Finding]:
-        raise TimeoutError
-
-    (only,) = looked("b", slow)
-    assert only.state == "attention"
-
-
 def test_a_look_that_never_ends_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     ever = threading.Event()
     monkeypatch.setattr(doctor, "_MOST_SECONDS", 0.05)
