@@ -25,6 +25,7 @@ from usi.core.crypto import NONCE_SIZE, PrivateKey
 from usi.core.errors import PeerError
 from usi.core.session import ANSWER_SIZE, HELLO_SIZE, OFFER_SIZE, Role, Session, State
 from usi.net.peer import Peer
+from usi.store.codes import SpentCodes
 
 from .sharing import Room
 
@@ -554,3 +555,11 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
 @pytest.fixture
 def room(house: House, tmp_path: Path, eventually: Callable[[Callable[[], object]], Awaitable[None]]) -> Room:
     return Room(house, tmp_path, eventually)
+
+
+@pytest.fixture
+def cheap_codes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cheap bcrypt, and spent codes that end with the test."""
+    monkeypatch.setattr("usi.core.crypto.BCRYPT_COST", 4)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("usi.net.client.SpentCodes", lambda: SpentCodes(tmp_path / "spent.json"))

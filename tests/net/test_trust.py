@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,60 +13,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from usi.config import Limits, Settings
-from usi.core import codec, invitation, wire
+from usi.config import Settings
+from usi.core import codec, wire
 from usi.core import events as ev
-from usi.core.crypto import Point
 from usi.core.errors import (
     ChangedKey,
     DamagedPeers,
-    NoInvitation,
-    OutOfTurn,
-    PeerError,
     SpentCode,
-    TooManyCodes,
     UnexpectedKey,
     WrongCode,
 )
-from usi.core.invitation import LIFE, MAX_TRIES, PURPOSE, TRIES_PER_NETWORK, locator_of
+from usi.core.invitation import PURPOSE, locator_of
 from usi.core.pake import Proving, code_secret
 from usi.core.session import HELLO_SIZE, Role, Session, State
-from usi.store.codes import SpentCodes
 from usi.store.peers import KnownPeers
 
-HERE = "127.0.0.1"
+from .inviting import HERE, FalseHost, guest_of, host_of, inviting_host
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A cheap bcrypt, and spent codes that end with the test."""
-    monkeypatch.setattr("usi.core.crypto.BCRYPT_COST", 4)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr("usi.net.client.SpentCodes", lambda: SpentCodes(tmp_path / "spent.json"))
-
-
-async def host_of(house: Any, key: str = "host", **settings: Any) -> Any:
-    seat = await house.open(Settings(True, "host", HERE, **{"port": 0, **settings}), house.keys[key])
-    await seat.hears(ev.Users)
-    return seat
-
-
-async def guest_of(house: Any, port: int, name: str = "alice", **settings: Any) -> Any:
-    seat = await house.open(Settings(False, name, HERE, port, **settings), house.keys[name])
-    await seat.hears(ev.Users)
-    return seat
-
-
-async def inviting_host(house: Any, **settings: Any) -> tuple[Any, str]:
-    host = await host_of(house, invite=True, **settings)
-    made = await host.hears(ev.Invitation, state="open")
-    assert made.code
-    return host, made.code
-
-
-def wrong(code: str, number: int = 0) -> str:
-    """Another code of the same invitation."""
-    return f"{locator_of(code)}-zoo-zoo-{invitation.WORDS[number]}"
+pytestmark = pytest.mark.usefixtures("cheap_codes")
 
 
 class Middle:
@@ -122,27 +84,6 @@ class Middle:
         return decode(b"\x91" + data)[0]
 
 
-class FalseHost:
-    """Somebody with another key who plays the host: `answers` says what it sends for each message it gets."""
-
-    def __init__(self, house: Any, answers: Any) -> None:
-        self.key = house.keys["mallory"]
-        self.answers = answers
-        self.heard: list[wire.Message] = []
-        self.bytes = b""
-        self.session: Session
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.session = Session(Role.HOST, self.key)
-        while data := await reader.read(65_536):
-            self.bytes += data
-            for message in self.session.receive_data(data):
-                self.heard.append(message)
-                for answer in self.answers(self, message):
-                    self.session.send([answer])
-            writer.write(self.session.data_to_send())
-
-
 # --- invitations -----------------------------------------------------------------------------------------------------
 
 
@@ -161,174 +102,6 @@ async def test_a_code_verifies_both_at_once(house: Any) -> None:
         assert rows == {"host": seat is alice, "alice": seat is host}
     await alice.says("in")
     await host.hears(ev.Message, text="in", signature="good")
-
-
-async def test_the_invitation_that_the_host_is_shown(house: Any) -> None:
-    host, code = await inviting_host(house)
-    (made,) = host.all(ev.Invitation)
-    assert (made.failed, made.limit) == (0, 20)
-    assert timedelta(minutes=59) < made.until - made.time <= timedelta(hours=1)
-    (link,) = made.links or []
-    pasted = invitation.parse_pasted(link)
-    assert pasted == (f"{HERE}:{host.port}", house.keys["host"].public.id, code)
-    await guest_of(house, host.port, code=pasted.code, expect=pasted.key)
-    await host.says("/invite")
-    another = await host.hears(ev.Invitation, state="open", count=2)
-    assert another.code != code
-
-
-async def test_several_may_use_a_code_and_others_still_come_without(house: Any) -> None:
-    host, code = await inviting_host(house)
-    for name in ("alice", "bob"):
-        await guest_of(house, host.port, name, code=code)
-    await guest_of(house, host.port, "carol")
-    assert not (await host.hears(ev.MemberJoined, name="carol")).verified
-    assert len(host.all(ev.Verification)) == 2
-
-
-async def test_a_wrong_code_joins_nobody_and_is_told_loudly(house: Any) -> None:
-    host, code = await inviting_host(house)
-    with pytest.raises(WrongCode) as caught:
-        await guest_of(house, host.port, code=wrong(code))
-    assert caught.value.exit_status == 4
-    told = await host.hears(ev.Invitation, state="failed")
-    assert (told.locator, told.failed, told.code) == (locator_of(code), 1, None)
-    assert told.address.startswith(f"{HERE}:")
-    assert not host.all(ev.MemberJoined)
-    await guest_of(house, host.port, code=code)
-
-
-async def test_a_code_that_failed_once_is_not_tried_again(house: Any) -> None:
-    host, code = await inviting_host(house)
-    with pytest.raises(WrongCode):
-        await guest_of(house, host.port, code=wrong(code))
-    proxy = await house.proxy(host.port)
-    with pytest.raises(SpentCode) as caught:
-        await guest_of(house, proxy.port, code=wrong(code))
-    assert caught.value.exit_status == 4
-    assert not proxy.frames, "not even a connection"
-
-
-@pytest.mark.parametrize("ended", ["unknown", "an hour old"])
-async def test_without_such_an_invitation(house: Any, monkeypatch: pytest.MonkeyPatch, ended: str) -> None:
-    host, code = await inviting_host(house)
-    if ended == "unknown":
-        code = "zoo-zoo-zoo-zoo" if locator_of(code) != "zoo" else "zone-zoo-zoo-zoo"
-    else:
-        until = host.all(ev.Invitation)[0].until.timestamp()
-        monkeypatch.setattr("usi.net.door.time", SimpleNamespace(time=lambda: until - 1))
-        await guest_of(house, host.port, "bob", code=code)
-        monkeypatch.setattr("usi.net.door.time", SimpleNamespace(time=lambda: until + 1))
-        assert until - LIFE > 0
-    with pytest.raises(NoInvitation) as caught:
-        await guest_of(house, host.port, code=code)
-    assert caught.value.exit_status == 4
-    await host.hears(ev.Notice, code="no-invitation")
-
-
-async def test_twenty_wrong_codes_burn_it(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invitation, "TRIES_PER_NETWORK", MAX_TRIES)
-    host, code = await inviting_host(house, limits=Limits(half_open_per_address=64))
-    for number in range(MAX_TRIES):
-        puppet = await house.puppet(host.port, "mallory")
-        proving = Proving("client", PURPOSE, code_secret(wrong(code, number)), puppet.session.exporter)
-        puppet.send(wire.Claim(locator_of(code), proving.message))
-        assert isinstance(puppet.session.receive_data(await puppet._read())[0], wire.Challenge)
-        if number % 2:  # half of them go away as soon as they know
-            puppet.writer.close()
-        else:
-            puppet.send(wire.Prove(bytes(32)))
-            assert await puppet.goodbye() == "wrong-code"
-        await host.hears(ev.Invitation, count=number + 2)
-    last = host.all(ev.Invitation)[-1]
-    assert (last.state, last.failed) == ("burned", MAX_TRIES)
-    monkeypatch.setattr(invitation, "TRIES_PER_NETWORK", 2 * MAX_TRIES)
-    with pytest.raises(NoInvitation):
-        await guest_of(house, host.port, code=code)
-    await host.says("/invite")
-    fresh = await host.hears(ev.Invitation, state="open", count=2)
-    await guest_of(house, host.port, "bob", code=fresh.code)
-
-
-async def test_one_address_has_few_tries(house: Any) -> None:
-    host, code = await inviting_host(house)
-    for number in range(TRIES_PER_NETWORK):
-        with pytest.raises(WrongCode):
-            await guest_of(house, host.port, code=wrong(code, number))
-        await host.hears(ev.Invitation, state="failed", count=number + 1)
-    with pytest.raises(TooManyCodes):
-        await guest_of(house, host.port, code=code)
-    await guest_of(house, host.port, "bob")
-
-
-@pytest.mark.parametrize("how", ["at first", "after a claim", "twice", "with its join", "unproved"])
-async def test_proofs_at_the_wrong_time_end_the_link(house: Any, how: str) -> None:
-    host, code = await inviting_host(house)
-    puppet = await house.puppet(host.port, "mallory")
-    proving = Proving("client", PURPOSE, code_secret(code), puppet.session.exporter)
-    claim = codec.encode(wire.Claim(locator_of(code), proving.message))
-    join, prove = codec.encode(wire.Join("mallory")), codec.encode(wire.Prove(bytes(32)))
-    records: dict[str, Sequence[Sequence[bytes]]] = {
-        "at first": [[prove]],
-        "after a claim": [[claim], [join]],
-        "twice": [[claim], [claim]],
-        "with its join": [[claim, join]],
-        "unproved": [[claim], [prove, join]],
-    }
-    sealed = [puppet.session._seal_record(codec.pack(record)[0]) for record in records[how]]
-    puppet.write(b"".join(sealed))
-    with suppress(OutOfTurn):  # the host may have challenged before it saw the rest
-        assert await puppet.goodbye() in ("out-of-turn", "wrong-code")
-    await host.says("/users")
-    await host.hears(ev.Users, asked=True)
-    assert not host.all(ev.MemberJoined)
-
-
-async def test_who_was_challenged_does_not_join_without_a_proof(house: Any) -> None:
-    host, code = await inviting_host(house)
-    puppet = await house.puppet(host.port, "mallory")
-    proving = Proving("client", PURPOSE, code_secret(wrong(code)), puppet.session.exporter)
-    puppet.send(wire.Claim(locator_of(code), proving.message))
-    assert isinstance(puppet.session.receive_data(await puppet._read())[0], wire.Challenge)
-    puppet.send(wire.Join("mallory"))
-    assert await puppet.goodbye() == "out-of-turn"
-    await host.hears(ev.Invitation, state="failed")
-    assert not host.all(ev.MemberJoined)
-
-
-async def test_a_false_host_learns_the_locator_and_nothing_else(house: Any) -> None:
-    code = "lilac-soprano-distant-mixer"
-    for point in (bytes(65), Point.generator().encode()):
-        answers = [wire.Challenge(point, bytes(32))]
-        false = FalseHost(house, lambda self, message, said=answers: said if isinstance(message, wire.Claim) else [])
-        with pytest.raises(PeerError) as caught:
-            await guest_of(house, await house.server(false.serve), code=code)
-        assert caught.value.code in ("wrong-code", "bad-message")
-        claim, bye = false.heard
-        assert isinstance(claim, wire.Claim)
-        assert claim.locator == "lilac"
-        assert bye == wire.Bye(caught.value.code)
-        assert false.session.peer == house.keys["alice"].public
-
-
-@pytest.mark.parametrize("kind", ["welcome", "present", "posted"])
-async def test_a_false_host_that_skips_its_proof_is_told_nothing(house: Any, kind: str) -> None:
-    mallory, alice = house.keys["mallory"].public.id, house.keys["alice"].public.id
-    messages = {
-        "welcome": wire.Welcome(
-            wire.MemberInfo(alice, "alice"),
-            wire.MemberInfo(mallory, "host"),
-            bytes(16),
-            False,
-            [wire.RoomInfo(bytes(16), "general", "", bytes(32), 0)],
-        ),
-        "present": wire.Present(bytes(16), [], True),
-        "posted": wire.Posted(bytes(16), bytes(32), mallory, bytes(15), 1, bytes(272)),
-    }
-    false = FalseHost(house, lambda self, message: [messages[kind]] if isinstance(message, wire.Claim) else [])
-    with pytest.raises(OutOfTurn):
-        await guest_of(house, await house.server(false.serve), code="lilac-soprano-distant-mixer")
-    assert [wire.tag_of(message) for message in false.heard] == ["claim", "bye"]
 
 
 async def test_a_man_in_the_middle_is_caught_by_a_code(house: Any) -> None:
@@ -359,13 +132,6 @@ async def test_a_man_in_the_middle_who_guesses_has_one_guess(house: Any) -> None
         await guest_of(house, port, code=code)
     with pytest.raises(SpentCode):
         await guest_of(house, port, code=code)
-
-
-async def test_a_guest_cannot_invite(house: Any) -> None:
-    host = await host_of(house)
-    alice = await guest_of(house, host.port)
-    await alice.says("/invite")
-    await alice.hears(ev.Notice, code="no-right")
 
 
 # --- passwords -------------------------------------------------------------------------------------------------------
