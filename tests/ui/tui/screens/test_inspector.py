@@ -9,7 +9,8 @@ import pytest
 
 from usi.core import events as ev
 from usi.ui.tui.screens.inspector import InspectorScreen
-from usi.ui.tui.widgets.inspector import Inspector, RecordList
+from usi.ui.tui.widgets.inspector import Inspector
+from usi.ui.tui.widgets.records import RecordList
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,8 @@ from textual.pilot import Pilot
 from usi.core import events as ev
 from usi.ui.tui import inspection as model
 from usi.ui.tui.widgets.diagram import Diagram
-from usi.ui.tui.widgets.inspector import Ask, Bar, Inspector, RecordList, write_new
+from usi.ui.tui.widgets.inspector import Ask, Bar, Inspector, write_new
+from usi.ui.tui.widgets.records import RecordList
 
 Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 Trace = Callable[..., ev.TraceEvent]

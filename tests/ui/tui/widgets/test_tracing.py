@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from textual.pilot import Pilot
 
 from usi.core import events as ev
-from usi.ui.tui.widgets.inspector import RecordList
+from usi.ui.tui.widgets.records import RecordList
 from usi.ui.tui.widgets.tracing import Tracing
 
 Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
