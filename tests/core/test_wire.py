@@ -34,6 +34,8 @@ OF_MEMBER = [
     wire.Post(CONVERSATION, KEY, ID, POST, SEALED),
     wire.GetKey(ID),
     wire.Nick("Zoé"),
+    wire.Away("at lunch"),
+    wire.Away(None),
     wire.Fetch(ID, TRANSFER, REQUEST, 0),
     wire.Fetch(ID, TRANSFER, REQUEST, 2**63 - 1),
     wire.Pass(ID, CONVERSATION, b""),
@@ -69,6 +71,8 @@ OF_HOST = [
     wire.Joined(CONVERSATION, [INFO]),
     wire.Left(CONVERSATION, [ID], "cut"),
     wire.Renamed(ID, "\U0001f600"),
+    wire.Absent(ID, ""),
+    wire.Absent(ID, None),
     wire.Notice("name-taken", "alice"),
     wire.Notice("x", ""),
     wire.Ticket(REQUEST, TICKET),
@@ -228,6 +232,14 @@ def test_sizes_of_bytes(field: str) -> None:
 TEXTS = {  # field: least and most characters
     "join": (lambda value: ["join", value], wire.decode_from_member, 1, 24),
     "nick": (lambda value: ["nick", value], wire.decode_from_member, 1, 24),
+    "away": (lambda value: ["away", value], wire.decode_from_member, 0, 100),
+    "absent": (lambda value: ["absent", ID, value], wire.decode_from_host, 0, 100),
+    "present, away": (
+        lambda value: ["present", CONVERSATION, [[ID, "a", value]], True],
+        wire.decode_from_host,
+        0,
+        100,
+    ),
     "joined": (lambda value: ["joined", CONVERSATION, [[ID, value]]], wire.decode_from_host, 1, 24),
     "present": (lambda value: ["present", CONVERSATION, [[ID, value]], True], wire.decode_from_host, 1, 24),
     "room": (

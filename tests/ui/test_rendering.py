@@ -121,6 +121,7 @@ EVENTS: list[ev.Event] = [
     ev.MemberJoined(time=NOW, name="bob", member=PRINT),
     ev.MemberLeft(time=NOW, name="bob", member=PRINT, reason="cut"),
     ev.MemberRenamed(time=NOW, old="bob", name="robert", member=PRINT, mine=False),
+    ev.MemberAway(time=NOW, name="bob", member=PRINT, away=True, away_text="at lunch", mine=False),
     message(),
     message(kind="me", text="waves"),
     ev.Delivered(time=NOW, id="00", number=1),

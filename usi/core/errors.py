@@ -99,6 +99,12 @@ class TextTooLong(LocalError):
     code = "text-too-long"
 
 
+class AwayTooLong(LocalError):
+    """Why you are away is too long to stand beside a name: {size} characters, at most {limit} fit."""
+
+    code = "away-too-long"
+
+
 class NothingToSay(LocalError):
     """There is nothing to send in an empty message."""
 

@@ -259,7 +259,7 @@ class Peer:
                 self._act(intent)
             case commands.Nick() | commands.Users() | commands.Verify() | commands.Private() | commands.Add():
                 self._act(intent)
-            case commands.Block() | commands.Go() | commands.Leave() | commands.Password():
+            case commands.Away() | commands.Block() | commands.Go() | commands.Leave() | commands.Password():
                 self._act(intent)
             case commands.Rooms() | commands.Order() | commands.Topic() | commands.History() | commands.Search():
                 self._act(intent)
@@ -404,6 +404,7 @@ class Peer:
         self._pump()
         self._member = self._make_member(before.key, before.name)
         self._member.roster.verified |= before.roster.verified
+        self._member.away = before.away
         self._member.offers.go_on_from(before.offers)
         self._files.begin_anew(self._member)
         self._connected = False

@@ -75,6 +75,8 @@ def to_plain(event: ev.Event) -> str | None:
             if event.mine:
                 return _told([tr("You are now called {name}", name=event.name)])
             return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
+        case ev.MemberAway():
+            return _told([community.away(event)])
         case ev.Users():
             return _told(_users(event))
         case ev.Invitation():
@@ -266,6 +268,8 @@ def _users(event: ev.Users) -> list[str]:
         marks = [word for word, is_so in ((tr("you"), member.me), (tr("host"), member.host)) if is_so]
         if member.fingerprint:
             marks.append(tr("verified") if member.verified else tr("not verified"))
+        if member.away:
+            marks.append(community.absence(member))
         lines.append(f"  {member.name}" + (f" ({', '.join(marks)})" if marks else ""))
         if member.fingerprint:
             lines.append(f"    {_grouped(member.fingerprint)}")

@@ -76,6 +76,7 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.MemberJoined(time=time, **name, **ids, **proof),
             ev.MemberLeft(time=time, **name, **ids, reason=text),
             ev.MemberRenamed(time=time, old=text, **name, **ids, mine=False),
+            ev.MemberAway(time=time, **name, **ids, away=True, away_text=text, mine=False),
             cast.said(text, name=text, signed_as=text, late=True, signature="bad"),
             cast.said(text, name=text, kind="me", signature="missing"),
             ev.Delivered(time=time, id="0", number=1),

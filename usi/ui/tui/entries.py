@@ -218,6 +218,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             return notice(event, f"— {left(event)} —")
         case ev.MemberRenamed():
             return notice(event, f"— {renamed(event)} —")
+        case ev.MemberAway():
+            return notice(event, f"— {community.away(event)} —")
         case ev.Users():
             return _users(event) if event.asked else None
         case ev.Verification():
@@ -398,6 +400,8 @@ def _users(event: ev.Users) -> Entry:
         marks = [word for word, is_so in ((tr("you"), member.me), (tr("host"), member.host)) if is_so]
         if member.fingerprint:
             marks.append(tr("verified") if member.verified else tr("not verified"))
+        if member.away:
+            marks.append(community.absence(member))
         name = inline(member.name)
         rows.append(("text", tr("{name} ({marks})", name=name, marks=", ".join(marks)) if marks else name))
         if member.words:
