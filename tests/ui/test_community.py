@@ -42,7 +42,7 @@ def test_who_is_away() -> None:
     assert said(True, "lunch\x1b[31m") == "bob is away: lunch␛[31m"
     assert said(False) == "bob is back."
     assert said(False, mine=True) == "You are back."
-    assert said(True, "lunch", mine=True).startswith("You are away: lunch /away again")
+    assert said(True, "lunch", mine=True).startswith("You are away (lunch). /away again")
     assert said(True, mine=True).startswith("You are away. /away again")
 
 

@@ -66,7 +66,7 @@ def away(event: ev.MemberAway) -> str:
     why = _inline(event.away_text)
     match event.mine, event.away:
         case True, True:
-            said = tr("You are away: {why}", why=why) if why else tr("You are away.")
+            said = tr("You are away ({why}).", why=why) if why else tr("You are away.")
             return f"{said} {tr('/away again, or saying something, tells that you are back.')}"
         case True, False:
             return tr("You are back.")
