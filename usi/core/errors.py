@@ -924,6 +924,12 @@ class Withheld(PeerError):
     code = "withheld"
 
 
+class Unanswered(PeerError):
+    """Who was asked whether to talk privately did not answer in time. Try again when they are there."""
+
+    code = "unanswered"
+
+
 class NoAnswer(PeerError):
     """There was no answer in time. The other program may be too busy, or the host does not pass it on."""
 

@@ -300,6 +300,11 @@ class Member:
         else:
             self.check.typed(secret)
 
+    def give_up_asking(self, now: float) -> None:
+        """Wait no longer for people who were asked whether to talk privately: what was to be said to them fails."""
+        self._pass_time(now)
+        self._private.give_up_asking()
+
     def resumed(self, now: float) -> None:
         """The seat at the host is taken again, over another link: who had to answer could not, meanwhile."""
         self._pass_time(now)

@@ -182,19 +182,27 @@ class Peer:
 
     async def settle(self) -> None:
         """Wait until what was sent is acknowledged, what was asked is answered and no transfer is open any more, or the
-        connection has ended.
+        connection has ended. Nobody is waited for without end who is asked first whether to talk privately.
 
         An offer that nobody took is told then, and counts as a failure."""
         if self._ended_by is None:
             self._member.check_in()
             self._pump()
-        while self._ended_by is None and (
-            self._member.in_flight or not self._member.answered or self._files.unsettled
-        ):
-            await self._movement()
+        patience = asyncio.get_running_loop().call_later(self.settings.limits.answer_seconds, self._give_up_asking)
+        try:
+            while self._ended_by is None and (
+                self._member.in_flight or not self._member.answered or self._files.unsettled
+            ):
+                await self._movement()
+        finally:
+            patience.cancel()
         for name in self._files.untaken:
             self.exit_status = self.exit_status or 1
             self._emit(ev.Notice(time=_now(), code="file-not-taken", text=tr("Nobody took {file}.", file=name)))
+
+    def _give_up_asking(self) -> None:
+        self._member.give_up_asking(time.time())
+        self._pump()
 
     async def events(self) -> AsyncIterator[ev.Event]:
         """What happens, in order, until the connection has ended. For one reader."""
