@@ -230,6 +230,7 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "preset": False,
             "pair": False,
             "by": "comparison",
+            "asked": False,
         },
     ),
     (

@@ -1188,6 +1188,7 @@ def test_a_guest_compares_with_the_host(desk: Desk) -> None:
         words=list(WORDS),
         state="open",
         preset=False,
+        asked=True,
     )
     assert verify(desk, "HOST") == shown
     assert marks(desk) == []

@@ -415,6 +415,8 @@ class Verification(Event, frozen=True, tag="verification"):
     """Of the private connection with this member, not of one's connection with the host."""
     by: How = "comparison"
     """How the two came to be verified."""
+    asked: bool = False
+    """Somebody wants to see what to compare; nothing has changed."""
 
 
 class Invitation(Event, frozen=True, tag="invitation"):

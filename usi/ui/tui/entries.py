@@ -369,8 +369,7 @@ def _listening(event: ev.Listening) -> Entry:
         rows.append(("strong", event.preset_key))
     if event.preset_fingerprint is not None:
         rows.append(("quiet", f"{tr('Fingerprint of the preset key:')}\n{_fingerprint_rows(event.preset_fingerprint)}"))
-    else:
-        rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
+    rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
     place = places.split(", ")[0]
     if event.preset_fingerprint is not None:
         rows.append(("quiet", tr("Others join with -c {place} -m NAME and the preset key.", place=place)))
@@ -426,7 +425,7 @@ def _invitation(event: ev.Invitation) -> Entry:
 
 
 def _verification(event: ev.Verification) -> Entry | None:
-    if event.state == "verified":
+    if event.state == "verified" and not event.asked:
         return Entry("notice", event.time, [("strong", f"✔ {trust.verified(event)}")])
     if event.state == "differs":
         return Entry("failure", event.time, [("alarm", f"✗ {trust.differs(event)}")])
