@@ -215,6 +215,7 @@ def test_what_ends_where_the_words_differ_is_the_connection_that_was_compared(ca
 def test_a_drawn_key_stands_alone_on_its_line(cast: SimpleNamespace) -> None:
     told = text_of(msgspec.structs.replace(cast.LISTENING, preset_key="bm90IGEga2V5", preset_fingerprint="aa" * 32))
     assert "bm90IGEga2V5" in told.split("\n")
+    assert all(f"Fingerprint of the {what} key:" in told for what in ("preset", "host")), "the latter for --expect"
     assert "192.0.2.7:12800, [2001:db8::7]:12800" in told
 
 
