@@ -180,6 +180,11 @@ class Peer:
         """The connection was cut and could not be restored: another attempt, later, may work."""
         return isinstance(self._ended_by, NotRestored)
 
+    @property
+    def failure(self) -> UsiError | None:
+        """What ended the conversation, unless it was left or stopped as people do."""
+        return self._ended_by if self._ended_by is not None and self._ended_by.exit_status else None
+
     async def settle(self) -> None:
         """Wait until what was sent is acknowledged, what was asked is answered and no transfer is open any more, or the
         connection has ended. Nobody is waited for without end who is asked first whether to talk privately.

@@ -158,9 +158,8 @@ def _listening(event: ev.Listening) -> list[str]:
     if event.preset_fingerprint:
         fingerprint = _grouped(event.preset_fingerprint)
         lines.append(tr("Fingerprint of the preset key: {fingerprint}", fingerprint=fingerprint))
-    else:
-        fingerprint = _grouped(event.key_fingerprint)
-        lines.append(tr("Fingerprint of the host key: {fingerprint}", fingerprint=fingerprint))
+    fingerprint = _grouped(event.key_fingerprint)
+    lines.append(tr("Fingerprint of the host key: {fingerprint}", fingerprint=fingerprint))
     if event.preset_key:
         lines.append(tr("Preset key, to hand to those who may join: {key}", key=event.preset_key))
     return lines
@@ -279,11 +278,13 @@ def _users(event: ev.Users) -> list[str]:
 
 
 def _verification(event: ev.Verification) -> list[str]:
-    if event.state == "verified":
-        return [trust.verified(event)]
     if event.state == "differs":
         return [trust.differs(event)]
+    known = [trust.verified(event)] if event.state == "verified" else []
+    if known and not event.asked:
+        return known
     return [
+        *known,
         tr("Compare with {name}, by telephone or in person:", name=event.name),
         f"  {' '.join(event.words)}",
         f"  {_grouped(event.fingerprint)}",
