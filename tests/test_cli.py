@@ -168,7 +168,9 @@ def test_a_key_file(settings_of: Any, tmp_path: Path, content: str) -> None:
     assert settings_of("-c", "--key-file", str(path)).preset == KEY
 
 
-def test_a_key_from_the_environment(settings_of: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_key_from_the_environment(
+    settings_of: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("USI_KEY", HEX)
     assert settings_of("-s").preset == KEY
     assert settings_of("-s", "--key", "ff" * 32).preset == b"\xff" * 32  # what was typed counts more
@@ -176,7 +178,9 @@ def test_a_key_from_the_environment(settings_of: Any, monkeypatch: pytest.Monkey
     path.write_text("ee" * 24, "ascii")
     assert settings_of("-s", "--key-file", str(path)).preset == b"\xee" * 24
     monkeypatch.setenv("USI_KEY", "")
-    assert settings_of("-s").preset is None
+    assert settings_of("-s", "--key", HEX).preset == KEY
+    assert cli.main(["-s", "--plain"]) == 2
+    assert "USI_KEY is set and empty" in capsys.readouterr().err
 
 
 def test_a_drawn_key_is_fresh_and_kept_to_be_shown(settings_of: Any) -> None:

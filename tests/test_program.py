@@ -344,7 +344,7 @@ def test_input_that_is_no_text_or_too_much_of_it(host: Any, guest: Any) -> None:
     alice.type("é" * (MAX_TEXT // 2), "after")
     alice.type_bytes(b"no end of line")
     alice.end_input()
-    assert alice.ends() == 0
+    assert alice.ends() == 1  # two texts were not said
     h.hears("member_left")
     assert [event["text"] for event in h.all("message")] == [
         "caf\ufffd \ufffd",
@@ -355,7 +355,37 @@ def test_input_that_is_no_text_or_too_much_of_it(host: Any, guest: Any) -> None:
     errors = alice.all("error")
     assert [event["code"] for event in errors] == ["text-too-long"] * 2
     assert errors[0]["message"] == "x" * (MAX_TEXT + 1)  # what was typed comes back
-    assert alice.errors == ""
+    assert alice.errors == "usi: Not everything has arrived or was taken. The output says what.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("/msg nobody hello", 1), ("/me " + "x" * MAX_TEXT * 2, 1), ("/msg", 0), ("/nosuch", 0), ("/nick \x1b", 0)],
+    ids=lambda line: str(line)[:12],
+)
+def test_what_was_to_be_said_and_could_not_be_counts(host: Any, guest: Any, line: str, status: int) -> None:
+    h = host("--json")
+    alice = guest(h.port(), "alice", "--json")
+    alice.type(line)
+    alice.end_input()
+    assert alice.ends() == status
+    assert len(alice.all("error")) == 1
+    assert alice.errors.count("\n") == status
+
+
+def test_why_a_conversation_was_ended_is_said_on_standard_error(host: Any, guest: Any) -> None:
+    h = host("--json")
+    alice, bob = guest(h.port(), "alice", "--plain"), guest(h.port(), "bob", "--json")
+    h.hears("member_joined", count=2)
+    h.type("/kick alice", "/kick bob")
+    for removed in (alice, bob):
+        assert removed.ends() == 5
+        assert removed.errors.startswith("usi: ")
+        assert "removed you" in removed.errors
+        assert removed.errors.count("\n") == 1
+    h.end_input()
+    assert h.ends() == 0
+    assert h.errors == ""
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------

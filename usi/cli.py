@@ -388,7 +388,9 @@ def _preset(options: argparse.Namespace) -> str | None:
         except OSError as error:
             raise errors.UnreadableFile(path=path, why=(error.strerror or "error").lower()) from error
     elif given is None:
-        given = os.environ.get(KEY_VARIABLE) or None
+        given = os.environ.get(KEY_VARIABLE)
+        if given == "":  # else whoever forgot to fill it in would be open to all
+            raise errors.BadKey(why=tr("{variable} is set and empty", variable=KEY_VARIABLE))
     return given
 
 

@@ -63,6 +63,8 @@ class Limits:
     """For what is still to be written when a link ends."""
     acknowledge_seconds: float = 10.0
     """For what is still to be acknowledged when its author leaves."""
+    answer_seconds: float = 60.0
+    """At the end of its input, a pipe waits so long for a person who is asked whether to talk privately."""
     ticket_seconds: float = 30.0
     """A data connection must come within this time, or its ticket is worth nothing."""
     stall_seconds: float = 10.0

@@ -14,6 +14,7 @@ from usi.core.commands import (
     Accept,
     Act,
     Add,
+    Away,
     Block,
     Cancel,
     Clear,
@@ -45,8 +46,8 @@ from usi.core.commands import (
     help_text,
     parse,
 )
-from usi.core.errors import BadCommand, BadTime, LocalError, NothingToSay, TextTooLong, UnknownCommand
-from usi.core.wire import MAX_TEXT
+from usi.core.errors import AwayTooLong, BadCommand, BadTime, LocalError, NothingToSay, TextTooLong, UnknownCommand
+from usi.core.wire import MAX_AWAY, MAX_TEXT
 
 SPELLINGS: dict[str, Intent] = {
     "help": Help(),
@@ -129,6 +130,8 @@ SPELLINGS: dict[str, Intent] = {
     "retirer bob staff": Order("revoke", "bob", "staff"),
     "log": Order("log"),
     "journal": Order("log"),
+    "away at  lunch": Away("at  lunch"),
+    "absent": Away(),
     "nick Jean Pierre": Nick("Jean Pierre"),
     "pseudo Jean Pierre": Nick("Jean Pierre"),
 }
@@ -231,6 +234,13 @@ def test_verify_takes_nothing_else(rest: str) -> None:
     with pytest.raises(BadCommand) as caught:
         parse(f"/verify {rest}")
     assert str(caught.value) == "Usage: /verify [NAME] [yes|no]"
+
+
+def test_why_one_is_away_is_a_line_beside_a_name() -> None:
+    assert parse("/away " + "é" * MAX_AWAY) == Away("é" * MAX_AWAY)
+    with pytest.raises(AwayTooLong) as caught:
+        parse("/away " + "é" * (MAX_AWAY + 1))
+    assert "101 characters, at most 100" in str(caught.value)
 
 
 @pytest.mark.parametrize("line", ["/me", "!moi", "/nick", "!pseudo", "/me ", "/nick    "])

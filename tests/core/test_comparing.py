@@ -62,6 +62,18 @@ def test_only_what_was_shown_can_have_been_compared(desk: Desk) -> None:
     assert desk.pairs.asked == [("change", HOST)]
 
 
+def test_what_is_only_shown_is_no_news(desk: Desk) -> None:
+    for match, state, asked in (
+        (None, "open", True),
+        (True, "verified", False),
+        (None, "verified", True),
+        (False, "differs", False),
+    ):
+        told = desk.verify("host", match)
+        assert told is not None
+        assert (told.state, told.asked) == (state, asked)
+
+
 def test_other_words_have_to_be_compared_anew(desk: Desk) -> None:
     desk.verify("host")
     desk.roster.own_link = Proof(b"g" * 32, WORDS[::-1])
@@ -113,7 +125,7 @@ def test_who_was_vouched_for_is_told_when_it_is_here(desk: Desk) -> None:
         desk.comparing.tell_vouched(HOST)
     (told,) = desk.report.take()
     assert isinstance(told, events.Verification)
-    assert (told.state, told.by) == ("verified", "code")
+    assert (told.state, told.by, told.asked) == ("verified", "code", False)
     desk.comparing.matched(HOST)
     (told,) = desk.report.take()
     assert isinstance(told, events.Verification)

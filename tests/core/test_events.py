@@ -115,7 +115,14 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "verified": False,
             "rooms": [],
             "here": False,
+            "away": False,
+            "away_text": "",
         },
+    ),
+    (
+        events.MemberAway(time=TIME, name="alice", member=MEMBER, away=True, away_text="at lunch", mine=False),
+        "member_away",
+        {"name": "alice", "member": MEMBER, "away": True, "away_text": "at lunch", "mine": False},
     ),
     (
         events.MemberLeft(time=TIME, name="alice", member=MEMBER, reason="cut", fingerprint=PRINT),
@@ -190,6 +197,8 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
                     "me": True,
                     "host": False,
                     "rooms": [],
+                    "away": False,
+                    "away_text": "",
                 },
                 {
                     "name": "host",
@@ -200,6 +209,8 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
                     "me": False,
                     "host": True,
                     "rooms": [],
+                    "away": False,
+                    "away_text": "",
                 },
             ],
             "asked": True,
@@ -219,6 +230,7 @@ CASES: list[tuple[events.Event, str, dict[str, Any]]] = [
             "preset": False,
             "pair": False,
             "by": "comparison",
+            "asked": False,
         },
     ),
     (

@@ -301,6 +301,36 @@ def test_a_new_name_that_is_the_old_one_is_not_told(floor: Floor) -> None:
     assert floor.hub.handle(Heard(alice, wire.Nick(" alice "))) == []
 
 
+def test_being_away_is_told_to_those_who_see_one_and_to_newcomers(floor: Floor) -> None:
+    alice, bob = floor.join("alice"), floor.join("bob")
+    floor.forget()
+    floor.hear(alice, wire.Away("at\tlunch \x1b\n"))
+    absent = wire.Absent(member_id("alice"), "at lunch ␛ ⏎ ")
+    assert floor.told == {OWN: [absent], alice: [absent], bob: [absent]}
+    seen = {info.name: info.away for info in floor.all(floor.join("carol"), wire.Present)[0].members}
+    assert seen == {"host": None, "alice": absent.text, "bob": None}
+    floor.forget()
+    assert floor.hub.handle(Heard(alice, wire.Away("at\tlunch \x1b\n"))) == []  # nothing new
+    floor.hear(alice, wire.Away(None))
+    assert floor.told[bob] == [wire.Absent(member_id("alice"), None)]
+    assert floor.hub.handle(Heard(alice, wire.Away(None))) == []
+
+
+def test_what_is_made_visible_still_fits(floor: Floor) -> None:
+    alice = floor.join("alice")
+    floor.hear(alice, wire.Away("\u202e" * wire.MAX_AWAY))
+    (absent,) = floor.all(OWN, wire.Absent)
+    assert len(absent.text) == wire.MAX_AWAY
+    assert absent.text.startswith("‹U+202E›")
+
+
+def test_who_may_say_nothing_is_away_without_a_word(floor: Floor) -> None:
+    alice = floor.join("alice")
+    floor.hear(OWN, wire.Order("silence", "alice", "", "", 0, False))
+    floor.hear(alice, wire.Away("buy my things"))
+    assert [absent.text for absent in floor.all(OWN, wire.Absent)] == [""]
+
+
 # --- proofs of a password, and a key that lasts -------------------------------------------------------------------
 
 
@@ -364,6 +394,7 @@ FROM_HOST: list[wire.Message] = [
     wire.Joined(GENERAL, [wire.MemberInfo(b"m" * 32, "m")]),
     wire.Left(GENERAL, [b"m" * 32], "left"),
     wire.Renamed(b"m" * 32, "m"),
+    wire.Absent(b"m" * 32, None),
     wire.Notice("name-taken", "m"),
     wire.Ticket(b"r" * 16, b"t" * 32),
     wire.NoTicket(b"r" * 16, "no"),
@@ -393,6 +424,7 @@ FROM_MEMBER: list[wire.Message] = [
     wire.Post(b"c" * 16, b"k" * 32, member_id("alice"), b"i" * 15, SEALED),
     wire.GetKey(member_id("host")),
     wire.Nick("alice"),
+    wire.Away("out"),
     wire.Fetch(member_id("host"), b"t" * 16, b"r" * 16, 0),
     wire.FileWord(member_id("host"), b"t" * 16, "declined"),
     wire.Ask(POINT),

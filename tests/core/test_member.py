@@ -247,6 +247,7 @@ BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {
     "joined": lambda desk: wire.Joined(ROOM.conversation, [desk.info("alice")]),
     "left": lambda desk: wire.Left(ROOM.conversation, [desk.keys["alice"].public.id], "left"),
     "renamed": lambda desk: wire.Renamed(desk.keys["bob"].public.id, "robert"),
+    "absent": lambda desk: wire.Absent(desk.keys["bob"].public.id, "out"),
     "notice": lambda desk: wire.Notice("name-taken", "bob"),
     "passed": lambda desk: wire.Passed(desk.keys["alice"].public.id, b"p" * 16, b"USI3P"),
     "gathered": lambda desk: wire.Gathered(b"c" * 16, b"k" * 32, 0),
@@ -279,6 +280,7 @@ FOR_THE_HOST = [
     wire.Post(ROOM.conversation, b"k" * 32, b"m" * 32, b"i" * 15, SEALED),
     wire.GetKey(b"m" * 32),
     wire.Nick("bob"),
+    wire.Away(None),
     wire.Fetch(b"m" * 32, b"t" * 16, b"r" * 16, 0),
     wire.Pass(b"m" * 32, b"p" * 16, b""),
     wire.Gather(b"c" * 16, b"k" * 32, [b"m" * 32, b"n" * 32]),
@@ -965,6 +967,85 @@ def test_two_renamings_may_be_under_way(desk: Desk) -> None:
         desk.tell(wire.Renamed(me, "robert"))  # each was asked for once
 
 
+# --- being away ----------------------------------------------------------------------------------------------------
+
+
+def be_away(desk: Desk, why: str = "") -> None:
+    desk.member.do(commands.Away(why), NOW)
+    desk.collect()
+
+
+def test_the_command_again_says_that_one_is_back(desk: Desk) -> None:
+    desk.open()
+    for why in ("at lunch", "still at lunch", "", ""):
+        be_away(desk, why)
+    assert desk.sent == [wire.Away("at lunch"), wire.Away("still at lunch"), wire.Away(None), wire.Away("")]
+    assert not desk.told  # the host says when it is so
+    desk.tell(wire.Absent(desk.member.id, "at lunch"))
+    (told,) = desk.all(events.MemberAway)
+    assert (told.away, told.away_text, told.mine) == (True, "at lunch", True)
+
+
+@pytest.mark.parametrize("what", [commands.Say("hello"), commands.Act("waves"), commands.Tell("alice", "hello")])
+def test_who_says_something_is_back_before_it_is_heard(desk: Desk, what: commands.ForMember) -> None:
+    desk.open("alice")
+    be_away(desk)
+    desk.forget()
+    desk.member.do(what, NOW)
+    desk.collect()
+    assert desk.sent[0] == wire.Away(None) or isinstance(what, commands.Tell)
+    assert desk.sent.count(wire.Away(None)) == 1
+    desk.say("more")
+    assert desk.sent.count(wire.Away(None)) == 1
+
+
+def test_what_cannot_be_said_does_not_bring_one_back(desk: Desk) -> None:
+    desk.open()
+    be_away(desk)
+    with pytest.raises(LocalError):
+        desk.member.do(commands.Say("hello", "nowhere"), NOW)
+    desk.collect()
+    assert desk.sent == [wire.Away("")]
+    assert desk.member.away == ""
+
+
+def test_who_is_away_is_told_listed_and_seen_on_coming(desk: Desk) -> None:
+    desk.start()
+    alice, carol = desk.keys["alice"].public.id, desk.keys["carol"].public.id
+    present = [desk.info("host"), wire.MemberInfo(alice, "alice", "\x1b[31mout\n")]
+    desk.tell(desk.welcome(), wire.Present(ROOM.conversation, present, True))
+    rows = {row.name: (row.away, row.away_text) for row in desk.all(events.Users)[0].members}
+    assert rows == {"host": (False, ""), "bob": (False, ""), "alice": (True, "␛[31mout ⏎")}
+    desk.forget().tell(wire.Renamed(alice, "liddell"), wire.Absent(alice, None), wire.Absent(alice, ""))
+    told = [(event.name, event.away, event.away_text, event.mine) for event in desk.all(events.MemberAway)]
+    assert told == [("liddell", False, "", False), ("liddell", True, "", False)]
+    desk.tell(wire.Joined(ROOM.conversation, [wire.MemberInfo(carol, "carol", "asleep")]))
+    (joined,) = desk.all(events.MemberJoined)
+    assert (joined.away, joined.away_text) == (True, "asleep")
+    with pytest.raises(BadMessage):
+        desk.tell(left(desk, "carol", "left"), wire.Absent(carol, None))
+
+
+def test_who_writes_privately_to_somebody_away_is_told(desk: Desk) -> None:
+    desk.open("alice")
+    alice = desk.keys["alice"].public.id
+    for why in ("at lunch", "", None):
+        desk.tell(wire.Absent(alice, why))
+        desk.forget()
+        desk.member.do(commands.Tell("alice", "hello"), NOW)
+        desk.collect()
+        said = [event.text for event in desk.all(events.Notice) if event.code.startswith("away")]
+        assert len(said) == (why is not None)
+        assert why is None or ("at lunch" in said[0]) == bool(why)
+
+
+def test_another_run_of_the_host_hears_that_one_is_away(desk: Desk) -> None:
+    desk.member.away = "asleep"
+    desk.start()
+    desk.tell(desk.welcome(), wire.Present(ROOM.conversation, [desk.info("host")], True))
+    assert wire.Away("asleep") in desk.sent
+
+
 def test_a_name_that_cannot_be_used_is_not_asked_for(desk: Desk) -> None:
     desk.open()
     for name in BAD_NAMES:
@@ -1107,6 +1188,7 @@ def test_a_guest_compares_with_the_host(desk: Desk) -> None:
         words=list(WORDS),
         state="open",
         preset=False,
+        asked=True,
     )
     assert verify(desk, "HOST") == shown
     assert marks(desk) == []
@@ -1352,10 +1434,11 @@ def test_what_waited_for_a_key_is_shown_when_the_connection_ends(desk: Desk) -> 
 
 
 def test_without_a_connection_nothing_is_said(desk: Desk) -> None:
-    intents: list[commands.Say | commands.Act | commands.Nick] = [
+    intents: list[commands.Say | commands.Act | commands.Nick | commands.Away] = [
         commands.Say("x"),
         commands.Act("x"),
         commands.Nick("x"),
+        commands.Away("x"),
     ]
 
     def refuse_all() -> None:

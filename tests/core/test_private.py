@@ -653,6 +653,35 @@ def test_who_is_asked_may_refuse(town: Town) -> None:
     assert not bob.heard()
 
 
+def test_who_is_asked_is_not_waited_for_without_end(town: Town) -> None:
+    (alice,) = people(town, "alice")
+    bob = town.add("bob", ask_private=True)
+    town.do(alice, "/msg bob hello")
+    alice.member.give_up_asking(town.now)
+    town._collect(alice)
+    town.settle()
+    assert [(event.code, event.message) for event in alice.all(events.Failed)] == [("unanswered", "hello")]
+    assert not alice.member.in_flight
+    town.do(bob, "/private alice")
+    assert not bob.heard()
+    assert bob.all(events.Conversation, state="open"), "it is another conversation, which nobody is asked about"
+
+
+def test_nobody_is_given_up_who_has_answered_or_has_nothing_to_hear(town: Town) -> None:
+    (alice,) = people(town, "alice")
+    bob, carol = town.add("bob", ask_private=True), town.add("carol", ask_private=True)
+    town.do(alice, "/msg bob hello")
+    town.do(bob, "/private alice")
+    town.do(alice, "/private carol")
+    alice.member.give_up_asking(town.now)
+    town._collect(alice)
+    town.settle()
+    assert not alice.all(events.Failed)
+    town.do(carol, "/private alice")
+    town.do(alice, "hello")
+    assert [seat.heard() for seat in (bob, carol)] == [[("alice", "hello")]] * 2
+
+
 def test_only_so_much_waits_for_an_answer(town: Town) -> None:
     (alice,) = people(town, "alice")
     town.add("bob", ask_private=True)

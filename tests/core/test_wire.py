@@ -147,6 +147,14 @@ def test_sizes_of_bytes(field: str) -> None:
 TEXTS = {  # field: least and most characters
     "join": (lambda value: ["join", value], codec.decode_from_member, 1, 24),
     "nick": (lambda value: ["nick", value], codec.decode_from_member, 1, 24),
+    "away": (lambda value: ["away", value], codec.decode_from_member, 0, 100),
+    "absent": (lambda value: ["absent", ID, value], codec.decode_from_host, 0, 100),
+    "present, away": (
+        lambda value: ["present", CONVERSATION, [[ID, "a", value]], True],
+        codec.decode_from_host,
+        0,
+        100,
+    ),
     "joined": (lambda value: ["joined", CONVERSATION, [[ID, value]]], codec.decode_from_host, 1, 24),
     "present": (lambda value: ["present", CONVERSATION, [[ID, value]], True], codec.decode_from_host, 1, 24),
     "room": (

@@ -173,6 +173,27 @@ async def test_nick_is_told_to_all_and_stands_on_the_next_message(house: Any) ->
     assert sorted(member.name for member in users.members) == ["alicia", "bob", "host"]
 
 
+async def test_who_is_away_comes_back_with_what_it_says(house: Any) -> None:
+    host = await house.host()
+    alice, bob = await house.guest("alice", host.port), await house.guest("bob", host.port)
+    await alice.says("!absent à table [/oops]", "/users", "hello")
+    for seat, mine in ((host, False), (bob, False), (alice, True)):
+        away = await seat.hears(ev.MemberAway, count=2)
+        told = [(each.away, each.away_text, each.mine) for each in seat.all(ev.MemberAway)]
+        assert told == [(True, "à table [/oops]", mine), (False, "", mine)]
+        assert away.member == house.keys["alice"].public.id.hex()
+    await bob.hears(ev.Message, text="hello")
+    kinds = [type(event) for event in bob.told if isinstance(event, ev.Message | ev.MemberAway)]
+    assert kinds == [ev.MemberAway, ev.MemberAway, ev.Message]
+    await host.says("/away asleep")
+    await bob.hears(ev.MemberAway, name="host")
+    await bob.says("/users")
+    rows = {row.name: (row.away, row.away_text) for row in (await bob.hears(ev.Users, asked=True)).members}
+    assert rows == {"host": (True, "asleep"), "alice": (False, ""), "bob": (False, "")}
+    await bob.says("/away " + "x" * 101)
+    assert (await bob.hears(ev.Error)).code == "away-too-long"
+
+
 async def test_names_that_change_quickly_are_all_taken(house: Any) -> None:
     """As from a pipe: the answer to the first is still under way when the next is asked for."""
     host = await house.host()

@@ -93,6 +93,22 @@ async def test_whoever_wants_to_be_asked_is_asked(house: Any) -> None:
     assert (await carol.hears(ev.Message)).text == SECRET
 
 
+async def test_a_pipe_at_its_end_does_not_wait_without_end_for_a_person(house: Any) -> None:
+    from usi.config import Settings
+
+    host = await house.host()
+    alice = await house.guest("alice", host.port, answer_seconds=0.2)
+    settings = Settings(False, "carol", "127.0.0.1", host.port, ask_private=True)
+    carol = await house.open(settings, house.keys["carol"])
+    await alice.hears(ev.MemberJoined, name="carol")
+    await alice.says(f"/msg carol {SECRET}")
+    await asyncio.wait_for(alice.peer.settle(), 10.0)
+    failed = await alice.hears(ev.Failed)
+    assert (failed.code, failed.message) == ("unanswered", SECRET)
+    assert alice.peer.exit_status == 1
+    assert not carol.texts()
+
+
 async def test_a_file_goes_to_one_member(house: Any, tmp_path: Path) -> None:
     from usi.config import Settings
 

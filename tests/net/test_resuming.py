@@ -447,6 +447,27 @@ async def test_a_new_name_that_was_under_way_is_taken_once(house: House) -> None
     assert len(bob.all(ev.MemberRenamed)) == 1
 
 
+async def test_who_was_away_before_a_cut_still_is_behind_it(house: House) -> None:
+    host = await house.host(**SEATS)
+    line = await wire_to(house, host)
+    alice, bob = await house.guest("alice", line.port, **TRIES), await house.guest("bob", host.port)
+    await alice.says("/away at lunch")
+    await bob.hears(ev.MemberAway, name="alice", away_text="at lunch")
+    line.cut()
+    await alice.hears(ev.Resumed)
+    carol = await house.guest("carol", host.port)
+    seen = {row.name: row.away_text for row in carol.all(ev.Users)[0].members}
+    assert seen["alice"] == "at lunch"
+    await alice.says("/away")
+    for seat in (bob, carol, alice, host):
+        await seat.hears(ev.MemberAway, name="alice", away=False)
+    line.close()
+    await alice.hears(ev.Reconnecting, count=2)
+    await alice.says("/absent")  # said while the wire is cut: it goes out then
+    line.open()
+    await bob.hears(ev.MemberAway, name="alice", away=True, away_text="")
+
+
 async def test_a_password_is_compared_across_a_cut(house: House) -> None:
     host = await house.host(**SEATS)
     line = await wire_to(house, host)

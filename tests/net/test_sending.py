@@ -5,8 +5,10 @@ Receivers that are no honest ones are in tests/net/test_relay.py.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ import pytest
 
 from usi.core import events as ev
 from usi.core.crypto import random_bytes
-from usi.core.errors import UnreadableFile
+from usi.core.errors import TransferCancelled, UnreadableFile
 from usi.core.transfer import CHUNK
+from usi.net import sending
 from usi.store.source import Source
 
 from .sharing import Room, content, held, offered, sha256, written
@@ -47,6 +50,76 @@ async def test_a_slow_receiver_delays_nobody(room: Room, tmp_path: Path) -> None
     assert not carol.all(ev.FileDone)
     room.wire.flowing.set()
     await carol.hears(ev.FileDone)
+
+
+class Slow:
+    """A disk that takes its time: what is looked through there waits for `go`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go, self.asked = threading.Event(), 0
+        self._open = sending._open_first
+        monkeypatch.setattr(sending, "_open_first", self._look)
+        monkeypatch.setattr(sending, "_QUICK", 0.01)
+
+    def _look(self, line: str, given_up: Callable[[], bool]) -> Any:
+        while not self.go.wait(0.01):
+            self.asked += 1
+            if given_up():
+                raise TransferCancelled
+        return self._open(line, given_up)
+
+
+async def test_looking_through_a_large_folder_holds_nobody_up(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await room.open("alice", "bob")
+    path, slow = written(tmp_path, "a.bin", 10), Slow(monkeypatch)
+    await alice.says(f"/send {path}", "meanwhile")
+    await bob.hears(ev.Message, text="meanwhile")
+    assert "a.bin" in (await alice.hears(ev.Notice, code="file-looking")).text
+    assert not bob.all(ev.FileOffer)
+    settling = asyncio.create_task(alice.peer.settle())
+    await alice.says("still there")
+    await bob.hears(ev.Message, text="still there")
+    assert not settling.done(), "it is still to be offered"
+    slow.go.set()
+    await bob.hears(ev.FileOffer)
+    await bob.says("/accept")
+    await settling
+    assert alice.all(ev.FileDone)
+
+
+async def test_what_turns_out_later_to_be_nothing_is_told_and_counts(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (alice,) = await room.open("alice")
+    slow = Slow(monkeypatch)
+    await alice.says("/send /no/such")
+    await alice.hears(ev.Notice, code="file-looking")
+    settling = asyncio.create_task(alice.peer.settle())
+    slow.go.set()
+    await settling
+    error = await alice.hears(ev.Error)
+    assert (error.code, error.message) == ("no-such-file", "/send /no/such")
+    await alice.leave()
+    assert alice.peer.exit_status == 1
+
+
+@pytest.mark.parametrize("when", ["waited for", "gone on"])
+async def test_leaving_does_not_wait_until_a_folder_is_looked_through(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    (alice,) = await room.open("alice")
+    slow = Slow(monkeypatch)
+    if when == "waited for":
+        monkeypatch.setattr(sending, "_QUICK", 60.0)
+        saying = asyncio.create_task(alice.says(f"/send {tmp_path}"))
+        await room.eventually(lambda: slow.asked)
+        saying.cancel()
+    else:
+        await alice.says(f"/send {tmp_path}")
+    await alice.leave()
+    await room.eventually(lambda: not alice.peer._files._sending.looking)
 
 
 async def test_a_withdrawn_offer_is_closed_everywhere(room: Room, tmp_path: Path) -> None:

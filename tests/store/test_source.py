@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usi.core.errors import FileChanged, FolderTooLarge, NoSuchFile, NotAFile, UnreadableFile
+from usi.core.errors import FileChanged, FolderTooLarge, NoSuchFile, NotAFile, TransferCancelled, UnreadableFile
 from usi.store import source as module
 from usi.store.source import Source
 
@@ -343,6 +343,13 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, 
     monkeypatch.setattr(module, limit, value)
     with pytest.raises(FolderTooLarge, match="may hold"):
         Source.open(tmp_path)
+
+
+def test_looking_through_a_folder_can_be_given_up(tmp_path: Path) -> None:
+    plant(tmp_path)
+    answers = iter([False, False, True])
+    with pytest.raises(TransferCancelled):
+        Source.open(tmp_path, lambda: next(answers))
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -32,6 +32,20 @@ def test_topics() -> None:
     assert said("cats", "bob") == "bob sets the topic of #general: cats"
 
 
+def test_who_is_away() -> None:
+    def said(away: bool, why: str = "", *, mine: bool = False) -> str:
+        return community.away(
+            ev.MemberAway(time=NOW, name="bob", member="b0", away=away, away_text=why, mine=mine)
+        )
+
+    assert said(True) == "bob is away."
+    assert said(True, "lunch\x1b[31m") == "bob is away: lunch␛[31m"
+    assert said(False) == "bob is back."
+    assert said(False, mine=True) == "You are back."
+    assert said(True, "lunch", mine=True).startswith("You are away (lunch). /away again")
+    assert said(True, mine=True).startswith("You are away. /away again")
+
+
 def test_the_past() -> None:
     def said(count: int, lost: int = 0, *, asked: bool = True) -> list[str]:
         return community.history(ev.History(time=NOW, room="g", count=count, more=False, lost=lost, asked=asked))

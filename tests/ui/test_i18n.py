@@ -400,6 +400,10 @@ EVENTS: list[ev.Event] = [
     ev.MemberJoined(time=NOW, name="1", member=PRINT),
     ev.MemberJoined(time=NOW, name="1", member=PRINT, fingerprint=PRINT, words=WORDS, address="1"),
     *(ev.MemberLeft(time=NOW, name="1", member=PRINT, reason=code) for code in ("left", "cut", "silent", "too-slow")),
+    *(
+        ev.MemberAway(time=NOW, name="1", member=PRINT, away=away, away_text=why, mine=mine)
+        for away, why, mine in ((True, "3", False), (True, "", True), (True, "3", True), (False, "", False))
+    ),
     *(ev.MemberRenamed(time=NOW, old="1", name="2", member=PRINT, mine=mine) for mine in (True, False)),
     *(
         ev.Message(

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,6 +134,27 @@ def test_nobody_is_named_whose_signature_does_not_say_so(doubt: dict[str, Any]) 
     assert note_of(private, with_content=True) == Note("Private message, its author not proven")
     assert note_of(message("fine"), doubtful, with_content=True) == Note("2 messages in #general")
     assert note_of(doubtful, message("fine"), with_content=True) == Note("2 messages in #general", "alice: fine")
+
+
+def asked(name: str = "alice") -> ev.Conversation:
+    """Somebody asks to talk privately, and waits for an answer."""
+    partners = [
+        ev.Partner(name=who, member=who, verified=False, me=who == "bob", opener=who == name) for who in ("bob", name)
+    ]
+    return ev.Conversation(
+        time=NOW, room=f"@{name}", state="asked", members=partners, verified=False, text="…", private=True
+    )
+
+
+def password(name: str = "alice") -> ev.Password:
+    return ev.Password(time=NOW, name=name, member="a1", state="asked")
+
+
+def test_who_asks_for_something_is_told_by_name() -> None:
+    assert note_of(asked(), with_content=True) == Note("alice asks to talk privately with you")
+    assert note_of(asked(), asked()) == Note("alice asks to talk privately with you")
+    assert note_of(password(), with_content=True) == Note("alice asks you to compare a password")
+    assert note_of(password(), password("carol")) == Note("2 requests to compare a password")
 
 
 def test_an_offer_is_told_as_a_message_is() -> None:
@@ -382,6 +404,8 @@ async def test_only_what_others_say_now_is_told() -> None:
         message(mine=True, room="mine"),
         offer(mine=True, room="mine"),
         ev.MemberJoined(time=NOW, name="bob", member="b0"),
+        msgspec.structs.replace(asked(), state="opening"),
+        msgspec.structs.replace(password(), state="sent"),
         ev.Notice(time=NOW, code="x", text="y"),
     ):
         told.notifier.consider(event, focused=False, now=0.0)

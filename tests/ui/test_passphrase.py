@@ -72,8 +72,9 @@ def test_a_file_that_has_none(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile):
         asker("", "", tmp_path / "p")(False)
     (tmp_path / "p").write_bytes(b"\n")
-    with pytest.raises(BadPassphrase):
-        asker("", "", tmp_path / "p")(True)
+    for new in (True, False):
+        with pytest.raises(BadPassphrase, match=r"the first line of .*p is empty"):
+            asker("", "", tmp_path / "p")(new)
 
 
 def test_the_variable(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +82,18 @@ def test_the_variable(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asker("", "", None)(True) == "from outside"
     person.answers = iter(["typed"])
     assert asker("", "", None, variable=None)(False) == "typed"
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_variable_that_is_empty_is_no_passphrase(monkeypatch: pytest.MonkeyPatch, new: bool) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(BadPassphrase, match=f"{VARIABLE} is set and empty"):
+        asker("", "", None)(new)
+
+
+def test_somebody_may_type_nothing_and_is_told_that_it_is_wrong(person: Person) -> None:
+    person.answers = iter([""])
+    assert asker("Old: ", "New: ", None)(False) == ""
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sessions are POSIX's")

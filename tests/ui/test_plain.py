@@ -29,6 +29,7 @@ class Stub:
     """Stands in for a peer: tells these events until it is closed, and takes every line."""
 
     exit_status = 0
+    failure = None
     lost = False
 
     def __init__(self, happens: list[ev.Event]) -> None:

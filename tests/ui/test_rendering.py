@@ -121,6 +121,7 @@ EVENTS: list[ev.Event] = [
     ev.MemberJoined(time=NOW, name="bob", member=PRINT),
     ev.MemberLeft(time=NOW, name="bob", member=PRINT, reason="cut"),
     ev.MemberRenamed(time=NOW, old="bob", name="robert", member=PRINT, mine=False),
+    ev.MemberAway(time=NOW, name="bob", member=PRINT, away=True, away_text="at lunch", mine=False),
     message(),
     message(kind="me", text="waves"),
     ev.Delivered(time=NOW, id="00", number=1),
@@ -324,6 +325,7 @@ def test_a_host_shows_its_places_and_a_drawn_key() -> None:
     shown = str(to_plain(ev.Listening(**fields, key_fingerprint=PRINT, preset_fingerprint="9" * 64, preset_key="KEY=")))
     assert "KEY=" in shown
     assert "9999 9999" in shown
+    assert "host key" in shown, "--expect takes that one"
 
 
 def test_a_host_who_is_verified_needs_no_comparing() -> None:
@@ -346,6 +348,17 @@ def test_how_somebody_came_to_be_verified(by: ev.How, words: str) -> None:
         time=NOW, name="bob", member=PRINT, fingerprint=PRINT, words=["a"], state="verified", preset=False, by=by
     )
     assert words in str(to_plain(event))
+
+
+def test_who_is_verified_is_shown_with_what_to_compare_where_that_is_asked_for() -> None:
+    event = ev.Verification(
+        time=NOW, name="bob", member=PRINT, fingerprint=PRINT, words=["a", "b"], state="verified", preset=False
+    )
+    assert to_plain(event) == "* bob is verified."
+    shown = str(to_plain(msgspec.structs.replace(event, asked=True)))
+    assert shown.startswith("* bob is verified.\n")
+    assert "a b" in shown
+    assert "/verify bob no" in shown
 
 
 def test_an_invitation_is_shown_with_its_code_and_a_line_to_paste() -> None:

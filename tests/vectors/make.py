@@ -234,7 +234,7 @@ PRESET, OTHER = drawn("preset key", 32), drawn("another preset key", 32)
 ROOM, ROOM_KEY = drawn("room", 16), drawn("room key", 32)
 JOIN = ["join", "alice"]
 WELCOME = [
-    "welcome", [member_id("alice"), "alice"], [member_id("host"), "host"], drawn("session", 16), False,
+    "welcome", [member_id("alice"), "alice", None], [member_id("host"), "host", None], drawn("session", 16), False,
     [[ROOM, "general", "", ROOM_KEY, 7, False]],
 ]  # fmt: skip
 POST = ["post", ROOM, h("usi3 key id", ROOM_KEY), member_id("alice"), drawn("id", 15), drawn("sealed", 272)]

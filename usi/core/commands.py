@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from usi.core.errors import BadCommand, BadTime, NothingToSay, TextTooLong, UnknownCommand
+from usi.core.errors import AwayTooLong, BadCommand, BadTime, NothingToSay, TextTooLong, UnknownCommand
 from usi.core.language import tr
 from usi.core.moderation import seconds_of
-from usi.core.wire import MAX_PAGE, MAX_REASON, MAX_TEXT
+from usi.core.wire import MAX_AWAY, MAX_PAGE, MAX_REASON, MAX_TEXT
 
 MARKS = "/!"
 
@@ -33,6 +33,13 @@ class Act:
 @dataclass(frozen=True)
 class Nick:
     name: str
+
+
+@dataclass(frozen=True)
+class Away:
+    """Tell the others that one is away, and why; with nothing to say where one is away: that one is back."""
+
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,8 +214,8 @@ class Search:
 ForRoom = Say | Act | Send | Add | Leave | Topic | History | Search
 """What is meant for one conversation: `room` is the key `room` of its events; None: the one that was chosen last."""
 ForMember = (
-    Say | Act | Nick | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password | Rooms | Order | Topic
-    | History | Search
+    Say | Act | Nick | Away | Users | Verify | Tell | Private | Add | Block | Go | Leave | Password | Rooms | Order
+    | Topic | History | Search
 )  # fmt: skip
 """What the member machine carries out; the rest is for the peer or the face."""
 ForFiles = Send | Accept | Decline | Cancel | Files
@@ -285,6 +292,13 @@ def _tell(rest: str) -> Tell:
     if not said:
         raise ValueError
     return Tell(name, checked(said))
+
+
+def _away(rest: str) -> Away:
+    said = mended(rest)
+    if len(said) > MAX_AWAY:
+        raise AwayTooLong(size=len(said), limit=MAX_AWAY)
+    return Away(said)
 
 
 def _names(rest: str) -> tuple[str, ...]:
@@ -447,6 +461,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(("mute", "sourdine"), "", "notifications of this room off, or on again", _nothing(Mute())),
     Command(("me", "moi"), "TEXT", "say what you do: /me waves", _something(Act)),
     Command(("nick", "pseudo"), "NAME", "change your name", _something(Nick)),
+    Command(
+        ("away", "absent"),
+        "[TEXT]",
+        "tell the others that you are away; again, or saying something: you are back",
+        _away,
+    ),
     Command(("topic", "sujet"), "[TEXT]", "the topic of this room; moderators: another one", Topic),
     Command(("kick", "expulser"), "NAME [REASON]", "moderators: remove a member", _kick),
     Command(

@@ -40,7 +40,7 @@ class Comparing:
             roster.verified.discard(member)
         elif intent.match and self._shown.get(text.skeleton(name)) == (member, proof):
             roster.verified.add(member)  # only what was shown can have been compared, not who has the name by now
-        self.show(member, differs=intent.match is False)
+        self.show(member, differs=intent.match is False, asked=intent.match is None)
         if before != (member in roster.verified):
             self._private.note_change(member)
         if intent.match is False and pair:
@@ -54,7 +54,9 @@ class Comparing:
             raise BadCommand(usage=commands.find("verify").usage)
         return others[0]
 
-    def show(self, member: bytes, *, differs: bool = False, by: events.How = "comparison") -> None:
+    def show(
+        self, member: bytes, *, differs: bool = False, asked: bool = True, by: events.How = "comparison"
+    ) -> None:
         """What to compare with a member, or what came of it."""
         proof, name = self._roster.proof_of(member), self._roster.here[member].name
         if proof is None:
@@ -73,6 +75,7 @@ class Comparing:
                 preset=self._preset and not pair,
                 pair=pair,
                 by=by,
+                asked=asked,
             )
         )
 
@@ -95,5 +98,5 @@ class Comparing:
         """This member is here now."""
         how = self._vouched.pop(member, None)
         if how is not None and self._roster.proof_of(member) is not None:
-            self.show(member, by=how)
+            self.show(member, asked=False, by=how)
             self._private.note_change(member)

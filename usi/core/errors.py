@@ -99,6 +99,12 @@ class TextTooLong(LocalError):
     code = "text-too-long"
 
 
+class AwayTooLong(LocalError):
+    """Why you are away is too long to stand beside a name: {size} characters, at most {limit} fit."""
+
+    code = "away-too-long"
+
+
 class NothingToSay(LocalError):
     """There is nothing to send in an empty message."""
 
@@ -916,6 +922,12 @@ class Withheld(PeerError):
     """What should come next did not come: the host, or who opened it, holds it back."""
 
     code = "withheld"
+
+
+class Unanswered(PeerError):
+    """Who was asked whether to talk privately did not answer in time. Try again when they are there."""
+
+    code = "unanswered"
 
 
 class NoAnswer(PeerError):

@@ -74,6 +74,8 @@ class MemberJoined(Event, frozen=True, tag="member_joined"):
     """Where it came in."""
     here: bool = False
     """It was in another room that is ours, too."""
+    away: bool = False
+    away_text: str = ""
 
 
 class MemberLeft(Event, frozen=True, tag="member_left"):
@@ -91,6 +93,17 @@ class MemberRenamed(Event, frozen=True, tag="member_renamed"):
     old: str
     name: str
     member: str
+    mine: bool
+
+
+class MemberAway(Event, frozen=True, tag="member_away"):
+    """A member says that it is away, or that it is back."""
+
+    name: str
+    member: str
+    away: bool
+    away_text: str
+    """Why; empty where it does not say."""
     mine: bool
 
 
@@ -242,6 +255,9 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     host: bool
     rooms: list[str] = []
     """Those that it shares with us."""
+    away: bool = False
+    away_text: str = ""
+    """Why it is away; empty where it does not say."""
 
 
 class Users(Event, frozen=True, tag="users"):
@@ -399,6 +415,8 @@ class Verification(Event, frozen=True, tag="verification"):
     """Of the private connection with this member, not of one's connection with the host."""
     by: How = "comparison"
     """How the two came to be verified."""
+    asked: bool = False
+    """Somebody wants to see what to compare; nothing has changed."""
 
 
 class Invitation(Event, frozen=True, tag="invitation"):

@@ -323,6 +323,10 @@ def message(tag: str) -> str:
             return tr("A member's public key; it must hash to the id that was asked for.")
         case "nick":
             return tr("Asks for another name.")
+        case "away":
+            return tr("A member says that it is away from its keyboard, or back.")
+        case "absent":
+            return tr("A member is away from its keyboard, or back.")
         case "renamed":
             return tr("A member has another name; the key stays the same.")
         case "joined":

@@ -197,6 +197,8 @@ class Seat:
     network: str = ""
     name: str = ""
     """Empty until the member has joined."""
+    away: str | None = None
+    """Why it is away, if it is; empty: it does not say."""
     since: dict[bytes, int] = field(default_factory=dict)
     """Room → the first number that this member may read there, of the rooms that it is in."""
     reads: bool = False
@@ -208,7 +210,7 @@ class Seat:
 
     @property
     def info(self) -> wire.MemberInfo:
-        return wire.MemberInfo(self.facts.member, self.name)
+        return wire.MemberInfo(self.facts.member, self.name, self.away)
 
     @property
     def role(self) -> Role:

@@ -116,6 +116,7 @@ COMMAND_OF: dict[type[wire.Message], str] = {
     wire.Post: "say",
     wire.GetKey: "users",
     wire.Nick: "nick",
+    wire.Away: "away",
     wire.ListRooms: "rooms",
     wire.Enter: "join",
     wire.Leave: "leave",
@@ -248,6 +249,8 @@ class Hub:
                 return []
             case wire.Nick():
                 return self._nick(seat, message)
+            case wire.Away():
+                return self._away(seat, message)
             case wire.Join():
                 return self._join(seat, message)
             case wire.Ask() | wire.Prove() | wire.Answer():
@@ -648,6 +651,16 @@ class Hub:
         seat.name = name
         news = self.announce(self.rooms.of(seat.link))
         return [*news, Send(self.neighbours(seat), wire.Renamed(seat.facts.member, name))]
+
+    def _away(self, seat: Seat, message: wire.Away) -> list[Effect]:
+        away = message.text
+        if away is not None:
+            silent = self.moderation.is_silent(seat.who)  # then it says nothing by this either
+            away = "" if silent else text.visible(away, keep_newlines=False)[: wire.MAX_AWAY]
+        if away == seat.away:
+            return []
+        seat.away = away
+        return [Send(self.neighbours(seat), wire.Absent(seat.facts.member, away))]
 
     def _fetch(self, receiver: Seat, message: wire.Fetch) -> list[Effect]:
         sender = self._by_member.get(message.sender)

@@ -259,6 +259,8 @@ class Lobby:
                     verified=info.id in self._roster.verified,
                     rooms=[room.name],
                     here=known,
+                    away=profile.away is not None,
+                    away_text=profile.away or "",
                 )
             )
             if not known:

@@ -80,6 +80,8 @@ class Member:
         self._trace = tracer
         self._host_key: PublicKey | None = None
         self._run = random_bytes(RUN_SIZE)
+        self.away: str | None = None
+        """Why this person is away, if it is; empty: it does not say. A host that is joined hears of it."""
         self._current: Thread | None = None
         self._adrift = False
         """The person wanted to go to a conversation that could not be reached, or was put out of one: none is chosen
@@ -221,8 +223,11 @@ class Member:
                 self._go(room)
             case commands.Tell(name, said):
                 self._say(self._talk_with([name]), "text", said)
+                self._tell_if_away(name)
             case commands.Private(names):
                 self._choose(self._talk_with(names) if names else self._find_thread(self._first_room.name))
+                for name in names:
+                    self._tell_if_away(name)
             case commands.Add(names, room):
                 self._private.add(self._find_talk(room), [self.roster.find(name) for name in names])
             case commands.Leave(room):
@@ -237,6 +242,10 @@ class Member:
                     raise NotConnected
                 self._wanted_names.append(name)
                 self._outgoing.append(wire.Nick(name))
+            case commands.Away(why):
+                if not self._present:
+                    raise NotConnected
+                self._be_away(None if not why and self.away is not None else why)
             case commands.Users():
                 self._emit(self.users(asked=True))
             case commands.Verify():
@@ -251,6 +260,18 @@ class Member:
                 if not self._present:
                     raise NotConnected
                 self._do_in_rooms(intent)
+
+    def _be_away(self, why: str | None) -> None:
+        """Be away from here on, or (None) back."""
+        self.away = why
+        self._send(wire.Away(why))
+
+    def _tell_if_away(self, name: str) -> None:
+        profile = self.roster.here[self.roster.find(name)]
+        if profile.away:
+            self._report.notify("away-because", name=profile.name, why=profile.away)
+        elif profile.away is not None:
+            self._report.notify("away", name=profile.name)
 
     def _do_in_rooms(
         self, intent: commands.Rooms | commands.Order | commands.Topic | commands.History | commands.Search
@@ -278,6 +299,11 @@ class Member:
             self.check.cancel()
         else:
             self.check.typed(secret)
+
+    def give_up_asking(self, now: float) -> None:
+        """Wait no longer for people who were asked whether to talk privately: what was to be said to them fails."""
+        self._pass_time(now)
+        self._private.give_up_asking()
 
     def resumed(self, now: float) -> None:
         """The seat at the host is taken again, over another link: who had to answer could not, meanwhile."""
@@ -416,6 +442,8 @@ class Member:
             offer=offer,
             transfer=transfer,
         )
+        if self.away is not None and kind != "withdraw":  # which no person may have asked for
+            self._be_away(None)
         return self._outbox.put(thread, body)
 
     # --- offering files ---
@@ -529,6 +557,8 @@ class Member:
                 self._take_out(message)
             case wire.Renamed():
                 self._take_renamed(message)
+            case wire.Absent():
+                self._take_absent(message)
             case wire.LinkFacts():
                 self.roster.note_link(message)
                 if message.by_code:
@@ -638,6 +668,8 @@ class Member:
             self._take_room(room)
         elif self._lobby.listed:
             self._present = True
+            if self.away is not None:  # since before: this is another run of the host
+                self._be_away(self.away)
             self._emit(self.users(asked=False))
             self._lobby.tell_all()
             self._comparing.tell_vouched(self.roster.host)
@@ -673,7 +705,7 @@ class Member:
             raise BadMessage(why="a name for us that we did not ask for")
         while mine and self._wanted_names.popleft() != message.name:
             pass  # a wish that changed nothing gets no answer
-        self._seat(wire.MemberInfo(message.member, message.name))
+        self._seat(wire.MemberInfo(message.member, message.name, profile.away))
         if mine:
             self.name = message.name
         self._emit(
@@ -682,6 +714,21 @@ class Member:
             )
         )
         self._private.note_change(message.member)
+
+    def _take_absent(self, message: wire.Absent) -> None:
+        if message.member not in self.roster.here:
+            raise BadMessage(why="the absence of a member who is not here")
+        profile = self.roster.note_away(message.member, message.text)
+        self._emit(
+            events.MemberAway(
+                time=self._time(),
+                name=profile.name,
+                member=message.member.hex(),
+                away=profile.away is not None,
+                away_text=profile.away or "",
+                mine=message.member == self.id,
+            )
+        )
 
     def _seat(self, info: wire.MemberInfo) -> Profile:
         if not self.roster.seat(info):

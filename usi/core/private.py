@@ -33,6 +33,7 @@ from usi.core.errors import (
     TalkEnded,
     TooManyInTalk,
     TooManyTalks,
+    Unanswered,
     Unwelcome,
     Withheld,
     YouBlocked,
@@ -225,6 +226,12 @@ class Private:
     def distrust(self, member: bytes, error: PeerError) -> None:
         """People compared, and it differed."""
         self._pairs.end(member, error)
+
+    def give_up_asking(self) -> None:
+        """Wait no longer for people who were asked whether to talk privately, where something is to be said to them."""
+        for other in {other for talk in self.talks if talk.waiting for other in talk.invited}:
+            if (pair := self._pairs.get(other)) is not None and pair.asking and pair.mine:
+                self._pairs.end(other, Left(), Unanswered())
 
     def note_change(self, member: bytes) -> None:
         """What is known of this member has changed: its name, or whether it was compared."""

@@ -21,6 +21,8 @@ NOTICES = {
     "pair-asking": "{name} is asked first whether to talk privately.",
     "pair-ended": "The private connection with {name} has ended. {why}",
     "not-in": "{name} is not in {room}. {why}",
+    "away": "{name} is away, and may not read this soon.",
+    "away-because": "{name} is away, and may not read this soon: {why}",
     "blocked": "{name} can open no private conversation with you any more. /block {name} again lifts that.",
     "unblocked": "{name} can open private conversations with you again.",
 }

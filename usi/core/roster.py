@@ -38,6 +38,8 @@ class Profile:
     name: str
     facts: wire.LinkFacts | None = None
     """Known on the host only."""
+    away: str | None = None
+    """Why it is away, made safe to show; empty: it does not say; None: it is here."""
     names: list[str] = field(default_factory=list)
     """The newest names of this key, so that a post signed before a renaming is not taken for a lie."""
 
@@ -70,6 +72,7 @@ class Roster:
         name = acceptable(info)
         profile = self.here.setdefault(info.id, Profile(name))
         profile.name = name
+        self.note_away(info.id, info.away)
         given_up, kept = profile.names[:-_NAMES_KEPT], profile.names[-_NAMES_KEPT:]
         profile.names = [*kept, name]
         for look in {text.skeleton(old) for old in given_up} - {text.skeleton(old) for old in kept}:
@@ -79,6 +82,12 @@ class Roster:
         known = self._last_owner.get(skeleton, info.id) == info.id
         self._last_owner[skeleton] = info.id
         return known
+
+    def note_away(self, member: bytes, away: str | None) -> Profile:
+        """Note that a member who is here is away and why, or (None) back."""
+        profile = self.here[member]
+        profile.away = None if away is None else text.visible(away, keep_newlines=False).strip()
+        return profile
 
     def note_link(self, facts: wire.LinkFacts) -> None:
         """What the host's router says of a link whose member is about to join."""
@@ -155,6 +164,8 @@ class Roster:
                     verified=member in self.verified,
                     me=member == self.own,
                     host=member == self.host,
+                    away=profile.away is not None,
+                    away_text=profile.away or "",
                 )
             )
         return rows

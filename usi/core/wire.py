@@ -27,6 +27,7 @@ MAX_ROOMS = 64  # rooms in one Welcome
 MAX_PRESENT = 500  # members in one Present, so that it fits a record
 MAX_TOPIC = 200
 MAX_REASON = 200
+MAX_AWAY = 100  # characters of why somebody is away: a line beside a name, not a message
 MAX_PAGE = 200  # stored posts that a member may ask for at once
 SALT_SIZE = 16
 MAX_LOGIN = 128  # bytes of the sealed last word of a login
@@ -65,6 +66,7 @@ TicketBytes = Annotated[bytes, Meta(min_length=TICKET_SIZE, max_length=TICKET_SI
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Amount = Annotated[float, Meta(ge=0, le=2**63)]
 Reason = Annotated[str, Meta(max_length=MAX_REASON)]
+AwayText = Annotated[str, Meta(max_length=MAX_AWAY)]
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -74,6 +76,8 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 class MemberInfo(_Wire, frozen=True):
     id: MemberId
     name: Name
+    away: AwayText | None = None
+    """Why it is away (empty: it does not say); None: it is not."""
 
 
 class RoomInfo(_Wire, frozen=True):
@@ -197,6 +201,12 @@ class GetKey(Message, frozen=True, tag="get-key"):
 
 class Nick(Message, frozen=True, tag="nick"):
     name: Name
+
+
+class Away(Message, frozen=True, tag="away"):
+    """I am away, and why (may be empty), or None: I am here again. Whoever shares a room hears it as Absent."""
+
+    text: AwayText | None
 
 
 class Fetch(Message, frozen=True, tag="fetch"):
@@ -524,6 +534,13 @@ class Renamed(Message, frozen=True, tag="renamed"):
     name: Name
 
 
+class Absent(Message, frozen=True, tag="absent"):
+    """This member is away, and why, or None: it is here again."""
+
+    member: MemberId
+    text: AwayText | None
+
+
 class Notice(Message, frozen=True, tag="notice"):
     """The hub's own word to one member: a code with one value; no member can post this type."""
 
@@ -589,14 +606,14 @@ class Proved(InMemory, frozen=True, tag="proved"):
 
 
 FromMember = (
-    Join | Claim | Login | Resume | Ask | Prove | Unlock | Post | Again | GetKey | Nick | ListRooms | Enter | Past
-    | Order | Pass | Gather | Leave | Fetch | FileWord | Got | Alive | Bye
+    Join | Claim | Login | Resume | Ask | Prove | Unlock | Post | Again | GetKey | Nick | Away | ListRooms | Enter
+    | Past | Order | Pass | Gather | Leave | Fetch | FileWord | Got | Alive | Bye
 )  # fmt: skip
 FromHost = (
     Welcome | Resumed | NoSeat | Skipped | Salt | Challenge | Lasting | Standing | Present | KeyOf | Posted | Found
-    | Caught | Ack | StaleKey | Refused | Joined | Left | Renamed | Notice | RoomList | Entered | Out | RoomKey
-    | Topic | Deed | OldKey | Old | OldEnd | LogEntry | LimitValues | Passed | Gathered | Ticket | NoTicket | Wanted
-    | FileWord | Got | Alive | Bye
+    | Caught | Ack | StaleKey | Refused | Joined | Left | Renamed | Absent | Notice | RoomList | Entered | Out
+    | RoomKey | Topic | Deed | OldKey | Old | OldEnd | LogEntry | LimitValues | Passed | Gathered | Ticket | NoTicket
+    | Wanted | FileWord | Got | Alive | Bye
 )  # fmt: skip
 
 

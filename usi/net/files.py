@@ -63,13 +63,15 @@ class Files:
 
     @property
     def failed(self) -> bool:
-        """Whether a transfer has ended badly, by nobody's wish, and was not mended by another attempt."""
-        return self._transfers.failed
+        """Whether a transfer has ended badly, by nobody's wish, and was not mended by another attempt; or something
+        could not be offered, as it turned out later."""
+        return self._transfers.failed or self._sending.failed
 
     @property
     def unsettled(self) -> bool:
-        """Whether something is under way, or is offered to somebody who has neither taken nor refused it."""
-        return bool(self._transfers.under_way) or any(
+        """Whether something is under way, still to be offered, or offered to somebody who has neither taken nor refused
+        it."""
+        return bool(self._transfers.under_way) or self._sending.looking or any(
             offer.audience and not offer.taken for offer in self._member.offers.mine
         )
 
@@ -190,4 +192,5 @@ class Files:
 
     async def close(self) -> None:
         """End everything; what has arrived is kept."""
+        await self._sending.close()
         await self._transfers.close()

@@ -157,21 +157,34 @@ class Peer:
         """The connection was cut and could not be restored: another attempt, later, may work."""
         return isinstance(self._ended_by, NotRestored)
 
+    @property
+    def failure(self) -> UsiError | None:
+        """What ended the conversation, unless it was left or stopped as people do."""
+        return self._ended_by if self._ended_by is not None and self._ended_by.exit_status else None
+
     async def settle(self) -> None:
         """Wait until what was sent is acknowledged, what was asked is answered and no transfer is open any more, or the
-        connection has ended.
+        connection has ended. Nobody is waited for without end who is asked first whether to talk privately.
 
         An offer that nobody took is told then, and counts as a failure."""
         if self._ended_by is None:
             self._member.check_in()
             self._pump()
-        while self._ended_by is None and (
-            self._member.in_flight or not self._member.answered or self._files.unsettled
-        ):
-            await self._movement()
+        patience = asyncio.get_running_loop().call_later(self.settings.limits.answer_seconds, self._give_up_asking)
+        try:
+            while self._ended_by is None and (
+                self._member.in_flight or not self._member.answered or self._files.unsettled
+            ):
+                await self._movement()
+        finally:
+            patience.cancel()
         for name in self._files.untaken:
             self.exit_status = self.exit_status or 1
             self._emit(ev.Notice(time=_now(), code="file-not-taken", text=tr("Nobody took {file}.", file=name)))
+
+    def _give_up_asking(self) -> None:
+        self._member.give_up_asking(time.time())
+        self._pump()
 
     async def events(self) -> AsyncIterator[ev.Event]:
         """What happens, in order, until the connection has ended. For one reader."""
@@ -227,7 +240,7 @@ class Peer:
                 self._act(intent)
             case commands.Nick() | commands.Users() | commands.Verify() | commands.Private() | commands.Add():
                 self._act(intent)
-            case commands.Block() | commands.Go() | commands.Leave() | commands.Password():
+            case commands.Away() | commands.Block() | commands.Go() | commands.Leave() | commands.Password():
                 self._act(intent)
             case commands.Rooms() | commands.Order() | commands.Topic() | commands.History() | commands.Search():
                 self._act(intent)
@@ -372,6 +385,7 @@ class Peer:
         self._pump()
         self._member = self._make_member(before.key, before.name)
         self._member.roster.verified |= before.roster.verified
+        self._member.away = before.away
         self._member.offers.go_on_from(before.offers)
         self._files.begin_anew(self._member)
         self._connected = False

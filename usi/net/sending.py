@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +34,8 @@ from usi.net.streams import StreamHash
 from usi.net.transfers import Transfer, Transfers
 from usi.store.source import Source
 
+_QUICK = 0.5  # seconds for which what is typed next waits until something is looked through
+
 
 @dataclass(eq=False)
 class _Own:
@@ -61,10 +65,45 @@ class Sending:
         self._transfers = transfers
         self._pump = pump
         self._own: dict[bytes, _Own] = {}
+        self._looking: set[asyncio.Task[None]] = set()
+        """What is looked through before it is offered."""
+        self.failed = False
+        """Whether something could not be offered, and its person did not wait for that."""
+
+    @property
+    def looking(self) -> bool:
+        """Whether something is still to be offered."""
+        return any(not task.done() for task in self._looking)
 
     async def offer(self, line: str, room: str | None) -> None:
-        """Offer the file or folder that a line names; raises `LocalError`."""
-        source, to = await self._transfers.on_thread(None, _open_first, line)
+        """Offer the file or folder that a line names; raises `LocalError`. One that takes long to be looked through
+        holds nobody up: it is offered later, and what is wrong with it is told."""
+        looking = asyncio.get_running_loop().create_task(self._look_and_offer(line, room), name="usi looking")
+        self._looking.add(looking)
+        looking.add_done_callback(self._looked)
+        await asyncio.wait({looking}, timeout=_QUICK)
+        if looking.done():
+            if not looking.cancelled():  # else its person has left
+                looking.result()
+        else:
+            self._transfers.notice("file-looking", tr("{file}: it is offered once it is looked through.", file=line))
+            self._transfers.start(None, self._see_how_it_ends(looking, line))
+
+    def _looked(self, looking: asyncio.Task[None]) -> None:
+        self._looking.discard(looking)
+        if not looking.cancelled():
+            looking.exception()  # is told, unless its person has left meanwhile
+
+    async def _see_how_it_ends(self, looking: asyncio.Task[None], line: str) -> None:
+        try:
+            await looking
+        except LocalError as error:
+            self.failed = True
+            self._transfers.refuse(error, f"/send {line}")
+
+    async def _look_and_offer(self, line: str, room: str | None) -> None:
+        given_up = threading.Event()
+        source, to = await self._transfers.on_thread(given_up.set, _open_first, line, given_up.is_set)
         offered = Offered(
             transfer=random_bytes(wire.TRANSFER_SIZE),
             key=random_bytes(KEY_SIZE),
@@ -99,6 +138,13 @@ class Sending:
         """There is another member machine: nothing is offered any more."""
         self._member = member
         self._own.clear()
+
+    async def close(self) -> None:
+        """Look through nothing any more."""
+        for looking in self._looking:
+            looking.cancel()
+        if self._looking:
+            await asyncio.wait(set(self._looking))
 
     # --- what receivers say ---
 
@@ -181,11 +227,11 @@ class Sending:
                 sock.close()
 
 
-def _open_first(line: str) -> tuple[Source, str | None]:
+def _open_first(line: str, given_up: Callable[[], bool]) -> tuple[Source, str | None]:
     """What a line means, and for whom it is: the first reading of it that is there."""
     for text, name in paths.with_name(line):
         with suppress(OSError, ValueError, RuntimeError):  # the last where nobody has the home that ~NAME asks for
             path = Path(text).expanduser()
             if path.lstat():
-                return Source.open(path), name
+                return Source.open(path, given_up), name
     raise NoSuchFile(path=line)

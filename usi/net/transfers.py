@@ -22,6 +22,7 @@ from usi.core import events, wire
 from usi.core.errors import (
     CancelledThere,
     Declined,
+    LocalError,
     PeerError,
     ReceiverLost,
     TakenBack,
@@ -220,6 +221,10 @@ class Transfers:
     def notice(self, code: str, said: str) -> None:
         """A sentence to the person."""
         self._tell(events.Notice(time=_now(), code=code, text=said))
+
+    def refuse(self, error: LocalError, line: str) -> None:
+        """What was wanted by that line cannot be done, as it turns out later."""
+        self._tell(events.Error(time=_now(), code=error.code, text=str(error), message=line))
 
     def _tick_soon(self) -> None:
         if self._ticker is None and not self._closed:

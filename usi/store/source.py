@@ -12,12 +12,12 @@ import os
 import stat
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from usi.core.errors import FileChanged, FolderTooLarge, NoSuchFile, NotAFile, UnreadableFile
+from usi.core.errors import FileChanged, FolderTooLarge, NoSuchFile, NotAFile, TransferCancelled, UnreadableFile
 from usi.core.text import clean_file_name
 from usi.core.transfer import MAX_MANIFEST
 from usi.store.folder import BINARY, NOFOLLOW, NONBLOCK, is_link
@@ -58,9 +58,10 @@ class Source:
         self._starts = list(accumulate((file.size for file in files), initial=self.manifest_size))
 
     @classmethod
-    def open(cls, path: Path) -> Source:
+    def open(cls, path: Path, given_up: Callable[[], bool] = lambda: False) -> Source:
         """Look at what is at `path`; a link there is followed, because a person named it.
 
+        `given_up` is asked again and again while a folder is looked through: `TransferCancelled` then. Else
         `NoSuchFile`, `UnreadableFile`, `NotAFile`, `FolderTooLarge`.
         """
         try:
@@ -72,7 +73,7 @@ class Source:
             raise _unreadable(path, error) from error
         name = clean_file_name(path.name if path.name not in ("", "..") else real.name)
         if stat.S_ISDIR(seen.st_mode):
-            walk = _Walk(real)
+            walk = _Walk(real, given_up)
             return cls(path, name, walk.files, walk.manifest, walk.skipped)
         if not stat.S_ISREG(seen.st_mode):
             raise NotAFile(path=path)
@@ -160,7 +161,8 @@ class _Stream:
 class _Walk:
     """The files and the manifest of a folder, its names sorted, each folder followed by what is in it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, given_up: Callable[[], bool]) -> None:
+        self._given_up = given_up
         self.files: list[_File] = []
         self.skipped = 0
         self._root = root
@@ -179,6 +181,8 @@ class _Walk:
             raise _unreadable(folder, error) from error
         names = Names()
         for name in here:
+            if self._given_up():
+                raise TransferCancelled
             path = os.path.join(folder, name)
             seen = os.lstat(path)
             if is_link(seen) or not (stat.S_ISREG(seen.st_mode) or stat.S_ISDIR(seen.st_mode)):

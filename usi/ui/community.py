@@ -61,6 +61,28 @@ def topic(event: ev.RoomTopic) -> str:
     return tr("The topic of {room}: {topic}", room=room, topic=event.topic)
 
 
+def away(event: ev.MemberAway) -> str:
+    """That somebody is away from here on, or back."""
+    why = _inline(event.away_text)
+    match event.mine, event.away:
+        case True, True:
+            said = tr("You are away ({why}).", why=why) if why else tr("You are away.")
+            return f"{said} {tr('/away again, or saying something, tells that you are back.')}"
+        case True, False:
+            return tr("You are back.")
+        case False, True:
+            name = _inline(event.name)
+            return tr("{name} is away: {why}", name=name, why=why) if why else tr("{name} is away.", name=name)
+        case _:
+            return tr("{name} is back.", name=_inline(event.name))
+
+
+def absence(member: ev.Member) -> str:
+    """The mark of a member who is away, with what it says of it."""
+    why = _inline(member.away_text)
+    return tr("away: {why}", why=why) if why else tr("away")
+
+
 def role(event: ev.Role) -> str:
     return tr(ROLES[event.role])
 

@@ -58,10 +58,12 @@ class Unheard(Exception):
 # --- what is said, and when ------------------------------------------------------------------------------------------
 
 
-Heard = ev.Message | ev.FileOffer | ev.FileDone | ev.FileFailed
-"""What a notification may be about."""
+Heard = ev.Message | ev.FileOffer | ev.FileDone | ev.FileFailed | ev.Conversation | ev.Password
+"""What a notification may be about: of a conversation and of a password, that somebody asks for it and waits."""
 _TRANSFERS = ""
 """Stands for the conversation of files that have arrived or stopped: they are told of together."""
+_PASSWORDS = "/password"
+"""And for requests to compare one; no conversation is called so."""
 
 
 @dataclass
@@ -131,6 +133,8 @@ class Digest:
     def _note(self, heard: Heard, count: int) -> Note:
         if isinstance(heard, ev.Message):
             return self._message_note(heard, count)
+        if isinstance(heard, ev.Conversation | ev.Password):
+            return Note(_request_title(heard, count))
         title = _offer_title(heard, count) if isinstance(heard, ev.FileOffer) else _transfer_title(heard, count)
         return Note(title, _brief(heard.name, LONGEST_TEXT) if self._with_content else "")
 
@@ -142,7 +146,36 @@ class Digest:
 
 
 def _room(heard: Heard) -> str:
-    return heard.room if isinstance(heard, ev.Message | ev.FileOffer) else _TRANSFERS
+    match heard:
+        case ev.Message() | ev.FileOffer() | ev.Conversation():
+            return heard.room
+        case ev.Password():
+            return _PASSWORDS
+        case _:
+            return _TRANSFERS
+
+
+def _concerns(event: ev.Event) -> bool:
+    """Whether this is something that its person would miss."""
+    match event:
+        case ev.Message():
+            return not event.history
+        case ev.Conversation() | ev.Password():
+            return event.state == "asked"
+        case _:
+            return isinstance(event, Heard)
+
+
+def _request_title(asked: ev.Conversation | ev.Password, count: int) -> str:
+    if isinstance(asked, ev.Conversation):
+        sentence = tr("{name} asks to talk privately with you")
+        name = next((partner.name for partner in asked.members if partner.opener), asked.room)
+    else:
+        sentence = tr("{name} asks you to compare a password")
+        if count > 1:
+            sentence = tr("{count} requests to compare a password")
+        name = asked.name
+    return sentence.format(count=count, name=_brief(name, LONGEST_NAME))
 
 
 def _offer_title(offer: ev.FileOffer, count: int) -> str:
@@ -354,9 +387,9 @@ class Notifier:
         self._working = False
 
     def consider(self, event: ev.Event, *, focused: bool, now: float) -> None:
-        """Tell of this event, if somebody else said or offered something, or a file has arrived or stopped, and nobody
-        looks. `focused`: somebody looks."""
-        if not isinstance(event, Heard) or (isinstance(event, ev.Message) and event.history):
+        """Tell of this event, if somebody else said, offered or asked something, or a file has arrived or stopped, and
+        nobody looks. `focused`: somebody looks."""
+        if not isinstance(event, Heard) or not _concerns(event):
             return
         mine = isinstance(event, ev.Message | ev.FileOffer) and event.mine
         with self._lock:

@@ -25,15 +25,14 @@ def asker(prompt: str, new_prompt: str, file: Path | None, *, variable: str | No
     """
 
     def ask(new: bool) -> str:
-        given = None
         if file is not None:
-            given = _first_line(file)
-        elif variable is not None:
-            given = os.environ.get(variable)
-        if given is None:
-            given = _typed(new_prompt if new else prompt, twice=new)
-        if new and not given:
-            raise BadPassphrase(why="it is empty")
+            given, why = _first_line(file), tr("the first line of {path} is empty", path=file)
+        elif variable is not None and variable in os.environ:
+            given, why = os.environ[variable], tr("{variable} is set and empty", variable=variable)
+        else:
+            given, why = _typed(new_prompt if new else prompt, twice=new), "it is empty" if new else ""
+        if why and not given:
+            raise BadPassphrase(why=why)
         return given
 
     return ask

@@ -20,6 +20,7 @@ from usi.core import events as ev
 from usi.core.errors import LocalError, UsiError
 from usi.core.language import tr
 from usi.core.thread import title_of
+from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
 from usi.ui.pipes import Reader, Writer, complain, raw, unseen
 from usi.ui.rendering import to_json, to_plain
@@ -47,7 +48,7 @@ class _Plain:
         self._room = FIRST_ROOM
         self._rooms: set[str] = set()
         self._refused = 0
-        """The exit status of a run whose input had a file sent that could not be."""
+        """The exit status of a run whose input had something said or sent that could not be."""
         self._again = False
         """Whoever stays joins again when a connection could not be restored, until it works or a signal comes."""
         self._reader: Reader | None = None
@@ -99,6 +100,8 @@ class _Plain:
                 self._again = self._again and error.exit_status == 3
                 return error.exit_status
             status = await self._talk(peer, writer, showing, stopping)
+            if status and not (sys.stdout.isatty() and sys.stderr.isatty()):  # there, both would stand side by side
+                complain(str(peer.failure or tr("Not everything has arrived or was taken. The output says what.")))
             self._again = self._stay and peer.lost and not stopping.done()
             return status
         finally:
@@ -168,7 +171,7 @@ class _Plain:
             if not line.strip():
                 continue
             done, said = await peer.enter(line), _parsed(line)
-            if not done and isinstance(said, commands.Send) and not sys.stdin.isatty():
+            if not done and _says(line, said) and not sys.stdin.isatty():
                 self._refused = 1  # a person sees it and types again; a script has only the status
             if done and said == commands.Mute():
                 await writer.write(str(self._render(self._mute())))
@@ -196,6 +199,12 @@ def _parsed(line: str) -> commands.Intent | None:
     with suppress(LocalError):
         return commands.parse(line)
     return None
+
+
+def _says(line: str, said: commands.Intent | None) -> bool:
+    """Whether a line has something for others."""
+    too_long = said is None and len(line.encode("utf-8", "replace")) > MAX_TEXT
+    return too_long or isinstance(said, commands.Say | commands.Act | commands.Tell | commands.Send)
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, name: str, callback: Callable[[], None]) -> None:

@@ -76,6 +76,8 @@ def to_plain(event: ev.Event) -> str | None:
             if event.mine:
                 return _told([tr("You are now called {name}", name=event.name)])
             return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
+        case ev.MemberAway():
+            return _told([community.away(event)])
         case ev.Users():
             return _told(_users(event))
         case ev.Invitation():
@@ -157,9 +159,8 @@ def _listening(event: ev.Listening) -> list[str]:
     if event.preset_fingerprint:
         fingerprint = _grouped(event.preset_fingerprint)
         lines.append(tr("Fingerprint of the preset key: {fingerprint}", fingerprint=fingerprint))
-    else:
-        fingerprint = _grouped(event.key_fingerprint)
-        lines.append(tr("Fingerprint of the host key: {fingerprint}", fingerprint=fingerprint))
+    fingerprint = _grouped(event.key_fingerprint)
+    lines.append(tr("Fingerprint of the host key: {fingerprint}", fingerprint=fingerprint))
     if event.preset_key:
         lines.append(tr("Preset key, to hand to those who may join: {key}", key=event.preset_key))
     return lines
@@ -267,6 +268,8 @@ def _users(event: ev.Users) -> list[str]:
         marks = [word for word, is_so in ((tr("you"), member.me), (tr("host"), member.host)) if is_so]
         if member.fingerprint:
             marks.append(tr("verified") if member.verified else tr("not verified"))
+        if member.away:
+            marks.append(community.absence(member))
         lines.append(f"  {member.name}" + (f" ({', '.join(marks)})" if marks else ""))
         if member.fingerprint:
             lines.append(f"    {_grouped(member.fingerprint)}")
@@ -276,11 +279,13 @@ def _users(event: ev.Users) -> list[str]:
 
 
 def _verification(event: ev.Verification) -> list[str]:
-    if event.state == "verified":
-        return [trust.verified(event)]
     if event.state == "differs":
         return [trust.differs(event)]
+    known = [trust.verified(event)] if event.state == "verified" else []
+    if known and not event.asked:
+        return known
     return [
+        *known,
         tr("Compare with {name}, by telephone or in person:", name=event.name),
         f"  {' '.join(event.words)}",
         f"  {_grouped(event.fingerprint)}",

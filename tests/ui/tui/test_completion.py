@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from usi.ui import i18n as language
 from usi.ui.tui.completion import Candidate, complete, paths
 
 NAMES = ["bob", "Bobby", "alice", "René"]
@@ -37,6 +38,19 @@ def ways(before: str) -> list[str]:
 )
 def test_ways_to_go_on(before: str, texts: list[str]) -> None:
     assert ways(before) == texts
+
+
+def test_the_language_in_use_goes_first() -> None:
+    assert ways("/ver") == ["/verify"], "and not also /verrouiller"
+    assert ways("!verr") == ["!verrouiller"], "where nothing else fits"
+    language.speak("fr")
+    try:
+        assert ways("/ver") == ["/vérifier", "/verrouiller"]
+        assert ways("/VÉRI") == ["/vérifier"]
+        assert ways("/veri") == ["/vérifier"]
+        assert ways("/verify") == ["/verify"]
+    finally:
+        language.speak("en")
 
 
 def test_every_command_once() -> None:

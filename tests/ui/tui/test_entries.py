@@ -75,6 +75,7 @@ def every(cast: SimpleNamespace) -> Callable[[str], list[ev.Event]]:
             ev.MemberJoined(time=time, **name, **ids, **proof),
             ev.MemberLeft(time=time, **name, **ids, reason=text),
             ev.MemberRenamed(time=time, old=text, **name, **ids, mine=False),
+            ev.MemberAway(time=time, **name, **ids, away=True, away_text=text, mine=False),
             cast.said(text, name=text, signed_as=text, late=True, signature="bad"),
             cast.said(text, name=text, kind="me", signature="missing"),
             ev.Delivered(time=time, id="0", number=1),
@@ -185,6 +186,7 @@ def test_what_ends_where_the_words_differ_is_the_connection_that_was_compared(ca
 def test_a_drawn_key_stands_alone_on_its_line(cast: SimpleNamespace) -> None:
     told = text_of(msgspec.structs.replace(cast.LISTENING, preset_key="bm90IGEga2V5", preset_fingerprint="aa" * 32))
     assert "bm90IGEga2V5" in told.split("\n")
+    assert all(f"Fingerprint of the {what} key:" in told for what in ("preset", "host")), "the latter for --expect"
     assert "192.0.2.7:12800, [2001:db8::7]:12800" in told
 
 

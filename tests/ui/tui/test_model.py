@@ -89,6 +89,16 @@ def test_what_is_not_known_changes_nothing(cast: SimpleNamespace) -> None:
     assert made.status.here == 3
 
 
+def test_who_is_away(cast: SimpleNamespace) -> None:
+    made = situation(cast.CONNECTED, cast.THERE)
+    made.apply(ev.MemberAway(time=cast.NOW, name="?", member="ff" * 32, away=True, away_text="", mine=False))
+    for away, why in ((True, "at lunch"), (False, "")):
+        made.apply(ev.MemberAway(time=cast.NOW, name="bob", member=cast.BOB, away=away, away_text=why, mine=False))
+        assert (made.members[cast.BOB].away, made.members[cast.BOB].away_text) == (away, why)
+    made.apply(msgspec.structs.replace(joined(cast, "carol", "cc" * 32), away=True, away_text="asleep"))
+    assert made.members["cc" * 32].away_text == "asleep"
+
+
 def test_a_guest_verifies_the_host(cast: SimpleNamespace) -> None:
     made = situation(cast.CONNECTED, cast.THERE)
     proof = {"fingerprint": "00" * 32, "words": cast.WORDS, "preset": False}

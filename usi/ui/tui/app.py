@@ -136,7 +136,6 @@ class UsiApp(App[int]):
         """The conversation is over, by the other side or by a cut wire; it may be joined again."""
         self._leaving = False
         self._connecting: ConnectDialog | None = None
-        self._verified: set[str] = set()
         """Members whose fingerprint was compared, by id."""
         self._sweeper = Sweeper()
         self._typed = 0.0
@@ -207,10 +206,6 @@ class UsiApp(App[int]):
         match event:
             case ev.Connecting() if self._connecting is not None:
                 self._connecting.progress(event)
-            case ev.Users():
-                self._verified = {member.member for member in event.members if member.verified}
-            case ev.MemberJoined() if event.verified:
-                self._verified.add(event.member)
             case ev.MemberLeft() if not event.here:
                 self._close_verify(event.member, tr("{name} left.", name=inline(event.name)))
             case ev.Verification():
@@ -277,7 +272,6 @@ class UsiApp(App[int]):
         self._ended, self._started, self.failure = False, False, None
         _ = self.chat.query(Offer).remove()
         self._waiting.clear()
-        self._verified.clear()
         self._peer = self._make_peer()
         self.chat.restart(self._peer)
         if self._connecting is not None:
@@ -350,12 +344,9 @@ class UsiApp(App[int]):
 
     def _show_verification(self, event: ev.Verification) -> None:
         """What is to be compared is shown; what came of it is told."""
-        before = event.member in self._verified
         if event.state == "differs":
-            self._verified.discard(event.member)
             self.say(trust.differs(event), "error")
-        elif event.state == "verified" and (not before or event.by != "comparison"):
-            self._verified.add(event.member)
+        elif event.state == "verified" and not event.asked:
             self.say(trust.verified(event))
         elif not any(isinstance(screen, VerifyDialog) for screen in self.screen_stack):
             dialog = VerifyDialog(event, self._settings.hosting)

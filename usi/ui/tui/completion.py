@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -70,16 +71,26 @@ def complete(
 
 
 def commands(word: str) -> list[Candidate]:
-    """The commands that begin like this (mark and letters), each once, in the person's spelling where that fits."""
-    sign, letters = word[:1], word[1:].casefold()
-    found = []
-    for command in COMMANDS:
-        own = command.spelling.lstrip(MARKS)
-        spelling = next((name for name in (own, *command.names) if name.casefold().startswith(letters)), None)
-        if spelling is not None:
-            note = tr(command.summary)
-            found.append(Candidate(sign + spelling, f"{tr(command.takes)} — {note}" if command.takes else note))
-    return sorted(found, key=lambda candidate: candidate.text)
+    """The commands that begin like this (mark and letters), each once: by their spellings in the person's language, or
+    by the others where none of these fits."""
+    sign, letters = word[:1], _bare(word[1:])
+
+    own = [(command, [command.spelling.lstrip(MARKS)]) for command in COMMANDS]
+    for spelled in (own, [(command, [*command.names]) for command in COMMANDS]):
+        found = []
+        for command, names in spelled:
+            name = next((name for name in names if _bare(name).startswith(letters)), None)
+            if name is not None:
+                note = tr(command.summary)
+                found.append(Candidate(sign + name, f"{tr(command.takes)} — {note}" if command.takes else note))
+        if found:
+            return sorted(found, key=lambda candidate: _bare(candidate.text))
+    return []
+
+
+def _bare(word: str) -> str:
+    """Without case and accents, which many do not type."""
+    return "".join(sign for sign in unicodedata.normalize("NFD", word.casefold()) if not unicodedata.combining(sign))
 
 
 def members(word: str, names: Sequence[str]) -> list[Candidate]:

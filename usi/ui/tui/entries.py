@@ -47,6 +47,8 @@ def entry_of(event: ev.Event) -> Entry | None:
             return notice(event, f"— {left(event)} —")
         case ev.MemberRenamed():
             return notice(event, f"— {renamed(event)} —")
+        case ev.MemberAway():
+            return notice(event, f"— {community.away(event)} —")
         case ev.Users():
             return _users(event) if event.asked else None
         case ev.Verification():
@@ -162,8 +164,7 @@ def _listening(event: ev.Listening) -> Entry:
         rows.append(("strong", event.preset_key))
     if event.preset_fingerprint is not None:
         rows.append(("quiet", f"{tr('Fingerprint of the preset key:')}\n{_fingerprint_rows(event.preset_fingerprint)}"))
-    else:
-        rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
+    rows.append(("quiet", f"{tr('Fingerprint of the host key:')}\n{_fingerprint_rows(event.key_fingerprint)}"))
     first = places.split(", ")[0]
     if event.preset_fingerprint is not None:
         rows.append(("quiet", tr("Others join with -c {place} -m NAME and the preset key.", place=first)))
@@ -193,6 +194,8 @@ def _users(event: ev.Users) -> Entry:
         marks = [word for word, is_so in ((tr("you"), member.me), (tr("host"), member.host)) if is_so]
         if member.fingerprint:
             marks.append(tr("verified") if member.verified else tr("not verified"))
+        if member.away:
+            marks.append(community.absence(member))
         name = inline(member.name)
         rows.append(("text", tr("{name} ({marks})", name=name, marks=", ".join(marks)) if marks else name))
         if member.words:
@@ -217,7 +220,7 @@ def _invitation(event: ev.Invitation) -> Entry:
 
 
 def _verification(event: ev.Verification) -> Entry | None:
-    if event.state == "verified":
+    if event.state == "verified" and not event.asked:
         return Entry("notice", event.time, [("strong", f"✔ {trust.verified(event)}")])
     if event.state == "differs":
         return Entry("failure", event.time, [("alarm", f"✗ {trust.differs(event)}")])

@@ -224,6 +224,8 @@ class Situation:
                     verified=event.verified,
                     me=False,
                     host=False,
+                    away=event.away,
+                    away_text=event.away_text,
                 )
                 for room in event.rooms:
                     self.inside.setdefault(room, set()).add(event.member)
@@ -235,6 +237,11 @@ class Situation:
             case ev.MemberRenamed():
                 if (member := self.members.get(event.member)) is not None:
                     self.members[event.member] = msgspec.structs.replace(member, name=event.name)
+            case ev.MemberAway():
+                if (member := self.members.get(event.member)) is not None:
+                    self.members[event.member] = msgspec.structs.replace(
+                        member, away=event.away, away_text=event.away_text
+                    )
             case ev.Verification():
                 if (member := self.members.get(event.member)) is not None:
                     self.members[event.member] = msgspec.structs.replace(

@@ -535,6 +535,14 @@ async def test_what_is_said_aside_is_told_where_one_is(open_stage: Open, cast: S
         await stage.tell(ev.Failed(time=cast.NOW, id=said.id, code="cut", text="Cut.", message="a secret"))
         assert "! Not delivered in @[/oops]: Cut." in stage.all()
         assert "a secret" not in stage.all()
+        await stage.type("/clear")
+        offer = ev.FileOffer(
+            time=cast.NOW, transfer=1, id="0f", room="@[/oops]", from_="alice", member=cast.ALICE, name="a secret",
+            size=1, files=None, mine=True, private=True,
+        )  # fmt: skip
+        await stage.tell(offer)
+        assert "To @[/oops], privately." in stage.all()
+        assert "a secret" not in stage.all()
         stage.chat.go_to("@[/oops]")
         await stage.tell(said)
         assert "privately" not in stage.all()

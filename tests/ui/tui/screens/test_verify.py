@@ -95,7 +95,8 @@ async def test_what_came_of_it_is_told(open_stage: Open, cast: SimpleNamespace) 
         await stage.tell(verification(cast, "[/oops]", state="verified"))
         assert toasts(stage) == ["[/oops] is verified."]
         assert "✔ verified" in cast.look(stage.get(HeaderBar))[0]
-        dialog = await opened(stage, verification(cast, state="verified", preset=True))  # asked again
+        dialog = await opened(stage, verification(cast, state="verified", preset=True, asked=True))
+        assert stage.all().count("is verified.") == 1, "to show it again is no news"
         assert "before" in str(dialog.query_one("#state").render())
         assert "preset key" in str(dialog.query_one("#meaning").render())
         await stage.pilot.press("escape")

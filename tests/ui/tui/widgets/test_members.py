@@ -21,6 +21,14 @@ async def test_marks(show: Show, cast: SimpleNamespace) -> None:
         assert cast.look(members)[:4] == ["♦ host ✔", "● alice you", "● bob", ""]
 
 
+async def test_who_is_away_is_seen_without_colours(show: Show, cast: SimpleNamespace) -> None:
+    async with show(members := Members(), (21, 6)) as pilot:
+        host, alice, bob = (msgspec.structs.replace(each, away=True) for each in cast.THERE.members)
+        members.seat([host, alice, msgspec.structs.replace(bob, name="b" * 24)])
+        await pilot.pause()
+        assert cast.look(members)[:3] == ["♦ host (away)", "○ alice you (away)", "○ bbbbbbbbbb… (away)"]
+
+
 async def test_hostile_names_stay_on_their_line(show: Show, cast: SimpleNamespace) -> None:
     async with show(members := Members(), (21, 14)) as pilot:
         members.seat([cast.member(name, cast.BOB, me=True) for name in cast.HOSTILE.values()])

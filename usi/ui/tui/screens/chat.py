@@ -263,10 +263,13 @@ class ChatScreen(DealingScreen):
                     said.setdefault(place, []).append(entry)
                     if isinstance(event, ev.Message | ev.FileOffer) and event.mine:
                         self._own[event.id] = entry, place
-            if isinstance(event, ev.Message) and event.mine and event.private and places[0] is not transcripts.current:
-                there = tr("To {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
-                aside = Entry("notice", event.time, [("quiet", there)])
-                said.setdefault(transcripts.current, []).append(aside)
+            match event:
+                case ev.Message(mine=True, private=True) | ev.FileOffer(mine=True, private=True) if (
+                    places[0] is not transcripts.current
+                ):
+                    there = tr("To {room}, privately. Alt+↑ and Alt+↓ go there and back.", room=title_of(event.room))
+                    aside = Entry("notice", event.time, [("quiet", there)])
+                    said.setdefault(transcripts.current, []).append(aside)
             if isinstance(event, ev.Conversation) and event.code == LeftIt.code and places[0] is transcripts.current:
                 self.go_to(next(iter(self._situation.unread)))
         for place, added in said.items():

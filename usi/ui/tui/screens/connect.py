@@ -128,7 +128,7 @@ class ConnectDialog(Dialog[None]):
             case "dial":
                 return tr("Calling {place} …", place=self._place), tr("Waiting for the host to answer.")
             case "exchange":
-                return tr("Agreeing on keys …"), tr("The host answers; from here on nobody can read along.")
+                return tr("Agreeing on keys …"), tr("The host answers; once this is done, nobody can read along.")
             case "busy":
                 said = tr("The host is busy; it is tried again …")
                 return said, tr("Attempt {number}.", number=self._step.attempt if self._step is not None else 1)

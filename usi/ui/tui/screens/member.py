@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 
 from usi.core import events as ev
 from usi.core.language import tr
+from usi.ui import community
 from usi.ui.tui.screens.dialog import Dialog, close_button
 from usi.ui.tui.texts import fingerprint_lines, inline
 
@@ -80,6 +81,8 @@ class MemberInfo(Dialog[None]):
         marks = [word for word, so in ((tr("you"), member.me), (tr("host"), member.host)) if so]
         if member.fingerprint is not None and not member.me:
             marks.append(tr("verified") if member.verified else tr("not verified"))
+        if member.away:
+            marks.append(community.absence(member))
         yield Content(", ".join((inline(member.name), *marks)))
         yield _titled(tr("Key of this member (what this name stands for here):"), _rows(member.member))
         if member.fingerprint is not None:

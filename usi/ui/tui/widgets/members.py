@@ -33,13 +33,14 @@ class Seat:
 
 
 class Members(Choices[Seat]):
-    """One member a line: ♦ the host, ● a member; ✔ verified."""
+    """One member a line: ♦ the host, ● a member, ○ one who is away; ✔ verified."""
 
     COMPONENT_CLASSES = {"members--quiet", "members--good"}
     HELP = mark("""\
 ## Members
 
-♦ is the host, ● a member, ✔ one whose fingerprint was compared. Colours only help to tell names apart.
+♦ is the host, ● a member, ○ one who is away, ✔ one whose fingerprint was compared. Colours only help to tell names
+apart.
 
 Up and Down choose a member; Enter or a click opens what can be done.
 """)
@@ -56,11 +57,14 @@ Up and Down choose a member; Enter or a click opens what can be done.
         notes: list[tuple[str, Style]] = []
         if member.me:
             notes.append((f" {tr('you')}", self.get_visual_style("members--quiet", partial=True)))
+        if member.away:
+            notes.append((f" ({tr('away')})", self.get_visual_style("members--quiet", partial=True)))
         if member.verified:
             notes.append((" ✔", self.get_visual_style("members--good", partial=True)))
         room = width - 2 - sum(cell_len(note) for note, _ in notes)
         label = Content.styled(inline(member.name), colour).truncate(max(1, room), ellipsis=True)
-        content = Content.assemble(("♦ " if member.host else "● ", colour), label, *notes)
+        sign = "♦ " if member.host else "○ " if member.away else "● "
+        content = Content.assemble((sign, colour), label, *notes)
         return [Line(content, start=2, end=2 + len(label))]
 
     def key(self, block: Seat) -> object:
