@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from tests.core.hall import ACCOUNTS, Hall, member_id
+from tests.core.hall import ACCOUNTS, Hall, hosted, member_id, room_id
 from usi.core import wire
 from usi.core.accounts import RIGHTS, Role, may
 from usi.core.errors import Banned, Kicked, Locked
-from usi.core.facts import OWN, KeepRoom, ShowLog
+from usi.core.facts import OWN, Gone, KeepDecided, KeepRoom, ShowLog
+from usi.core.hub import CHANGE_SECONDS, CHANGES
+from usi.core.moderation import Decided, RoomDecided, Term
 
 PEOPLE = {Role.GUEST: "guest", Role.MEMBER: "mary", Role.MODERATOR: "mod", Role.HOST: "boss"}
 WORDS = [*sorted(word for word in RIGHTS if not may(Role.GUEST, word)), "become-host", "say", "help"]
@@ -25,7 +30,7 @@ def hall() -> Hall:
 def test_every_order_by_every_role(hall: Hall, word: str, role: Role) -> None:
     """Denied by default: an order that is not in the table, or not for this role, changes nothing and tells nobody."""
     actor, bob = hall.come(PEOPLE[role]), hall.come("bob")
-    hall.hub.moderation.ban("name eve", 0)
+    hall.hub.moderation.ban(["name eve"], 0)
     hall.forget()
     about = {"unban": "eve", "room-new": "club"}.get(word, "bob")
     room = "general" if word in ("grant", "revoke", "topic") else ""
@@ -87,15 +92,49 @@ def test_who_is_banned_is_out_and_stays_out(hall: Hall, about: str) -> None:
     assert hall.come("bob", network="198.51.100.7") not in hall.closed
 
 
-def test_a_ban_of_a_name_holds_for_its_key_too_and_can_be_taken_back(hall: Hall) -> None:
+@pytest.mark.parametrize("about", ["bob", member_id("bob").hex()])
+def test_a_ban_of_a_name_holds_for_its_key_too_and_is_taken_back_whole(hall: Hall, about: str) -> None:
     mod = hall.come("mod")
     hall.come("bob")
     hall.order(mod, "ban", "bob")
     assert isinstance(hall.closed[hall.come("bob", "robert")], Banned)
     assert [m.code for m in hall.order(mod, "unban", "eve")] == ["no-such-ban"]
-    assert [m.code for m in hall.order(mod, "unban", member_id("bob").hex())] == ["ban-gone"]
-    assert [m.code for m in hall.order(mod, "unban", "bob")] == ["ban-gone"]
+    assert [m.code for m in hall.order(mod, "unban", about)] == ["ban-gone"]
+    assert [m.code for m in hall.order(mod, "unban", "bob")] == ["no-such-ban"]
     assert hall.come("bob") not in hall.closed
+    assert hall.come("eve", "bob") not in hall.closed
+
+
+def test_what_moderators_decide_is_to_be_kept_where_it_is(hall: Hall) -> None:
+    assert not hall.hub.keeps_decided
+    keeping = Hall(*ACCOUNTS, decided=Decided(bans=(Term(("name eve",), None),)))
+    mod, bob = keeping.come("mod"), keeping.come("bob")
+    assert isinstance(keeping.closed[keeping.come("eve")], Banned)
+    for change in (
+        ("unban", "eve"), ("ban", "192.0.2.9"), ("silence", "bob"), ("room-new", "club"), ("grant", "bob", "club"),
+        ("revoke", "bob", "general"), ("topic", "", "general"),
+    ):  # fmt: skip
+        for each in (hall, keeping):
+            each.kept.clear()
+        hall.order(OWN, change[0], change[1], room=change[-1], text="what it is about")
+        keeping.order(mod, change[0], change[1], room=change[-1], text="what it is about")
+        assert KeepDecided() not in hall.kept
+        assert keeping.kept == [KeepDecided()]
+    who = member_id("bob").hex()
+    assert keeping.hub.decided() == Decided(
+        (Term(("net 192.0.2.9",), None),),
+        (Term((who,), None),),
+        (
+            RoomDecided("general", topic="what it is about", denied=(who,)),
+            RoomDecided("staff", private=True),
+            RoomDecided("club", made=True, granted=tuple(sorted(("mod", who)))),
+        ),
+    )
+    keeping.kept.clear()
+    keeping.order(mod, "unban", "nobody")
+    keeping.order(mod, "kick", "bob")
+    keeping.order(bob, "room-close", room="club")
+    assert not keeping.kept
 
 
 def test_a_banned_address_keeps_neither_moderators_nor_the_host_out_who_are_here(hall: Hall) -> None:
@@ -104,6 +143,46 @@ def test_a_banned_address_keeps_neither_moderators_nor_the_host_out_who_are_here
     assert set(hall.closed) == {bob}
     assert hall.come("boss") not in hall.closed
     assert moddy not in hall.closed
+
+
+CHANGE: dict[str, Callable[[Hall, int, int], Any]] = {
+    "nick": lambda hall, link, number: hall.hear(link, wire.Nick(f"bob{number}")),
+    "topic": lambda hall, link, number: hall.order(link, "topic", room="general", text=f"number {number}"),
+    "join": lambda hall, link, number: hall.hear(
+        link, wire.Enter("lounge") if number % 2 else wire.Leave(room_id("lounge"))
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGE)
+def test_one_member_changes_so_much_in_a_minute_and_the_others_notice_nothing_more(what: str) -> None:
+    hall = Hall(*ACCOUNTS, rooms=(hosted("general"), hosted("lounge")))
+    reader, member = hall.come("alice"), hall.come("mod" if what == "topic" else "bob")
+    hall.hear(reader, wire.Enter("lounge"))
+    for number in range(1, CHANGES + 1):
+        CHANGE[what](hall, member, number)
+    assert not hall.all(member, wire.Notice)
+    before = list(hall.told[reader]), list(hall.told[OWN])
+    assert len(before[0]) > CHANGES
+    for number in range(CHANGES + 1, 3 * CHANGES):
+        CHANGE[what](hall, member, number)
+    assert (hall.told[reader], hall.told[OWN]) == before
+    assert {notice.code for notice in hall.all(member, wire.Notice)} == {"too-many-changes"}
+    assert {notice.about for notice in hall.all(member, wire.Notice)} <= {what, "leave"}
+    hall.handle(Gone(member, "left"))
+    again = hall.come(hall.who[member])
+    CHANGE[what](hall, again, 3)
+    assert len(hall.all(again, wire.Notice)) == 1, "coming back gives no new allowance"
+    hall.now += CHANGE_SECONDS
+    CHANGE[what](hall, again, 3)
+    assert len(hall.all(again, wire.Notice)) == 1
+    assert hall.told[reader] != before[0]
+
+
+def test_the_host_s_own_person_may_change_as_much_as_it_likes(hall: Hall) -> None:
+    for number in range(2 * CHANGES):
+        CHANGE["nick"](hall, OWN, number)
+    assert not hall.all(OWN, wire.Notice)
 
 
 def test_a_silenced_member_hears_and_is_not_heard_until_its_time_is_over(hall: Hall) -> None:

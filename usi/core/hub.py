@@ -16,6 +16,7 @@ from usi.core import accounts as rights
 from usi.core import text, wire
 from usi.core.accounts import Account, Accounts, Role
 from usi.core.addresses import is_local
+from usi.core.allowance import Allowance
 from usi.core.crypto import CryptoError, Point, random_bytes
 from usi.core.errors import (
     AccountGone,
@@ -68,9 +69,10 @@ from usi.core.facts import (
     ShowLog,
 )
 from usi.core.line import Line
-from usi.core.moderation import Moderation
+from usi.core.moderation import Decided, Moderation
 from usi.core.numbering import Logs, Numbering
 from usi.core.orders import Orders
+from usi.core.recent import Recent
 from usi.core.relay import Letter, Relay
 from usi.core.rooms import HostedRoom, Rooms
 from usi.core.trace import Trace, Tracer, Value
@@ -109,6 +111,9 @@ TOLD_BY_LEAVER = frozenset(
 TRANSFERS = 64  # data connections in pairs at once: each takes a thread and a pipe
 TRANSFERS_OF_ONE = 8  # of one receiver, so that one member cannot take all of them
 TRANSFERS_OF_ADDRESS = TRANSFERS // 2  # of the receivers behind one address, unless the host sets another number
+CHANGES, CHANGE_SECONDS = 64, 60.0
+"""How often one member may change its name or a topic, or enter or leave a room, in so many seconds: each change is
+told to everybody who sees it. As many as there are rooms, so that one can enter all of them at once."""
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
 
@@ -138,7 +143,8 @@ class Hub:
 
     `rooms` are given with their keys and key ids, or as they are kept; the first is where everybody starts. A room's
     key is handed to the members whom the host admits, and is not otherwise used here; `new_key` makes one. `lasting`:
-    the host keeps its key from run to run. `keeps`: it keeps a history. `tracer` is told of what passes of private
+    the host keeps its key from run to run. `keeps`: it keeps a history. `decided`: what moderators had decided in
+    earlier runs, where that is kept; that of rooms is in them. `tracer` is told of what passes of private
     conversations: all that can be known here. `clock` gives seconds that only rise. `transfers_per_address`: files that
     may pass at once to the members behind one address.
     """
@@ -150,6 +156,7 @@ class Hub:
         *,
         lasting: bool = False,
         keeps: bool = False,
+        decided: Decided | None = None,
         accounts: Accounts | None = None,
         new_key: Callable[[], bytes] = lambda: random_bytes(32),
         clock: Callable[[], float] = time.monotonic,
@@ -158,6 +165,8 @@ class Hub:
         self.rooms = Rooms((_hosted(room) for room in rooms), new_key)
         self.moderation = Moderation(clock)
         self.keeps = keeps
+        self.keeps_decided = decided is not None
+        self.moderation.restore(decided or Decided())
         self._accounts = accounts
         self._orders = Orders(self)
         self._lasting = lasting
@@ -172,6 +181,8 @@ class Hub:
         """Request → sender, receiver and transfer, of what is under way."""
         self._transfers_per_address = transfers_per_address
         self._clock = clock
+        self._changes: Recent[bytes, Allowance] = Recent(KNOWN_KEYS)
+        """Member → what it may still change now."""
         self._line: Line[int] = Line()
         """Links of those who wait for a place."""
 
@@ -193,6 +204,10 @@ class Hub:
             transfers_of_one=max((len(seat.fetches) for seat in self._seats.values()), default=0),
             transfers_of_address=max(self._receivers().values(), default=0),
         )
+
+    def decided(self) -> Decided:
+        """What moderators have decided and is to be kept."""
+        return self.moderation.decided(room.decided for room in self.rooms)
 
     def handle(self, fact: Fact) -> list[Effect]:
         if isinstance(fact, Heard):
@@ -236,6 +251,9 @@ class Hub:
         command = COMMAND_OF.get(type(message))
         if command is not None and not rights.may(seat.role, command):
             return [Send((seat.link,), wire.Notice("no-right", command))]
+        change = self._change(message)
+        if change is not None and not self._may_change(seat):
+            return [Send((seat.link,), wire.Notice("too-many-changes", change))]
         match message:
             case wire.Post():
                 return self._post(seat, message)
@@ -267,6 +285,25 @@ class Hub:
                 return self._gone(Gone(seat.link, message.code if message.code in TOLD_BY_LEAVER else Left.code))
             case _:
                 return [Close(seat.link, OutOfTurn(what=wire.tag_of(message)))]
+
+    def _change(self, message: wire.Message) -> str | None:
+        """The command that asks for something that many would be told of."""
+        match message:
+            case wire.Nick() | wire.Enter():
+                return COMMAND_OF[type(message)]
+            case wire.Leave() if self.rooms.get(message.conversation) is not None:
+                return COMMAND_OF[type(message)]
+            case wire.Order(word="topic"):
+                return "topic"
+            case _:
+                return None
+
+    def _may_change(self, seat: Seat) -> bool:
+        if seat.link == OWN:
+            return True
+        member = seat.facts.member
+        allowance = self._changes[member] = self._changes.get(member) or Allowance(CHANGES, CHANGE_SECONDS)
+        return allowance.take(self._clock())
 
     # --- coming and going ---
 

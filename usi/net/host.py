@@ -41,6 +41,7 @@ from usi.core.facts import (
     Gone,
     Heard,
     Invite,
+    KeepDecided,
     Note,
     Passed,
     Send,
@@ -54,6 +55,7 @@ from usi.net.addresses import listen, reachable
 from usi.net.chronicle import Chronicle
 from usi.net.door import KNOCKS, Door
 from usi.net.gate import Gate
+from usi.net.keeper import Keeper
 from usi.net.limits import Use, descriptors, values
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
@@ -81,6 +83,7 @@ class Host:
             tracer,
             lasting=settings.identity is not None,
             keeps=self._house.history is not None,
+            decided=self._house.moderation.decided if self._house.moderation is not None else None,
             accounts=accounts,
             transfers_per_address=settings.limits.transfers_per_address,
         )
@@ -94,6 +97,7 @@ class Host:
             self._trace_link,
             lambda accounts: self._handle(AccountsRead(accounts)),
         )
+        self._keeper = Keeper(self._house.moderation, self.hub.decided, self._tell_trouble)
         self._troubles: dict[str, float] = {}
         """Code of what the disk refused → when it was told last."""
         self._announcing = False
@@ -141,6 +145,7 @@ class Host:
             self.addresses = reachable(self._settings.address)
             self._server = await self._loop.create_server(self._accept, sock=listener, backlog=512)
         await self._gate.start()
+        await self._keeper.start()
         self._chronicle.note("started", {"address": self.label})
         self._started = True
         public = self._key.public
@@ -183,6 +188,7 @@ class Host:
             link.close(HostStopped())
         await self.relay.close()
         await self._gate.close()
+        await self._keeper.close()
         if self._started:
             self._chronicle.note("stopped", {})
         await self._chronicle.close()
@@ -419,6 +425,8 @@ class Host:
                 self.relay.drop(effect.request)
             case FreePlace():
                 self.relay.free_place()
+            case KeepDecided():
+                self._keeper.note()
             case Note():
                 self._chronicle.note(effect.event, effect.facts)
             case ShowLog():

@@ -32,7 +32,7 @@ from usi.core.errors import (
 )
 from usi.core.offers import Offer
 from usi.net.side import Side
-from usi.net.streams import Progress
+from usi.net.streams import Pace, Progress
 from usi.store.landing import Landing
 
 _WISHED = TransferCancelled | TakenBack | CancelledThere | Declined | Withdrawn
@@ -53,6 +53,8 @@ class Transfer:
     member: bytes
     peer: str
     progress: Progress = field(default_factory=Progress)
+    pace: Pace | None = None
+    """Of what is being sent."""
     state: Literal["waiting", "running", "done", "failed"] = "waiting"
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
@@ -66,7 +68,7 @@ class Transfer:
     told: int = -1
     """`done` when progress was told last."""
     since: float = 0.0
-    """When an own thread ended: from then on it is the receiver's turn."""
+    """When an own thread ended, or the receiver asked last: from then on it is the receiver's turn."""
     told_busy: bool = False
     broken: bool = False
     """It failed, and nobody wanted that."""
@@ -75,6 +77,16 @@ class Transfer:
     def id(self) -> bytes:
         """The offer's, which is the same for all who fetch it."""
         return self.offer.offered.transfer
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a task is at it now."""
+        return self.task is not None and not self.task.done()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether something has come of it that nobody offers any more."""
+        return self.direction == "in" and self.state == "failed" and self.offer.closed and self.progress.done > 0
 
     @property
     def ended(self) -> bool:
@@ -115,12 +127,15 @@ class Transfers:
         """That from the sender of an offer."""
         return self.get(offer.offered.transfer, offer.sender)
 
+    def kept(self, number: int) -> Transfer | None:
+        """What has come under this number, where nobody offers it any more."""
+        return next((each for each in self._all.values() if each.offer.number == number and each.is_kept), None)
+
     def rows(self, offers: Iterable[Offer]) -> list[events.TransferRow]:
-        """All of them, and these offers where nothing of them is listed yet; in the order of their numbers."""
+        """All of them, and these offers where nothing of them is listed yet."""
         busy = {transfer.offer.number for transfer in self._all.values()}
         rows = [_row(transfer.offer, transfer) for transfer in self._all.values()]
-        rows += [_row(offer, None) for offer in offers if offer.number not in busy]
-        return sorted(rows, key=lambda row: row.transfer)
+        return rows + [_row(offer, None) for offer in offers if offer.number not in busy]
 
     # --- beginning and end ---
 
@@ -162,6 +177,12 @@ class Transfers:
             if transfer.task is not None:
                 transfer.task.cancel()
         return not transfer.all_here
+
+    def interrupt(self, transfer: Transfer) -> None:
+        """End its data connection; the transfer goes on when its receiver asks again."""
+        transfer.state = "waiting"
+        if transfer.task is not None:
+            transfer.task.cancel()
 
     def _fail(self, transfer: Transfer, error: UsiError) -> None:
         if transfer.ended:
@@ -236,7 +257,9 @@ class Transfers:
         now = time.monotonic()
         under_way = self.under_way
         for transfer in under_way:
-            idle = transfer.direction == "out" and transfer.task is not None and transfer.task.done()
+            if transfer.pace is not None:
+                transfer.pace.measure(now, transfer.progress.done)
+            idle = transfer.direction == "out" and not transfer.at_work
             if idle and now - transfer.since > _PATIENCE:
                 self._fail(transfer, ReceiverLost())
             elif transfer.state == "running" and transfer.progress.done != transfer.told:
@@ -293,7 +316,7 @@ def _row(offer: Offer, transfer: Transfer | None) -> events.TransferRow:
         direction="out" if offer.mine else "in",
         peer=transfer.peer if transfer is not None else None if offer.mine else offer.sender_name,
         name=offer.name,
-        state=transfer.state if transfer is not None else "offered",
+        state="offered" if transfer is None else "kept" if transfer.is_kept else transfer.state,
         done=_shown(transfer)[0] if transfer is not None else 0,
         size=offer.offered.content,
         rate=transfer.progress.rate() if transfer is not None and running else 0,
