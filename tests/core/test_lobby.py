@@ -47,6 +47,31 @@ def test_what_the_host_did_not_take_is_not_told_as_withheld(town: Town) -> None:
     assert bob.codes() == host.codes() == []
 
 
+def test_who_comes_back_to_a_room_is_heard_by_all_who_are_there(town: Town) -> None:
+    host, alice, bob = town.places[0], town.add("alice"), town.add("bob")
+    town.do(host, "/room new lounge")
+    town.do(alice, "/join lounge")
+    town.do(bob, "/join lounge", "one", "two", "/leave")
+    carol = town.add("carol")
+    town.do(carol, "/join lounge")
+    town.do(bob, "/join lounge", "three", "/leave", "/join lounge", "four")
+    assert alice.texts("lounge") == ["one", "two", "three", "four"]
+    assert carol.texts("lounge") == ["three", "four"]
+    assert not [code for place in town.places for code in place.codes()]
+
+
+def test_what_the_host_withholds_of_one_who_has_come_back_is_told(town: Town) -> None:
+    host, alice, bob = town.places[0], town.add("alice"), town.add("bob")
+    town.do(host, "/room new lounge")
+    town.do(alice, "/join lounge")
+    town.do(bob, "/join lounge", "one", "/leave", "/join lounge")
+    bob.member.do(commands.Say("withheld"), NOW)
+    bob.member.take_outgoing()
+    town.do(bob, "heard")
+    assert alice.texts("lounge") == ["one", "heard"]
+    assert alice.codes() == ["withheld-from"]
+
+
 def test_a_room_without_the_right_is_refused_and_nothing_is_chosen(town: Town) -> None:
     alice = town.add("alice")
     town.do(alice, "/join staff")

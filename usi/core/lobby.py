@@ -245,7 +245,7 @@ class Lobby:
             known = info.id in self._roster.here and bool(self._roster.here[info.id].name)
             self._seat(info)
             room.members.add(info.id)
-            room.fresh.add(info.id)
+            room.expect([info.id])
             profile = self._roster.here[info.id]
             facts = profile.facts
             self._report.tell(

@@ -17,8 +17,8 @@ from msgspec.structs import astuple
 
 from usi.core import commands, events, text, wire
 from usi.core.comparing import Comparing
-from usi.core.content import RUN_SIZE, Body, Kind
-from usi.core.crypto import PrivateKey, PublicKey, random_bytes
+from usi.core.content import Body, Kind
+from usi.core.crypto import PrivateKey, PublicKey
 from usi.core.errors import (
     BadHandshake,
     BadMessage,
@@ -79,7 +79,6 @@ class Member:
         self.key = key
         self._trace = tracer
         self._host_key: PublicKey | None = None
-        self._run = random_bytes(RUN_SIZE)
         self._current: Thread | None = None
         self._adrift = False
         """The person wanted to go to a conversation that could not be reached, or was put out of one: none is chosen
@@ -411,7 +410,7 @@ class Member:
             text=said,
             name=self.name,
             sent_at=int(self._report.now * 1000),
-            run=self._run,
+            run=thread.run,
             n=1,
             offer=offer,
             transfer=transfer,
