@@ -177,8 +177,6 @@ class Lobby:
     def take(self, message: wire.Message | wire.LinkFacts) -> bool:
         """A message that is only about rooms; False for any other."""
         match message:
-            case wire.Left():
-                self.take_left(message)
             case wire.Entered():
                 self.take_entered(message)
             case wire.RoomKey():

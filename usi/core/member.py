@@ -46,6 +46,7 @@ from usi.core.roster import Profile, Proof, Roster
 from usi.core.thread import Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
 from usi.core.transfer import Offered
+from usi.core.wish import Wish
 
 KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
 KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
@@ -73,6 +74,7 @@ class Member:
         self.roster = Roster(key.public)
         self._wanted_names: deque[str] = deque()
         """Names asked for by /nick and not answered, oldest first."""
+        self._wish = Wish()
         self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
         self.host_lasts = False
         """The host says that it keeps its key from run to run."""
@@ -234,8 +236,8 @@ class Member:
                 name = text.clean_name(wanted)
                 if not self._present:
                     raise NotConnected
-                self._wanted_names.append(name)
-                self._outgoing.append(wire.Nick(name))
+                self._wish.forget()
+                self._ask_for_name(name)
             case commands.Users():
                 self._emit(self.users(asked=True))
             case commands.Verify():
@@ -524,6 +526,8 @@ class Member:
             case wire.Joined():
                 for member in self._lobby.take_joined(message):
                     self._comparing.tell_vouched(member)
+            case wire.Left():
+                self._take_left(message)
             case wire.Out():
                 self._take_out(message)
             case wire.Renamed():
@@ -626,6 +630,8 @@ class Member:
             raise BadMessage(why="a name for us that we did not ask for")
         self._seat(message.host)
         self._seat(message.me)
+        if message.me.name != self.name:
+            self._wish.make(self.name, self._report.now)
         self.name = message.me.name
         self._comparing.note_shown(message.host.name, host_key.id)  # the face shows it on joining
 
@@ -639,6 +645,8 @@ class Member:
             self._present = True
             self._emit(self.users(asked=False))
             self._lobby.tell_all()
+            if self._wish.name is not None:
+                self._report.notify("name-numbered", wanted=self._wish.name, name=self.name)
             self._comparing.tell_vouched(self.roster.host)
 
     def _take_room(self, room: Room) -> None:
@@ -654,6 +662,16 @@ class Member:
         if room is self._current and self._rooms:
             self._choose(self._first_room)
             self._adrift = message.code != "left-room"  # what is being typed was not meant for those who are there
+
+    def _take_left(self, message: wire.Left) -> None:
+        names = [profile.name for member in message.members if (profile := self.roster.here.get(member))]
+        self._lobby.take_left(message)
+        if (name := self._wish.comes_true(names, message.code, self._report.now)) is not None:
+            self._ask_for_name(name)
+
+    def _ask_for_name(self, name: str) -> None:
+        self._wanted_names.append(name)
+        self._send(wire.Nick(name))
 
     def _gone(self, member: bytes) -> None:
         """A member is not seen any more."""

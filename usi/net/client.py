@@ -20,6 +20,7 @@ from usi.core.accounts import Login, login_of
 from usi.core.channel import Channel
 from usi.core.crypto import CryptoError, PrivateKey, PublicKey
 from usi.core.errors import (
+    RESUMABLE,
     BadHandshake,
     BadMessage,
     BadRecord,
@@ -50,7 +51,6 @@ from usi.core.session import CIPHER, KEY_EXCHANGE, Role, Session
 from usi.core.trace import Direction, Trace, Value
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
-from usi.net.seats import RESUMABLE
 from usi.net.side import Person, Traffic
 from usi.store.codes import SpentCodes
 
