@@ -309,12 +309,13 @@ def test_an_identity_is_the_same_in_the_next_run(host: Any, start: Any, tmp_path
 @posix
 def test_who_is_killed_and_started_again_with_its_identity_has_its_name_at_once(host: Any, guest: Any) -> None:
     h = host("--json")
-    alice, bob = guest(h.port(), "alice", "--json"), guest(h.port(), "bob", "--json", key="bob")
+    alice = guest(h.port(), "alice", "--json")
+    alice.hears("connected")
+    bob = guest(h.port(), "bob", "--json")
     first = bob.hears("connected")
-    alice.hears("member_joined", name="bob")
     bob.process.kill()
     bob.process.wait()
-    again = guest(h.port(), "bob", "--json", key="bob")
+    again = guest(h.port(), "bob", "--json")
     connected = again.hears("connected")
     assert (connected["name"], connected["member"]) == ("bob", first["member"])
     again.type("here again")
