@@ -41,7 +41,8 @@ _LARGEST, _LARGEST_TO_A_ROOM = 1_500_000, 150_000  # bytes of a file
 _MOVES = 1.0  # seconds between two bots that enter a room, or leave one
 _LEAVES = 3.0  # seconds between two departures of all
 _CUTS = 2.0  # seconds between two cuts of a bot's wire
-_LEFT_BY_WISH = ("left", "left-room", "revoked")
+_LEFT_BY_WISH = ("left", "left-room", "revoked", "replaced")
+"""`replaced`: it went while its wire was cut, which nobody could see before it came back."""
 
 
 class Bot:

@@ -23,7 +23,8 @@ class Stay:
     under_way: int = 0
     """What the host has not answered."""
     lost: int = 0
-    """What the host did not take, because its author was put out of the room: the last of what was said."""
+    """What its author was told to have failed, the last of what was said: it was put out of the room, or went while its
+    wire was cut; then it may have been heard all the same."""
 
     @property
     def next_words(self) -> str:
@@ -87,7 +88,7 @@ class Truth:
                 continue
             if stay.under_way:
                 waiting.append((listener, Heard(stay, word)))
-            elif word != stay.said - stay.lost:
+            elif not stay.said - stay.lost <= word <= stay.said:
                 said = f"{stay.said - stay.lost} words of {stay.author} in {stay.room}"
                 self.wrong.append(f"{listener} has heard {word} of {said}")
         self._ended = waiting
