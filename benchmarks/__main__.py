@@ -14,10 +14,13 @@ from benchmarks.cases import BENCHMARKS, FAST_LIBRARIES, Options, Row, run
 from benchmarks.child import BenchmarkError, raise_file_limit
 from benchmarks.report import heading, machine, table
 
+_SECONDS = {"memory": 25.0, "flood": 20.0}
+"""Of each measurement, where it is not five."""
+
 
 def _arguments() -> argparse.Namespace:
     listed = "\n".join(f"  {name:<10} {case.__doc__}" for name, case in BENCHMARKS.items())
-    listed += "\n  soak       Bots that talk, send files, leave and come: whether memory and open files stay flat."
+    listed += "\n  soak       Bots in rooms that talk, send files, leave and come: whether memory and files stay flat."
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=f"Measure a host of USI, by clients in processes of their own.\n\n{listed}",
@@ -28,7 +31,7 @@ def _arguments() -> argparse.Namespace:
     add("--minutes", type=float, default=20.0, metavar="N", help="of a soak (default: 20)")
     add("--bots", type=int, default=50, metavar="N", help="of a soak (default: 50)")
     add("--members", nargs="+", type=int, metavar="N", help="members in the room (default: each benchmark's own)")
-    add("--seconds", type=float, metavar="S", help="of each measurement, at most (default: 5; memory: 25)")
+    add("--seconds", type=float, metavar="S", help="of each measurement, at most (default: 5; memory: 25, flood: 20)")
     add("--in-flight", nargs="+", type=int, default=[64, 1], metavar="N", help="posts under way (default: 64 and 1)")
     add("--size", type=int, metavar="MB", help="of the file that is sent (default: 1000)")
     add("--authors", type=int, default=64, metavar="N", help="who post in turn (default: 64)")
@@ -41,7 +44,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _options(arguments: argparse.Namespace, name: str) -> Options:
-    seconds = arguments.seconds or (0.5 if arguments.quick else 25.0 if name == "memory" else 5.0)
+    seconds = arguments.seconds or (0.5 if arguments.quick else _SECONDS.get(name, 5.0))
     members = arguments.members or ((5,) if arguments.quick else None)
     return Options(
         members=members,

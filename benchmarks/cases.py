@@ -24,6 +24,8 @@ _RATE = 10.0  # posts a second
 _KEYS = 24  # of the members who come and go: more than are under way at once
 _OPENERS = 2  # members who open and verify everything
 _MOST_DRIVERS = 4
+_FLOOD_BEFORE = 1.0  # seconds of a flood before it counts
+_FLOOD_COUNTS = ("calls", "refused", "garbage", "nonsense", "exchanged")
 _NEARLY_ALL = 0.93  # of a core: who used so much of it had no time left
 
 
@@ -192,15 +194,7 @@ def latency(options: Options) -> Iterator[Row]:
             driver.ask("pace", rate=_RATE, seconds=max(0.5, min(2.0, options.seconds)))
             seconds = max(options.seconds, 1 / _RATE)
             result = _measured(host, lambda: driver.ask("pace", rate=_RATE, seconds=seconds))  # noqa: B023
-        row = {
-            "members": members,
-            "rate": _RATE,
-            "p50_ms": result["p50"],
-            "p99_ms": result["p99"],
-            "max_ms": result["max"],
-            "deliveries": result["deliveries"],
-        }
-        yield _with_shares(row, result)
+        yield _with_shares(_latencies(members, result), result)
 
 
 def memory(options: Options) -> Iterator[Row]:
@@ -222,6 +216,39 @@ def memory(options: Options) -> Iterator[Row]:
         yield _with_shares(row, idle)
 
 
+def flood(options: Options) -> Iterator[Row]:
+    """Ten posts a second, as `latency`, without and with a flood of half-open, false and real handshakes."""
+    for members in options.members or (20,):
+        with _room(options, members, authors=1) as (host, driver):
+            driver.ask("pace", rate=_RATE, seconds=max(0.5, min(2.0, options.seconds)))
+            port, seconds = host.ask("about")["port"], max(options.seconds, 1 / _RATE)
+
+            def talk() -> Row:
+                return driver.ask("pace", rate=_RATE, seconds=seconds)  # noqa: B023
+
+            quiet = _measured(host, talk)
+            yield _with_shares({"flood": "none"} | _latencies(members, quiet), quiet)
+            with Child("benchmarks.flood", [str(port)], _cores()[1]) as flooder:
+                flooder.tell("flood", seconds=seconds + _FLOOD_BEFORE)
+                time.sleep(_FLOOD_BEFORE)
+                flooded = _measured(host, talk)
+                counts = flooder.answer()
+            row = {"flood": "on"} | _latencies(members, flooded)
+            row |= {f"{name}_per_second": counts[name] / counts["seconds"] for name in _FLOOD_COUNTS}
+            yield _with_shares(row, flooded)
+
+
+def _latencies(members: int, result: Row) -> Row:
+    return {
+        "members": members,
+        "rate": _RATE,
+        "p50_ms": result["p50"],
+        "p99_ms": result["p99"],
+        "max_ms": result["max"],
+        "deliveries": result["deliveries"],
+    }
+
+
 def files(options: Options) -> Iterator[Row]:
     """A file from member to host to member, beside scp, plain TCP and TLS; chat latency without and with it."""
     yield from transfers.rows(options.size, () if options.fast else FAST_LIBRARIES)
@@ -232,6 +259,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "delivery": delivery,
     "latency": latency,
     "memory": memory,
+    "flood": flood,
     "files": files,
 }
 

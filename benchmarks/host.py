@@ -1,7 +1,8 @@
 """A host process to be measured: exactly `python usi.py -s --json`, with a thread beside it that reports what it used.
 
-Its events go to the file that is the first argument; commands and answers are lines of JSON on standard input and
-output, which USI itself does not get to see. Each further argument is a library to be hidden, as if not installed.
+`python -m benchmarks.host EVENTS [HIDDEN…] [-- OPTIONS…]`: its events go to that file, each of the hidden is a library
+that is not to be found, as if not installed, and the options are given to USI. Commands and answers are lines of JSON
+on standard input and output, which USI itself does not get to see; the command `type` types a line for its person.
 """
 
 from __future__ import annotations
@@ -45,20 +46,22 @@ def _about(events: Path) -> dict[str, Any]:
         time.sleep(0.02)
 
 
-def _answer(command: str, events: Path) -> dict[str, Any]:
+def _answer(command: str, events: Path, typed: int, line: str = "") -> dict[str, Any]:
     if command == "about":
         return _about(events)
     if command == "collect":
         gc.collect()
+    if command == "type":
+        os.write(typed, f"{line}\n".encode())
     return _report()
 
 
-def _control(commands: int, answers: int, events: Path) -> None:
+def _control(commands: int, answers: int, events: Path, typed: int) -> None:
     status = 1
     try:
         with os.fdopen(commands, "rb") as lines, os.fdopen(answers, "wb", buffering=0) as out:
             for line in lines:
-                out.write(json.dumps(_answer(json.loads(line)["command"], events)).encode() + b"\n")
+                out.write(json.dumps(_answer(events=events, typed=typed, **json.loads(line))).encode() + b"\n")
         status = 0  # who measures has what it needs
     except Exception:  # noqa: BLE001 (a host that nobody can ask must not stay)
         traceback.print_exc()
@@ -66,20 +69,21 @@ def _control(commands: int, answers: int, events: Path) -> None:
         os._exit(status)
 
 
-def main(events: str, *hidden: str) -> int:
+def main(events: str, *arguments: str) -> int:
     raise_file_limit()
+    end = arguments.index("--") if "--" in arguments else len(arguments)
     commands, answers = os.dup(0), os.dup(1)
-    for number, flags, path in ((0, os.O_RDONLY, os.devnull), (1, os.O_WRONLY | os.O_CREAT, events)):
-        file = os.open(path, flags, 0o600)
+    keyboard, typed = os.pipe()
+    for number, file in ((0, keyboard), (1, os.open(events, os.O_WRONLY | os.O_CREAT, 0o600))):
         os.dup2(file, number)
         os.close(file)
-    for name in hidden:
+    for name in arguments[:end]:
         sys.modules[name] = None  # type: ignore[assignment]
-    threading.Thread(target=_control, args=(commands, answers, Path(events)), daemon=True).start()
+    threading.Thread(target=_control, args=(commands, answers, Path(events), typed), daemon=True).start()
 
     from usi import cli
 
-    return cli.main(["-s", "--json", "--stay", "-b", "127.0.0.1", "-p", "0"])
+    return cli.main(["-s", "--json", "--stay", "-b", "127.0.0.1", "-p", "0", *arguments[end + 1 :]])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.cases import Row
 
 _LIBRARIES = ("pycryptodome", "msgspec", "cryptography", "uvloop")
-_SETTINGS = ("fast", "members", "in_flight", "rate", "what", "where")
+_SETTINGS = ("fast", "members", "in_flight", "rate", "what", "where", "flood")
 """Columns that say what was measured; all others are figures."""
 _COLUMNS: dict[str, tuple[str, str]] = {
     "what": ("by", "{}"),
@@ -33,6 +33,7 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "members": ("members", "{:,}"),
     "in_flight": ("in flight", "{}"),
     "rate": ("posts/s", "{:g}"),
+    "flood": ("flood", "{}"),
     "per_second": ("per second", "{:,.0f}"),
     "host_cpu_ms": ("host CPU ms each", "{:.2f}"),
     "host_cpu_per_100k": ("host CPU s per 100,000", "{:.3f}"),
@@ -41,6 +42,11 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "p50_ms": ("p50 ms", "{:.1f}"),
     "p99_ms": ("p99 ms", "{:.1f}"),
     "max_ms": ("max ms", "{:.1f}"),
+    "calls_per_second": ("calls/s", "{:,.0f}"),
+    "refused_per_second": ("refused/s", "{:,.0f}"),
+    "garbage_per_second": ("garbage/s", "{:,.0f}"),
+    "nonsense_per_second": ("half exchanges/s", "{:,.0f}"),
+    "exchanged_per_second": ("whole exchanges/s", "{:,.0f}"),
     "kb_per_member": ("KB per member", "{:.1f}"),
     "join_seconds": ("joining s", "{:.1f}"),
     "host_share": ("host CPU", "{:.0%}"),

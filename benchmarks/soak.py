@@ -1,16 +1,19 @@
-"""`python -m benchmarks soak`: a room full of bots for a while, and whether memory and open files stay flat."""
+"""`python -m benchmarks soak`: rooms full of bots for a while, and whether memory and open files stay flat."""
 
 from __future__ import annotations
 
+import random
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.bots import PRIVATE_ROOM, ROOMS
 from benchmarks.cases import FAST_LIBRARIES
 from benchmarks.child import BenchmarkError, Child
 
+_WRONG_SHOWN = 20
 _SAMPLES = 240  # of each figure, at most one a second
 _WARM = 1 / 3  # of the time, at whose end caches, pools and the history of the room are as large as they get
 _FLAT_BYTES = 8 * 1024**2
@@ -58,18 +61,19 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 
 def run(minutes: float, bots: int, *, fast: bool) -> tuple[list[Line], dict[str, int]]:
-    """Let them live for so long; returns the figures, and the counts of what happened. `BenchmarkError` where anything
-    was heard twice, out of order or damaged."""
+    """Let them live for so long; returns the figures, and how often each kind of thing happened. `BenchmarkError`
+    where anything was heard twice, out of order, damaged, not at all or by who was not there."""
     lines = [Line(who, what) for who in ("host", "bots") for what in ("memory", "open files")]
     hidden = () if fast else FAST_LIBRARIES
     with tempfile.TemporaryDirectory() as scratch:
-        events = Path(scratch) / "events"
+        events, rooms = Path(scratch) / "events", Path(scratch) / "rooms.toml"
         events.touch()
-        with Child("benchmarks.host", [str(events), *hidden]) as host:
+        rooms.write_text(_rooms_file(), encoding="utf-8")
+        with Child("benchmarks.host", [str(events), *hidden, "--", "--rooms", str(rooms)]) as host:
             port = host.ask("about")["port"]
             # The threads of so many peers in one process would each get an arena of the C library's to themselves.
             with Child("benchmarks.bots", [str(port), str(bots), scratch], MALLOC_ARENA_MAX="2") as crowd:
-                said = crowd.ask("collect")  # when all have come
+                crowd.ask("collect")  # when all have come
                 began, seconds = time.monotonic(), minutes * 60
                 pause = max(1.0, seconds / _SAMPLES)
                 while (now := time.monotonic() - began) < seconds:
@@ -78,12 +82,23 @@ def run(minutes: float, bots: int, *, fast: bool) -> tuple[list[Line], dict[str,
                         for line in lines:
                             if line.who == who:
                                 line.points.append((now, answer["rss" if line.what == "memory" else "open"]))
-                        said = answer if who == "bots" else said
+                    host.ask("type", line=_right(bots))
                     _empty(events)
                     time.sleep(pause)
-    if said["wrong"]:
-        raise BenchmarkError(f"{len(said['wrong'])} things went wrong, first: {said['wrong'][0]}")
-    return lines, {name: said[name] for name in ("said", "heard", "files", "lives", "cuts")}
+                said = crowd.ask("finish")
+    if wrong := said["wrong"]:
+        raise BenchmarkError("\n".join([f"{len(wrong)} things went wrong, first:", *wrong[:_WRONG_SHOWN]]))
+    return lines, said["counts"]
+
+
+def _rooms_file() -> str:
+    """Only one of the rooms is private."""
+    return "".join(f'[[room]]\nname = "{room}"\nprivate = {str(room == PRIVATE_ROOM).lower()}\n' for room in ROOMS)
+
+
+def _right(bots: int) -> str:
+    """What the host's person types to let a bot into the private room, or no longer. Half of them may enter in time."""
+    return f"/{random.choice(('grant', 'revoke'))} bot-{random.randrange(bots)} {PRIVATE_ROOM}"
 
 
 def _empty(events: Path) -> None:
@@ -95,13 +110,11 @@ def _empty(events: Path) -> None:
 
 def report(lines: Sequence[Line], counts: dict[str, int], minutes: float, bots: int) -> str:
     """For people: what happened, each figure, and whether it is flat."""
-    done = (
-        f"{bots} bots for {minutes:g} minutes: {counts['said']:,} messages said, {counts['heard']:,} heard, each once"
-        f" and in order; {counts['files']:,} files received whole; {counts['lives']:,} joins;"
-        f" {counts['cuts']:,} wires cut, each joined again unseen."
-    )
     told = [
-        done,
+        f"{bots} bots for {minutes:g} minutes. All who were in a room heard what was said there, once and in order,",
+        "and nobody else did; no wire that was cut was seen by others.",
+        "",
+        *(f"{count:>9,}  {kind}" for kind, count in sorted(counts.items(), key=lambda item: -item[1])),
         "",
         "|  who | what       |    first |     last |  highest | line per hour | flat |",
         "| ---- | ---------- | -------- | -------- | -------- | ------------- | ---- |",

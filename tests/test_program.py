@@ -306,6 +306,25 @@ def test_an_identity_is_the_same_in_the_next_run(host: Any, start: Any, tmp_path
     assert refused.errors.startswith("usi: This passphrase does not open")
 
 
+@posix
+def test_who_is_killed_and_started_again_with_its_identity_has_its_name_at_once(host: Any, guest: Any) -> None:
+    h = host("--json")
+    alice = guest(h.port(), "alice", "--json")
+    alice.hears("connected")
+    bob = guest(h.port(), "bob", "--json")
+    first = bob.hears("connected")
+    bob.process.kill()
+    bob.process.wait()
+    again = guest(h.port(), "bob", "--json")
+    connected = again.hears("connected")
+    assert (connected["name"], connected["member"]) == ("bob", first["member"])
+    again.type("here again")
+    assert alice.hears("message", text="here again")["from"] == "bob"
+    assert alice.hears("member_left")["reason"] == "replaced"
+    alice.type("/users")
+    assert [row["name"] for row in alice.hears("users", asked=True)["members"]] == ["host", "alice", "bob"]
+
+
 def test_the_end_of_the_input_waits_for_every_acknowledgement(host: Any, guest: Any, tmp_path: Path) -> None:
     h = host("--json")
     lines = [f"line {number}" for number in range(300)]

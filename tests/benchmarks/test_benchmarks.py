@@ -59,6 +59,14 @@ def test_memory() -> None:
     assert "kb_per_member" in row
 
 
+def test_flood() -> None:
+    quiet, flooded = cases.run("flood", TINY, 1)
+    assert (quiet["flood"], flooded["flood"]) == ("none", "on")
+    assert quiet["deliveries"] == flooded["deliveries"] == 2 * 4
+    positive(flooded, "calls_per_second", "refused_per_second", "garbage_per_second", "nonsense_per_second")
+    positive(flooded, "exchanged_per_second", "p50_ms", "max_ms")
+
+
 def test_files() -> None:
     rows = cases.run("files", replace(TINY, size=3_000_000), 1)
     ours = [row for row in rows if row["what"] == "usi"]

@@ -290,7 +290,7 @@ def test_the_same_name_twice(world: World) -> None:
     assert alice.messages[0].signed_as is None
     world.do(twin, commands.Nick("ALICE"))
     world.settle()
-    assert twin.notices() == ["name-taken"]
+    assert twin.notices() == ["name-numbered", "name-taken"]
     assert twin.member.name == "Alice-2"
 
 
@@ -319,7 +319,7 @@ def test_a_departed_name_under_another_key_is_announced_to_those_who_knew_it(wor
         told = [event.text for event in place.told if isinstance(event, events.Notice)]
         assert told == ([sentence] if place is not mallory else [])
     assert carol.member.name == "bob-2"
-    assert carol.notices() == []
+    assert carol.notices() == ["name-numbered"]
 
 
 def test_the_same_key_from_elsewhere_takes_the_place(world: World) -> None:
@@ -467,7 +467,7 @@ class AnyConversation(RuleBasedStateMachine):
                 assert event.signature == "good" or (event.signature == "missing" and not place.open)
         for shown_id, number in place.delivered.items():
             assert numbers[shown_id] == number
-        assert set(place.notices()) <= {"name-taken", "name-changed-hands"}
+        assert set(place.notices()) <= {"name-taken", "name-numbered", "name-changed-hands"}
         seen = [numbers[event.id] for event in place.messages if not event.mine] + list(place.delivered.values())
         if place.open and seen:
             # No hole from the first that concerned this member to the newest of all.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.town import GENERAL, NOW, STAFF, Town
+from tests.core.town import GENERAL, NOW, STAFF, Place, Town
 from usi.core import commands, events, wire
 from usi.core.crypto import PrivateKey
 from usi.core.errors import BadMessage, LocalError, NoHistory, NoSuchRoom, NotARoom, Nowhere, PeerError
@@ -45,6 +45,31 @@ def test_what_the_host_did_not_take_is_not_told_as_withheld(town: Town) -> None:
     assert bob.texts() == host.texts() == ["one", "four"]
     assert [event.message for event in alice.all(events.Failed)] == ["two", "three"]
     assert bob.codes() == host.codes() == []
+
+
+def test_who_comes_back_to_a_room_is_heard_by_all_who_are_there(town: Town) -> None:
+    host, alice, bob = town.places[0], town.add("alice"), town.add("bob")
+    town.do(host, "/room new lounge")
+    town.do(alice, "/join lounge")
+    town.do(bob, "/join lounge", "one", "two", "/leave")
+    carol = town.add("carol")
+    town.do(carol, "/join lounge")
+    town.do(bob, "/join lounge", "three", "/leave", "/join lounge", "four")
+    assert alice.texts("lounge") == ["one", "two", "three", "four"]
+    assert carol.texts("lounge") == ["three", "four"]
+    assert not [code for place in town.places for code in place.codes()]
+
+
+def test_what_the_host_withholds_of_one_who_has_come_back_is_told(town: Town) -> None:
+    host, alice, bob = town.places[0], town.add("alice"), town.add("bob")
+    town.do(host, "/room new lounge")
+    town.do(alice, "/join lounge")
+    town.do(bob, "/join lounge", "one", "/leave", "/join lounge")
+    bob.member.do(commands.Say("withheld"), NOW)
+    bob.member.take_outgoing()
+    town.do(bob, "heard")
+    assert alice.texts("lounge") == ["one", "heard"]
+    assert alice.codes() == ["withheld-from"]
 
 
 def test_a_room_without_the_right_is_refused_and_nothing_is_chosen(town: Town) -> None:
@@ -133,6 +158,40 @@ def test_one_who_leaves_the_host_is_told_once_with_all_its_rooms(town: Town) -> 
     town.deliver()
     (left,) = host.all(events.MemberLeft)
     assert (left.rooms, left.here, left.reason) == (["general", "staff"], False, "cut")
+
+
+def lose(town: Town, place: Place, code: str) -> None:
+    """A member is gone for good, by this code."""
+    town.handle(Gone(place.link, code))
+    place.error = PeerError()
+    town.deliver()
+
+
+def test_who_was_cut_and_starts_anew_has_its_name_again_when_the_old_seat_is_over(town: Town) -> None:
+    alice, dead = town.add("alice"), town.add("bob")
+    again = town.add("carol", "bob")  # another key, as a run without --identity has
+    assert again.member.name == "bob-2"
+    assert "name bob is taken: you are bob-2" in again.all(events.Notice)[-1].text
+    lose(town, dead, "cut")
+    assert again.member.name == "bob"
+    assert [(event.old, event.name) for event in alice.all(events.MemberRenamed)] == [("bob-2", "bob")]
+    assert alice.codes() == ["name-changed-hands"]
+    town.do(again, "it is me")
+    assert alice.texts() == ["it is me"]
+
+
+@pytest.mark.parametrize("how", ["left by wish", "much later", "chose another name", "is somebody else"])
+def test_a_name_is_not_taken_from_somebody_else(town: Town, how: str) -> None:
+    town.add("alice")
+    other, bob = town.add("bob"), town.add("carol", "bob")
+    gone = other
+    if how == "chose another name":
+        town.do(bob, "/nick robert")
+    elif how == "is somebody else":
+        gone = town.places[1]
+    name, town.now = bob.member.name, NOW + (100 if how == "much later" else 0)
+    lose(town, gone, "left" if how == "left by wish" else "cut")
+    assert bob.member.name == name != "bob"
 
 
 def test_topics_are_told_and_can_be_asked_for(town: Town) -> None:

@@ -231,7 +231,9 @@ def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
     assert not any(row.verified for row in users.members)
     (entered,) = desk.all(events.RoomEntered)
     assert set(entered.members) == {row.member for row in users.members}
-    assert desk.told == [users, entered]
+    (notice,) = desk.all(events.Notice)
+    assert notice.text.startswith("The name bob is taken: you are bob-2 here.")
+    assert desk.told == [users, entered, notice]
 
 
 BEFORE_ITS_TIME: dict[str, Callable[[Desk], wire.Message]] = {

@@ -329,6 +329,20 @@ def test_whoever_is_added_reads_from_then_on_under_a_new_key(town: Town) -> None
         town.do(bob, "/add host")
 
 
+def test_whoever_is_added_again_is_heard_by_all_who_are_in(town: Town) -> None:
+    alice, bob, carol = people(town, "alice", "bob", "carol")
+    town.do(alice, "/private bob carol")
+    town.do(bob, "/join @alice,carol")
+    town.do(bob, "one")
+    town.do(bob, "two")
+    town.do(bob, "/leave")
+    town.do(alice, "/add bob")
+    town.do(bob, f"/join {bob.all(events.Conversation, state='open')[-1].room}")
+    town.do(bob, "three")
+    assert carol.heard() == [("bob", "one"), ("bob", "two"), ("bob", "three")]
+    assert not carol.notices()
+
+
 def test_a_conversation_of_two_stays_one_for_its_opener_too(town: Town) -> None:
     alice, *_ = people(town, "alice", "bob", "carol")
     town.do(alice, "/private bob")

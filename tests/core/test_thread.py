@@ -23,7 +23,7 @@ def test_the_hub_s_numbers(number: int, missing: int, after: int) -> None:
 def test_an_author_s_counts() -> None:
     thread = Thread(None, "general")
     assert [thread.count(BOB, body(n)) for n in (5, 6, 9, 9, 2, 10)] == [0, 0, 2, -1, -8, 0]
-    assert thread.count(BOB, body(1, b"s" * 8)) == 0, "another run of its program counts anew"
+    assert thread.count(BOB, body(1, b"s" * 8)) == 0, "another stay counts anew"
 
 
 def test_of_who_is_fresh_everything_must_have_come() -> None:
@@ -42,6 +42,18 @@ def test_counts_that_the_host_did_not_take_are_not_missing() -> None:
     assert thread.count(BOB, replace(body(12), unsaid=5)) < 0
     fresh = Thread(None, "general", fresh={BOB})
     assert fresh.count(BOB, replace(body(3), unsaid=2)) == 0
+
+
+def test_who_comes_again_is_expected_anew() -> None:
+    thread = Thread(None, "general")
+    thread.expect([BOB])
+    thread.unsigned[BOB] = 2
+    assert thread.count(BOB, body(3)) == 0, "two were shown, unsigned"
+    thread.unsigned[BOB] = 2
+    thread.expect([BOB])
+    assert thread.count(BOB, body(4)) == 0, "said before, and late"
+    assert thread.count(BOB, body(3, b"s" * 8)) == 2
+    assert thread.run != Thread(None, "general").run
 
 
 def test_names_in_sentences() -> None:

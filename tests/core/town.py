@@ -44,6 +44,7 @@ class Town:
 
     def __init__(self, keys: dict[str, PrivateKey], *, keeps: bool = False) -> None:
         self.keys = keys
+        self.now = NOW
         self.accounts = Accounts(ACCOUNTS, bytes(32))
         rooms = (hosted("general"), hosted("staff", private=True))
         self.hub = Hub(rooms, keeps=keeps, accounts=self.accounts)
@@ -109,11 +110,11 @@ class Town:
                         self.handle(Heard(place.link, message))
                 while place.down and place.error is None:
                     moved = True
-                    place.member.receive([place.down.popleft()], NOW)
+                    place.member.receive([place.down.popleft()], self.now)
                 place.told += place.member.take_events()
 
     def do(self, place: Place, *lines: str) -> None:
         for line in lines:
             intent = commands.parse(line)
-            place.member.do(intent, NOW)  # type: ignore[arg-type]
+            place.member.do(intent, self.now)  # type: ignore[arg-type]
             self.deliver()

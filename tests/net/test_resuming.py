@@ -335,6 +335,21 @@ async def test_a_program_of_the_same_key_that_joins_takes_an_empty_seat_away(hou
     assert await back.goodbye() == "replaced", "it is told why it has no seat any more"
 
 
+async def test_who_is_started_again_with_another_key_has_its_name_when_the_old_seat_is_over(house: House) -> None:
+    host = await house.host(seat_seconds=0.5)
+    bob = await house.guest("bob", host.port)
+    killed, _ = await seated(house, host, "alice")
+    killed.writer.transport.abort()
+    again = await house.guest("alice", host.port, key="carol")
+    assert (await again.hears(ev.Notice)).code == "name-numbered"
+    assert (await bob.hears(ev.MemberJoined, name="alice-2")).name == "alice-2"
+    assert (await bob.hears(ev.MemberLeft, name="alice")).reason == "cut"
+    assert (await bob.hears(ev.MemberRenamed, old="alice-2")).name == "alice"
+    assert (await again.hears(ev.MemberRenamed, mine=True)).name == "alice"
+    await again.says("it is me")
+    assert (await bob.hears(ev.Message, text="it is me")).from_ == "alice"
+
+
 async def test_who_was_removed_while_away_is_told_when_it_comes_back(house: House) -> None:
     host = await house.host(**SEATS)
     line = await wire_to(house, host)

@@ -41,9 +41,9 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     sent_at: int
     """Milliseconds since 1970 (UTC), by the author's clock."""
     run: Annotated[bytes, Meta(min_length=RUN_SIZE, max_length=RUN_SIZE)]
-    """Random for each run of the author's program."""
+    """Random for each stay of the author in the conversation."""
     n: wire.Number
-    """The author's posts to this conversation in this run, counted from 1."""
+    """The author's posts to this conversation in this stay, counted from 1."""
     reply_to: wire.PostId | None = None
     offer: Offered | None = None
     """What an `offer` offers."""

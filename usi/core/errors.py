@@ -8,7 +8,7 @@ are those of `docs/PROTOCOL.md` and `--help`.
 from __future__ import annotations
 
 from inspect import cleandoc
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from usi.core.language import tr
 
@@ -1112,6 +1112,9 @@ class RefusedPost(PeerError):
 
     code = "refused"
 
+
+RESUMABLE: Final = frozenset({Cut.code, Silent.code, TooSlow.code, WornOut.code})
+"""How a link may end so that its member can come back to its seat: by nobody's wish."""
 
 _OF_A_GOODBYE = (
     TooFast, TooSlow, Replaced, HostStopped, Left, WornOut, Distrusted, RefusedName, HandshakeTimeout, Unwelcome,

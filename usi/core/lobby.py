@@ -182,8 +182,6 @@ class Lobby:
     def take(self, message: wire.Message | wire.LinkFacts) -> bool:
         """A message that is only about rooms; False for any other."""
         match message:
-            case wire.Left():
-                self.take_left(message)
             case wire.Entered():
                 self.take_entered(message)
             case wire.RoomKey():
@@ -250,7 +248,7 @@ class Lobby:
             known = info.id in self._roster.here and bool(self._roster.here[info.id].name)
             self._seat(info)
             room.members.add(info.id)
-            room.fresh.add(info.id)
+            room.expect([info.id])
             profile = self._roster.here[info.id]
             facts = profile.facts
             self._report.tell(

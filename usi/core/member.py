@@ -17,8 +17,8 @@ from msgspec.structs import astuple
 
 from usi.core import commands, events, text, wire
 from usi.core.comparing import Comparing
-from usi.core.content import RUN_SIZE, Body, Kind
-from usi.core.crypto import PrivateKey, PublicKey, random_bytes
+from usi.core.content import Body, Kind
+from usi.core.crypto import PrivateKey, PublicKey
 from usi.core.errors import (
     BadHandshake,
     BadMessage,
@@ -46,6 +46,7 @@ from usi.core.roster import Profile, Proof, Roster
 from usi.core.thread import Thread
 from usi.core.trace import Direction, Trace, Tracer, Value
 from usi.core.transfer import Offered
+from usi.core.wish import Wish
 
 KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
 KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
@@ -73,13 +74,13 @@ class Member:
         self.roster = Roster(key.public)
         self._wanted_names: deque[str] = deque()
         """Names asked for by /nick and not answered, oldest first."""
+        self._wish = Wish()
         self.check = PasswordCheck(self.roster, self._send, self._tell_password, tracer)
         self.host_lasts = False
         """The host says that it keeps its key from run to run."""
         self.key = key
         self._trace = tracer
         self._host_key: PublicKey | None = None
-        self._run = random_bytes(RUN_SIZE)
         self.away: str | None = None
         """Why this person is away, if it is; empty: it does not say. A host that is joined hears of it."""
         self._current: Thread | None = None
@@ -240,8 +241,8 @@ class Member:
                 name = text.clean_name(wanted)
                 if not self._present:
                     raise NotConnected
-                self._wanted_names.append(name)
-                self._outgoing.append(wire.Nick(name))
+                self._wish.forget()
+                self._ask_for_name(name)
             case commands.Away(why):
                 if not self._present:
                     raise NotConnected
@@ -437,7 +438,7 @@ class Member:
             text=said,
             name=self.name,
             sent_at=int(self._report.now * 1000),
-            run=self._run,
+            run=thread.run,
             n=1,
             offer=offer,
             transfer=transfer,
@@ -553,6 +554,8 @@ class Member:
             case wire.Joined():
                 for member in self._lobby.take_joined(message):
                     self._comparing.tell_vouched(member)
+            case wire.Left():
+                self._take_left(message)
             case wire.Out():
                 self._take_out(message)
             case wire.Renamed():
@@ -657,6 +660,8 @@ class Member:
             raise BadMessage(why="a name for us that we did not ask for")
         self._seat(message.host)
         self._seat(message.me)
+        if message.me.name != self.name:
+            self._wish.make(self.name, self._report.now)
         self.name = message.me.name
         self._comparing.note_shown(message.host.name, host_key.id)  # the face shows it on joining
 
@@ -672,6 +677,8 @@ class Member:
                 self._be_away(self.away)
             self._emit(self.users(asked=False))
             self._lobby.tell_all()
+            if self._wish.name is not None:
+                self._report.notify("name-numbered", wanted=self._wish.name, name=self.name)
             self._comparing.tell_vouched(self.roster.host)
 
     def _take_room(self, room: Room) -> None:
@@ -687,6 +694,16 @@ class Member:
         if room is self._current and self._rooms:
             self._choose(self._first_room)
             self._adrift = message.code != "left-room"  # what is being typed was not meant for those who are there
+
+    def _take_left(self, message: wire.Left) -> None:
+        names = [profile.name for member in message.members if (profile := self.roster.here.get(member))]
+        self._lobby.take_left(message)
+        if (name := self._wish.comes_true(names, message.code, self._report.now)) is not None:
+            self._ask_for_name(name)
+
+    def _ask_for_name(self, name: str) -> None:
+        self._wanted_names.append(name)
+        self._send(wire.Nick(name))
 
     def _gone(self, member: bytes) -> None:
         """A member is not seen any more."""

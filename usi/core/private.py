@@ -268,7 +268,7 @@ class Private:
             talk.number = message.number
             talk.fresh = set(talk.next[1]) if message.number == 0 else set()
         else:
-            talk.fresh |= set(talk.next[1]) - before
+            talk.expect(set(talk.next[1]) - before)
             if missing := message.number - talk.number:
                 self._report.notify("withheld" if missing > 0 else "repeated", room=talk.title, count=missing)
                 talk.number = max(talk.number, message.number)

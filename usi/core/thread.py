@@ -6,16 +6,18 @@ Hosted rooms and private conversations alike (PROTOCOL.md, "Delivery" and "Conte
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from usi.core.content import Body, ConversationKey
+from usi.core.content import RUN_SIZE, Body, ConversationKey
+from usi.core.crypto import random_bytes
 from usi.core.recent import Recent
 
 PRIVATE_MARK = "@"  # begins the names of private conversations, and of no room
 SHOWN_KEPT = 2_000  # ids of posts that were shown, so that none is shown twice
 HEARD_KEPT = 10_000  # authors whose counts are followed
-RUNS_KEPT = 8  # and runs of each, so that no author can have another one's forgotten
+RUNS_KEPT = 32  # and stays of each, so that no author can have another one's forgotten
 
 
 def title_of(room: str) -> str:
@@ -43,12 +45,14 @@ class Thread:
     name: str
     number: int = 0
     """The newest number seen."""
+    run: bytes = field(default_factory=lambda: random_bytes(RUN_SIZE))
+    """Of this stay: who leaves and comes back counts anew, as those expect who have come meanwhile."""
     n: int = 0
     """Own posts so far."""
     taken: int = 0
     """The newest own count that the host has taken."""
     heard: Recent[bytes, Recent[bytes, int]] = field(default_factory=lambda: Recent(HEARD_KEPT))
-    """Author → run → the newest signed count."""
+    """Author → run (stay) → the newest signed count."""
     shown: Recent[tuple[bytes, bytes], None] = field(default_factory=lambda: Recent(SHOWN_KEPT))
     """(author, id) of the posts shown last, whatever their signature."""
     fresh: set[bytes] = field(default_factory=set)
@@ -93,6 +97,12 @@ class Thread:
             self.number = number
         return missing
 
+    def expect(self, authors: Iterable[bytes]) -> None:
+        """These have come: from now on all that they say must reach us."""
+        for author in authors:
+            self.fresh.add(author)
+            self.unsigned.pop(author, None)
+
     def count(self, author: bytes, body: Body) -> int:
         """Follow an author's signed count, which the hub cannot forge: how many are missing. Negative: it does not
         rise, and must not be shown."""
@@ -107,5 +117,6 @@ class Thread:
         if missing >= 0:
             runs[body.run] = body.n
             self.heard[author] = runs
-            self.fresh.discard(author)
+            if newest is None:
+                self.fresh.discard(author)
         return missing

@@ -18,6 +18,7 @@ from usi.core.addresses import place
 from usi.core.channel import Channel
 from usi.core.crypto import PrivateKey, PublicKey
 from usi.core.errors import (
+    RESUMABLE,
     BadHandshake,
     BadRecord,
     Busy,
@@ -47,7 +48,6 @@ from usi.net.addresses import why_not
 from usi.net.knock import Knock
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
-from usi.net.seats import RESUMABLE
 from usi.net.side import Person, Traffic
 from usi.store.codes import SpentCodes
 

@@ -18,6 +18,7 @@ from usi.core.accounts import Account
 from usi.core.addresses import place, plain
 from usi.core.crypto import PrivateKey, sha256
 from usi.core.errors import (
+    RESUMABLE,
     Busy,
     HostStopped,
     Left,
@@ -61,7 +62,7 @@ from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
 from usi.net.pace import PacedInbox
 from usi.net.relay import Relay
-from usi.net.seats import RESUMABLE, Seat, Seats
+from usi.net.seats import Seat, Seats
 from usi.net.side import Person, Traffic
 from usi.store.house import House
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from usi.config import Limits
 from usi.core import wire
 from usi.core.addresses import is_local
 from usi.core.channel import Channel
-from usi.core.errors import Cut, PeerError, Silent, TooSlow, WornOut
+from usi.core.errors import PeerError
 from usi.core.recent import Recent
 from usi.net.link import Link
-
-RESUMABLE: Final = frozenset({Cut.code, Silent.code, TooSlow.code, WornOut.code})
-"""How a link may end so that its member can come back to its seat: by nobody's wish."""
 
 _TOLD_OFF_KEPT = 1_000
 
