@@ -28,6 +28,8 @@ class Wire:
         self.closed = False
         self.cut_at: set[tuple[int, str, int]] = set()
         """Frames, as (connection, to, number), in place of which the wire is cut."""
+        self.dead: set[int] = set()
+        """Connections over which nothing comes any more, and no end either."""
         proxy.touch = self._touch
 
     @property
@@ -46,6 +48,8 @@ class Wire:
         self.closed = False
 
     def _touch(self, frame: Frame) -> list[bytes | None]:
+        if frame.connection in self.dead:
+            return []
         gone = self.closed or (frame.connection, frame.to, frame.number) in self.cut_at
         return [CUT if gone else frame.data]
 
@@ -118,6 +122,19 @@ async def test_a_wire_may_be_cut_anywhere_also_while_it_is_joined_again(to: str,
     assert bob.texts() == [f"a {number}" for number in range(5)]
     assert not bob.all(ev.MemberLeft)
     assert not alice.all(ev.Notice)
+
+
+async def test_an_attempt_whose_wire_dies_without_a_word_is_followed_by_another(house: House) -> None:
+    """As where a machine changes its network in the middle of coming back: the host's end does not come through."""
+    host = await house.host(**SEATS, handshake_seconds=60.0)
+    line = await wire_to(house, host)
+    alice = await house.guest("alice", line.port, **TRIES, handshake_seconds=2.0)
+    line.dead = {1}
+    line.cut()
+    await alice.hears(ev.Resumed, attempt=2)
+    await alice.says("after")
+    await host.hears(ev.Message, text="after")
+    assert not host.all(ev.MemberLeft)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -397,7 +397,10 @@ class Client:
 
     def tick(self, slept: float) -> None:
         link, silence = self._link, self._settings.limits.silence_seconds
-        if link is None or self._cut:
+        if link is None:
+            return
+        if self._cut:
+            link.tick(self._loop.time())  # one that is coming back has no longer for its handshake than any other
             return
         if slept > silence and link.is_joined:
             link.close(Silent(seconds=round(silence)))  # the host has given this link up long ago
