@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from tests.core.hall import ACCOUNTS, Hall, member_id
+from tests.core.hall import ACCOUNTS, Hall, hosted, member_id, room_id
 from usi.core import wire
 from usi.core.accounts import RIGHTS, Role, may
 from usi.core.errors import Banned, Kicked, Locked
-from usi.core.facts import OWN, KeepRoom, ShowLog
+from usi.core.facts import OWN, Gone, KeepRoom, ShowLog
+from usi.core.hub import CHANGE_SECONDS, CHANGES
 
 PEOPLE = {Role.GUEST: "guest", Role.MEMBER: "mary", Role.MODERATOR: "mod", Role.HOST: "boss"}
 WORDS = [*sorted(word for word in RIGHTS if not may(Role.GUEST, word)), "become-host", "say", "help"]
@@ -104,6 +108,46 @@ def test_a_banned_address_keeps_neither_moderators_nor_the_host_out_who_are_here
     assert set(hall.closed) == {bob}
     assert hall.come("boss") not in hall.closed
     assert moddy not in hall.closed
+
+
+CHANGE: dict[str, Callable[[Hall, int, int], Any]] = {
+    "nick": lambda hall, link, number: hall.hear(link, wire.Nick(f"bob{number}")),
+    "topic": lambda hall, link, number: hall.order(link, "topic", room="general", text=f"number {number}"),
+    "join": lambda hall, link, number: hall.hear(
+        link, wire.Enter("lounge") if number % 2 else wire.Leave(room_id("lounge"))
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGE)
+def test_one_member_changes_so_much_in_a_minute_and_the_others_notice_nothing_more(what: str) -> None:
+    hall = Hall(*ACCOUNTS, rooms=(hosted("general"), hosted("lounge")))
+    reader, member = hall.come("alice"), hall.come("mod" if what == "topic" else "bob")
+    hall.hear(reader, wire.Enter("lounge"))
+    for number in range(1, CHANGES + 1):
+        CHANGE[what](hall, member, number)
+    assert not hall.all(member, wire.Notice)
+    before = list(hall.told[reader]), list(hall.told[OWN])
+    assert len(before[0]) > CHANGES
+    for number in range(CHANGES + 1, 3 * CHANGES):
+        CHANGE[what](hall, member, number)
+    assert (hall.told[reader], hall.told[OWN]) == before
+    assert {notice.code for notice in hall.all(member, wire.Notice)} == {"too-many-changes"}
+    assert {notice.about for notice in hall.all(member, wire.Notice)} <= {what, "leave"}
+    hall.handle(Gone(member, "left"))
+    again = hall.come(hall.who[member])
+    CHANGE[what](hall, again, 3)
+    assert len(hall.all(again, wire.Notice)) == 1, "coming back gives no new allowance"
+    hall.now += CHANGE_SECONDS
+    CHANGE[what](hall, again, 3)
+    assert len(hall.all(again, wire.Notice)) == 1
+    assert hall.told[reader] != before[0]
+
+
+def test_the_host_s_own_person_may_change_as_much_as_it_likes(hall: Hall) -> None:
+    for number in range(2 * CHANGES):
+        CHANGE["nick"](hall, OWN, number)
+    assert not hall.all(OWN, wire.Notice)
 
 
 def test_a_silenced_member_hears_and_is_not_heard_until_its_time_is_over(hall: Hall) -> None:

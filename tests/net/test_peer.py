@@ -14,6 +14,7 @@ from usi.core import events as ev
 from usi.core.commands import COMMANDS, Say
 from usi.core.crypto import PrivateKey
 from usi.core.errors import BadName, Unreachable
+from usi.core.hub import CHANGES
 from usi.core.session import CIPHER, KEY_EXCHANGE
 from usi.core.wire import MAX_TEXT
 from usi.net.peer import Peer
@@ -510,15 +511,15 @@ async def test_a_guest_that_does_not_read_is_not_told_that_the_host_was_silent(h
 
 
 async def test_a_host_whose_face_sleeps_goes_on_and_counts_what_it_cannot_show(house: Any) -> None:
-    host = await house.host(awake=False, listed_events=50)
+    host = await house.host(awake=False, listed_events=30)
     port = host.peer._side.port
     alice = await house.guest("alice", port)
     bob = await house.guest("bob", port)
-    names = [f"n{index}" for index in range(100)]
+    names = [f"n{index}" for index in range(CHANGES)]
     await alice.says(*(f"/nick {name}" for name in names))
     await bob.hears(ev.MemberRenamed, name=names[-1])
     host.wake()
-    await host.hears(ev.MemberRenamed, count=40)
+    await host.hears(ev.MemberRenamed, count=20)
     await bob.says("good morning")
     notice = await host.hears(ev.Notice, code="events-lost")
     await host.hears(ev.Message, text="good morning")
@@ -528,10 +529,10 @@ async def test_a_host_whose_face_sleeps_goes_on_and_counts_what_it_cannot_show(h
 
 
 async def test_the_end_is_told_even_to_a_face_that_slept(house: Any) -> None:
-    host = await house.host(awake=False, listed_events=50)
+    host = await house.host(awake=False, listed_events=30)
     alice = await house.guest("alice", host.peer._side.port)
-    await alice.says(*(f"/nick n{index}" for index in range(100)))
-    await alice.hears(ev.MemberRenamed, count=100)
+    await alice.says(*(f"/nick n{index}" for index in range(CHANGES)))
+    await alice.hears(ev.MemberRenamed, count=CHANGES)
     told = await host.leave()
     assert isinstance(told[-1], ev.Disconnected)
     assert host.all(ev.Notice, code="events-lost")

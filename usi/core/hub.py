@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 from usi.core import accounts as rights
 from usi.core import text, wire
 from usi.core.accounts import Account, Accounts, Role
+from usi.core.allowance import Allowance
 from usi.core.crypto import CryptoError, Point, random_bytes
 from usi.core.errors import (
     AccountGone,
@@ -70,6 +71,7 @@ from usi.core.line import Line
 from usi.core.moderation import Moderation, is_local
 from usi.core.numbering import Logs, Numbering
 from usi.core.orders import Orders
+from usi.core.recent import Recent
 from usi.core.relay import Letter, Relay
 from usi.core.rooms import HostedRoom, Rooms
 from usi.core.trace import Trace, Tracer, Value
@@ -108,6 +110,9 @@ TOLD_BY_LEAVER = frozenset(
 TRANSFERS = 64  # data connections in pairs at once: each takes a thread and a pipe
 TRANSFERS_OF_ONE = 8  # of one receiver, so that one member cannot take all of them
 TRANSFERS_OF_ADDRESS = TRANSFERS // 2  # of the receivers behind one address, unless the host sets another number
+CHANGES, CHANGE_SECONDS = 64, 60.0
+"""How often one member may change its name or a topic, or enter or leave a room, in so many seconds: each change is
+told to everybody who sees it. As many as there are rooms, so that one can enter all of them at once."""
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
 
@@ -170,6 +175,8 @@ class Hub:
         """Request → sender, receiver and transfer, of what is under way."""
         self._transfers_per_address = transfers_per_address
         self._clock = clock
+        self._changes: Recent[bytes, Allowance] = Recent(KNOWN_KEYS)
+        """Member → what it may still change now."""
         self._line: Line[int] = Line()
         """Links of those who wait for a place."""
 
@@ -234,6 +241,9 @@ class Hub:
         command = COMMAND_OF.get(type(message))
         if command is not None and not rights.may(seat.role, command):
             return [Send((seat.link,), wire.Notice("no-right", command))]
+        change = self._change(message)
+        if change is not None and not self._may_change(seat):
+            return [Send((seat.link,), wire.Notice("too-many-changes", change))]
         match message:
             case wire.Post():
                 return self._post(seat, message)
@@ -263,6 +273,25 @@ class Hub:
                 return self._gone(Gone(seat.link, message.code if message.code in TOLD_BY_LEAVER else Left.code))
             case _:
                 return [Close(seat.link, OutOfTurn(what=wire.tag_of(message)))]
+
+    def _change(self, message: wire.Message) -> str | None:
+        """The command that asks for something that many would be told of."""
+        match message:
+            case wire.Nick() | wire.Enter():
+                return COMMAND_OF[type(message)]
+            case wire.Leave() if self.rooms.get(message.conversation) is not None:
+                return COMMAND_OF[type(message)]
+            case wire.Order(word="topic"):
+                return "topic"
+            case _:
+                return None
+
+    def _may_change(self, seat: Seat) -> bool:
+        if seat.link == OWN:
+            return True
+        member = seat.facts.member
+        allowance = self._changes[member] = self._changes.get(member) or Allowance(CHANGES, CHANGE_SECONDS)
+        return allowance.take(self._clock())
 
     # --- coming and going ---
 

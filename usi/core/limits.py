@@ -54,6 +54,8 @@ def _words(value: LimitValue) -> tuple[str, Unit]:
             return tr("Of all conversations together"), "bytes"
         case "rooms":
             return tr("Rooms"), "count"
+        case "changes":
+            return tr("Changes of name, topic and room of one member in a minute"), "count"
         case "private":
             return tr("Private conversations that one member opens ({count} in all)", count=value.count), "count"
         case "pairs":

@@ -40,6 +40,7 @@ NOTICES = {
     "last-room": "{about} is the only room that you are in; /quit leaves the host.",
     "in-room": "You are in {about} already.",
     "host-stays": "The host is in every room.",
+    "too-many-changes": "Too many changes of names, topics and rooms in a minute: wait a moment, then try again.",
     "ban-set": "{about} is banned.",
     "ban-gone": "{about} is not banned any more.",
     "no-such-ban": "There is no ban of {about}.",
@@ -47,6 +48,10 @@ NOTICES = {
     "too-many-invitations": "{about} invitations are open already. They end after an hour; give one of them on.",
 }
 """Sentences of the notices that are answers to what this person wanted; `about` is what the host says it is about."""
+_NO_ROOM = frozenset(
+    ("no-such-room", "room-name-refused", "too-many-rooms", "in-room", "no-right", "too-many-changes")
+)
+"""Those after which the room that was asked for will not be entered."""
 
 DEEDS = {
     "kicked": "{name} was removed by {by}.",
@@ -375,7 +380,7 @@ class Lobby:
         sentence = NOTICES.get(message.code)
         if sentence is None:
             return False
-        if message.code in ("no-such-room", "room-name-refused", "too-many-rooms", "in-room", "no-right"):
+        if message.code in _NO_ROOM:
             self.wanted = None
         about = text.visible(message.about, keep_newlines=False)
         self._report.tell(events.Notice(time=self._report.time, code=message.code, text=tr(sentence, about=about)))

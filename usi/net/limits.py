@@ -55,6 +55,7 @@ def values(limits: Limits, use: Use) -> list[LimitValue]:
         value("log_bytes", numbering.LOG_BYTES),
         value("logs_bytes", numbering.LOGS_BYTES, use.hub.log_bytes),
         value("rooms", wire.MAX_ROOMS, use.hub.rooms),
+        value("changes", hub.CHANGES),
         value("private", relay.OPEN_TALKS, count=use.hub.talks),
         value("pairs", relay.NEW_PAIRS),
         value("transfers", hub.TRANSFERS, use.hub.transfers),
