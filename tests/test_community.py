@@ -44,7 +44,8 @@ password = "{line}"
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     """The files of a host, and its members' password."""
-    made = {name: tmp_path / name for name in ("rooms", "accounts", "history", "log", "password", "passphrase")}
+    names = ("rooms", "accounts", "moderation", "history", "log", "password", "passphrase")
+    made = {name: tmp_path / name for name in names}
     made["rooms"].write_text(ROOMS)
     made["accounts"].write_text(ACCOUNTS.format(line=stored_of(PASSWORD)))
     made["accounts"].chmod(0o600)
@@ -233,9 +234,38 @@ def test_a_headless_host_stops_in_good_order_and_its_log_says_so(
     assert checked.returncode == 0
 
 
+def test_what_moderators_decide_outlives_the_host_where_that_is_asked_for(
+    house: Any, member: Any, files: dict[str, Path]
+) -> None:
+    written = files["rooms"].read_text() + "# a comment of the owner's\n"
+    files["rooms"].write_text(written)
+    hosting = house(*options(files, "rooms", "accounts", "moderation"))
+    bob = member(hosting, "bob")
+    login = ("--password-file", str(files["password"]))
+    hosting.type("/topic set by a command", "/ban bob 2h", "/room new club --private", "/grant carl cabinet", "/lock")
+    assert bob.process.wait(20) == 5
+    assert hosting.hears("moderation", code="locked")
+    hosting.process.send_signal(signal.SIGTERM)
+    assert hosting.process.wait(20) == 0
+
+    again = house(*options(files, "rooms", "accounts", "moderation"))
+    carl = member(again, "carl", *login)
+    assert carl.hears("room_entered", room="general")["topic"] == "set by a command"
+    carl.type("/join cabinet", "/rooms")
+    assert [room["room"] for room in carl.hears("rooms")["rooms"]] == ["general", "cabinet"]
+    again.type("/rooms", "/unban bob")
+    assert [room["room"] for room in again.hears("rooms")["rooms"]] == ["general", "cabinet", "club"]
+    assert again.hears("notice", code="ban-gone")
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(20) == 0
+    assert json.loads(files["moderation"].read_text())["bans"] == []
+    assert files["rooms"].read_text() == written
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
+        ("moderation", "{}"),
         ("rooms", "[[room]]\nname = 3\n"),
         ("rooms", "[[room]]\nname = 'a'\n[[room]]\nname = 'A'\n"),
         ("accounts", "[[account]]\nname = 'a'\n"),

@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--accounts", metavar=tr("FILE"), help=tr("host: accounts, written by hand (--account prints what goes in)"))
     add("--rooms", metavar=tr("FILE"), help=tr("host: rooms and who may enter them, written by hand"))
+    add(
+        "--moderation", metavar=tr("FILE"),
+        help=tr("host: keep bans, silences, and rooms, rights and topics that commands made, from run to run"),
+    )  # fmt: skip
     add("--history", metavar=tr("FILE"), help=tr("host: keep what is said in rooms, sealed under a passphrase"))
     add("--log", metavar=tr("FILE"), help=tr("host: keep who came, went and was removed; never what was said"))
     add(

@@ -12,6 +12,7 @@ from usi.core.crypto import TAG_SIZE, digest, sha256
 from usi.core.errors import PeerError
 from usi.core.facts import OWN, Arrived, Close, Effect, Fact, Gone, Heard, Keep, Note, Send
 from usi.core.hub import Hub
+from usi.core.moderation import Decided
 from usi.core.rooms import HostedRoom
 
 SEALED = bytes(wire.PADDING + TAG_SIZE)
@@ -37,13 +38,20 @@ def hosted(name: str, *, private: bool = False, past: bool = True) -> HostedRoom
 class Hall:
     """`general` is open, `staff` private. The clock stands at `now`; new keys are numbers."""
 
-    def __init__(self, *accounts: Account, keeps: bool = False, rooms: tuple[HostedRoom, ...] = ()) -> None:
+    def __init__(
+        self,
+        *accounts: Account,
+        keeps: bool = False,
+        rooms: tuple[HostedRoom, ...] = (),
+        decided: Decided | None = None,
+    ) -> None:
         self.now = 1_000.0
         self.keys = itertools.count(1)
         self.accounts = Accounts(accounts, bytes(32))
         self.hub = Hub(
             rooms or (hosted("general"), hosted("staff", private=True)),
             keeps=keeps,
+            decided=decided,
             accounts=self.accounts,
             new_key=lambda: next(self.keys).to_bytes(32, "big"),
             clock=lambda: self.now,

@@ -11,8 +11,9 @@ from tests.core.hall import ACCOUNTS, Hall, hosted, member_id, room_id
 from usi.core import wire
 from usi.core.accounts import RIGHTS, Role, may
 from usi.core.errors import Banned, Kicked, Locked
-from usi.core.facts import OWN, Gone, KeepRoom, ShowLog
+from usi.core.facts import OWN, Gone, KeepDecided, KeepRoom, ShowLog
 from usi.core.hub import CHANGE_SECONDS, CHANGES
+from usi.core.moderation import Decided, RoomDecided, Term
 
 PEOPLE = {Role.GUEST: "guest", Role.MEMBER: "mary", Role.MODERATOR: "mod", Role.HOST: "boss"}
 WORDS = [*sorted(word for word in RIGHTS if not may(Role.GUEST, word)), "become-host", "say", "help"]
@@ -29,7 +30,7 @@ def hall() -> Hall:
 def test_every_order_by_every_role(hall: Hall, word: str, role: Role) -> None:
     """Denied by default: an order that is not in the table, or not for this role, changes nothing and tells nobody."""
     actor, bob = hall.come(PEOPLE[role]), hall.come("bob")
-    hall.hub.moderation.ban("name eve", 0)
+    hall.hub.moderation.ban(["name eve"], 0)
     hall.forget()
     about = {"unban": "eve", "room-new": "club"}.get(word, "bob")
     room = "general" if word in ("grant", "revoke", "topic") else ""
@@ -91,15 +92,49 @@ def test_who_is_banned_is_out_and_stays_out(hall: Hall, about: str) -> None:
     assert hall.come("bob", network="198.51.100.7") not in hall.closed
 
 
-def test_a_ban_of_a_name_holds_for_its_key_too_and_can_be_taken_back(hall: Hall) -> None:
+@pytest.mark.parametrize("about", ["bob", member_id("bob").hex()])
+def test_a_ban_of_a_name_holds_for_its_key_too_and_is_taken_back_whole(hall: Hall, about: str) -> None:
     mod = hall.come("mod")
     hall.come("bob")
     hall.order(mod, "ban", "bob")
     assert isinstance(hall.closed[hall.come("bob", "robert")], Banned)
     assert [m.code for m in hall.order(mod, "unban", "eve")] == ["no-such-ban"]
-    assert [m.code for m in hall.order(mod, "unban", member_id("bob").hex())] == ["ban-gone"]
-    assert [m.code for m in hall.order(mod, "unban", "bob")] == ["ban-gone"]
+    assert [m.code for m in hall.order(mod, "unban", about)] == ["ban-gone"]
+    assert [m.code for m in hall.order(mod, "unban", "bob")] == ["no-such-ban"]
     assert hall.come("bob") not in hall.closed
+    assert hall.come("eve", "bob") not in hall.closed
+
+
+def test_what_moderators_decide_is_to_be_kept_where_it_is(hall: Hall) -> None:
+    assert not hall.hub.keeps_decided
+    keeping = Hall(*ACCOUNTS, decided=Decided(bans=(Term(("name eve",), None),)))
+    mod, bob = keeping.come("mod"), keeping.come("bob")
+    assert isinstance(keeping.closed[keeping.come("eve")], Banned)
+    for change in (
+        ("unban", "eve"), ("ban", "192.0.2.9"), ("silence", "bob"), ("room-new", "club"), ("grant", "bob", "club"),
+        ("revoke", "bob", "general"), ("topic", "", "general"),
+    ):  # fmt: skip
+        for each in (hall, keeping):
+            each.kept.clear()
+        hall.order(OWN, change[0], change[1], room=change[-1], text="what it is about")
+        keeping.order(mod, change[0], change[1], room=change[-1], text="what it is about")
+        assert KeepDecided() not in hall.kept
+        assert keeping.kept == [KeepDecided()]
+    who = member_id("bob").hex()
+    assert keeping.hub.decided() == Decided(
+        (Term(("net 192.0.2.9",), None),),
+        (Term((who,), None),),
+        (
+            RoomDecided("general", topic="what it is about", denied=(who,)),
+            RoomDecided("staff", private=True),
+            RoomDecided("club", made=True, granted=tuple(sorted(("mod", who)))),
+        ),
+    )
+    keeping.kept.clear()
+    keeping.order(mod, "unban", "nobody")
+    keeping.order(mod, "kick", "bob")
+    keeping.order(bob, "room-close", room="club")
+    assert not keeping.kept
 
 
 def test_a_banned_address_keeps_neither_moderators_nor_the_host_out_who_are_here(hall: Hall) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from tests.store.keeping import allow_cheap_keys, opened, posts
 from usi.core.crypto import digest
+from usi.core.moderation import Decided, RoomDecided
 from usi.store.history import History, Room
 from usi.store.house import FIRST_ROOM, House
+from usi.store.moderation import ModerationFile
 from usi.store.rooms import RoomRule
 
 
@@ -72,4 +74,51 @@ def test_what_a_room_wants_gone_is_deleted(history: Callable[[], History]) -> No
     house.retire()
     assert (house.history.first(room.conversation), house.history.last(room.conversation)) == (8, 10)
     assert house.rooms()[0].number == 10
+    house.close()
+
+
+DECIDED = Decided(
+    rooms=(
+        RoomDecided("General", topic="set by a command", instead_of="Welcome"),
+        RoomDecided("staff", granted=("bob",), denied=("eve",)),
+        RoomDecided("club", private=True, made=True, topic="ours", granted=("mona",)),
+        RoomDecided("gone", granted=("bob",)),
+    )
+)
+
+
+def decided(path: Path) -> ModerationFile:
+    ModerationFile(path).write(DECIDED)
+    return ModerationFile(path)
+
+
+def test_rooms_are_as_moderators_had_decided(tmp_path: Path) -> None:
+    rules = [RoomRule("general", "Welcome"), RoomRule("staff", private=True)]
+    rooms = House(rules=rules, moderation=decided(tmp_path / "moderation")).rooms()
+    assert [(room.name, room.topic, room.private, room.made) for room in rooms] == [
+        ("general", "set by a command", False, False), ("staff", "", True, False), ("club", "ours", True, True)
+    ]  # fmt: skip
+    assert [(room.granted, room.denied) for room in rooms] == [(set(), set()), ({"bob"}, {"eve"}), ({"mona"}, set())]
+    assert [room.decided for room in rooms][1:] == [
+        RoomDecided("staff", True, granted=("bob",), denied=("eve",)),
+        RoomDecided("club", True, True, "ours", "", ("mona",)),
+    ]
+
+
+def test_what_the_owner_writes_since_counts_more(tmp_path: Path) -> None:
+    rules = [RoomRule("general", "Welcome back"), RoomRule("club", "for all")]
+    rooms = House(rules=rules, moderation=decided(tmp_path / "moderation")).rooms()
+    assert [(room.name, room.topic, room.private, room.made) for room in rooms] == [
+        ("general", "Welcome back", False, False), ("club", "for all", False, False)
+    ]  # fmt: skip
+
+
+def test_without_other_files_the_first_room_stays_the_first(tmp_path: Path, history: Callable[[], History]) -> None:
+    rooms = House(moderation=decided(tmp_path / "moderation")).rooms()
+    assert [room.name for room in rooms] == [FIRST_ROOM, "club"]
+    house = House(moderation=decided(tmp_path / "moderation"), history=history())
+    assert [room.name for room in house.rooms()] == [FIRST_ROOM, "club"]
+    for room in house.rooms():
+        house.keep_room(room.info, bytes(32), room.past)
+    assert [(room.name, room.topic, room.granted) for room in house.rooms()][1] == ("club", "ours", {"mona"})
     house.close()

@@ -11,8 +11,8 @@ from usi.core.errors import BadPassphrase, BadRooms, UsageError
 from usi.ui import hosting
 
 NONE = {
-    "accounts": None, "rooms": None, "history": None, "log": None, "password": False, "password_file": None,
-    "passphrase_file": None,
+    "accounts": None, "rooms": None, "moderation": None, "history": None, "log": None, "password": False,
+    "password_file": None, "passphrase_file": None,
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_a_password_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: 
 
 
 def test_a_guest_has_no_files_of_a_host() -> None:
-    for name in ("accounts", "rooms", "history", "log"):
+    for name in ("accounts", "rooms", "moderation", "history", "log"):
         with pytest.raises(UsageError, match=f"--{name}"):
             hosting.check_guest(options(**{name: "x"}))
 

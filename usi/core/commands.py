@@ -452,7 +452,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("ban", "bannir"),
         "NAME|FINGERPRINT|ADDRESS [TIME] [REASON]",
-        "moderators: remove and keep out, for 10m, 2h, 3d, or until the host stops",
+        "moderators: remove and keep out, for 10m, 2h, 3d, or until /unban",
         _timed("ban"),
     ),
     Command(

@@ -438,6 +438,13 @@ class BadRooms(LocalError):
     exit_status = 2
 
 
+class BadModeration(LocalError):
+    """What {path} says of bans and rooms cannot be used: {why}. Mend it, or move it away to begin anew."""
+
+    code = "bad-moderation"
+    exit_status = 2
+
+
 class OpenAccounts(LocalError):
     """Others on this machine may read {path}, which helps them guess passwords. `chmod 600 {path}` ends that."""
 

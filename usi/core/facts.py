@@ -140,6 +140,11 @@ class ForgetRoom:
 
 
 @dataclass(frozen=True)
+class KeepDecided:
+    """Moderators have decided something that is to outlive this run: `Hub.decided` has all of it."""
+
+
+@dataclass(frozen=True)
 class ReadPast:
     """Read posts of a room from the history, from `first` to below `before` and at most `count`, the newest ones;
     answered with `Read`."""
@@ -182,7 +187,7 @@ class Invite:
 
 Effect = (
     Send | Close | Expect | Drop | FreePlace | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog | ShowLimits
-    | Invite
+    | KeepDecided | Invite
 )  # fmt: skip
 
 

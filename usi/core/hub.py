@@ -68,7 +68,7 @@ from usi.core.facts import (
     ShowLog,
 )
 from usi.core.line import Line
-from usi.core.moderation import Moderation, is_local
+from usi.core.moderation import Decided, Moderation, is_local
 from usi.core.numbering import Logs, Numbering
 from usi.core.orders import Orders
 from usi.core.recent import Recent
@@ -141,7 +141,8 @@ class Hub:
 
     `rooms` are given with their keys and key ids, or as they are kept; the first is where everybody starts. A room's
     key is handed to the members whom the host admits, and is not otherwise used here; `new_key` makes one. `lasting`:
-    the host keeps its key from run to run. `keeps`: it keeps a history. `tracer` is told of what passes of private
+    the host keeps its key from run to run. `keeps`: it keeps a history. `decided`: what moderators had decided in
+    earlier runs, where that is kept; that of rooms is in them. `tracer` is told of what passes of private
     conversations: all that can be known here. `clock` gives seconds that only rise. `transfers_per_address`: files that
     may pass at once to the members behind one address.
     """
@@ -153,6 +154,7 @@ class Hub:
         *,
         lasting: bool = False,
         keeps: bool = False,
+        decided: Decided | None = None,
         accounts: Accounts | None = None,
         new_key: Callable[[], bytes] = lambda: random_bytes(32),
         clock: Callable[[], float] = time.monotonic,
@@ -161,6 +163,8 @@ class Hub:
         self.rooms = Rooms((_hosted(room) for room in rooms), new_key)
         self.moderation = Moderation(clock)
         self.keeps = keeps
+        self.keeps_decided = decided is not None
+        self.moderation.restore(decided or Decided())
         self._accounts = accounts
         self._orders = Orders(self)
         self._lasting = lasting
@@ -198,6 +202,10 @@ class Hub:
             transfers_of_one=max((len(seat.fetches) for seat in self._seats.values()), default=0),
             transfers_of_address=max(self._receivers().values(), default=0),
         )
+
+    def decided(self) -> Decided:
+        """What moderators have decided and is to be kept."""
+        return self.moderation.decided(room.decided for room in self.rooms)
 
     def handle(self, fact: Fact) -> list[Effect]:
         if isinstance(fact, Heard):

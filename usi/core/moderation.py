@@ -1,14 +1,16 @@
 """Who is kept out or silent, and until when; and whether newcomers are let in at all.
 
-Pure: the clock is given. All of it lasts for one run of the host, or for the time that was said.
+Pure: the clock is given. Bans and silences last for the time that was said, or until they are lifted; what is to
+outlive a run of the host is handed over as `Decided`. That newcomers are kept out lasts for one run.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from usi.core import text
 
@@ -41,14 +43,52 @@ def is_local(network: str) -> bool:
     return network in ("", "memory", "::/64") or network.startswith("127.")
 
 
+@dataclass(frozen=True)
+class Term:
+    """Something that holds for these keys for so many seconds from now; None: until it is lifted."""
+
+    keys: tuple[str, ...]
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class RoomDecided:
+    """What was decided of a room. `topic` is None where nobody has set one; then `instead_of` stands for nothing."""
+
+    name: str
+    private: bool = False
+    made: bool = False
+    """By a command: no file says that there is such a room."""
+    topic: str | None = None
+    instead_of: str = ""
+    """What the host's owner had written, who may have written something else since."""
+    granted: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What moderators have decided, as far as it may outlive a run. Of `rooms` all that there are."""
+
+    bans: tuple[Term, ...] = ()
+    silences: tuple[Term, ...] = ()
+    rooms: tuple[RoomDecided, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Ban:
+    keys: frozenset[str]
+    until: float
+
+
 class Moderation:
     """`clock` gives seconds that only rise."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.locked = False
         self._clock = clock
-        self._bans: dict[str, float] = {}
-        """What `key_of` makes → until when."""
+        self._bans: dict[str, _Ban] = {}
+        """What `key_of` makes → the ban that it belongs to."""
         self._silent: dict[str, float] = {}
         """`Seat.who` → until when."""
 
@@ -62,20 +102,24 @@ class Moderation:
             return f"net {network_of(about)}"
         return f"name {text.skeleton(about)}"
 
-    def ban(self, key: str, seconds: float) -> None:
-        """Keep out what `key_of` has made, for so long (0: for the run)."""
-        if len(self._bans) >= MOST_BANS:
+    def ban(self, keys: Collection[str], seconds: float) -> None:
+        """Keep out what `key_of` has made of one person, for so long (0: until it is lifted)."""
+        ban = _Ban(frozenset(keys), self._until(seconds))
+        if len(self._bans) + len(ban.keys) > MOST_BANS:
             self._forget()
-        if len(self._bans) < MOST_BANS or key in self._bans:
-            self._bans[key] = self._clock() + seconds if seconds else FOREVER
+        if len(self._bans.keys() | ban.keys) <= MOST_BANS:
+            self._bans.update(dict.fromkeys(ban.keys, ban))
 
     def unban(self, key: str) -> bool:
-        """Whether there was such a ban."""
-        return self._bans.pop(key, None) is not None
+        """Lift the ban that this belongs to, with all that belongs to it; whether there was one."""
+        ban = self._bans.get(key)
+        if ban is not None:
+            self._bans = {key: other for key, other in self._bans.items() if other is not ban}
+        return ban is not None
 
     def is_banned(self, *keys: str) -> bool:
         now = self._clock()
-        return any(self._bans.get(key, 0.0) > now for key in keys)
+        return any((ban := self._bans.get(key)) is not None and ban.until > now for key in keys)
 
     @property
     def bans(self) -> int:
@@ -83,11 +127,12 @@ class Moderation:
         return len(self._bans)
 
     def silence(self, who: str, seconds: float) -> bool:
-        """Let nobody hear them in rooms for so long (0: for the run); said again, let them speak again: False."""
+        """Let nobody hear them in rooms for so long (0: until it is lifted); said again, let them speak again: False.
+        """
         if self.is_silent(who) and not seconds:
             del self._silent[who]
             return False
-        self._silent[who] = self._clock() + seconds if seconds else FOREVER
+        self._silent[who] = self._until(seconds)
         return True
 
     def is_silent(self, who: str) -> bool:
@@ -97,6 +142,32 @@ class Moderation:
             return False
         return until is not None
 
+    # --- from run to run ---
+
+    def restore(self, decided: Decided) -> None:
+        """Take over the bans and silences of an earlier run, as far as there is room."""
+        for ban in decided.bans:
+            self.ban(ban.keys, ban.seconds or 0)
+        for silence in decided.silences:
+            self._silent.update(dict.fromkeys(silence.keys, self._until(silence.seconds or 0)))
+
+    def decided(self, rooms: Iterable[RoomDecided]) -> Decided:
+        """Bans and silences that hold now, together with what was decided of rooms."""
+        self._forget()
+        bans = dict.fromkeys(self._bans.values())
+        return Decided(
+            # A key may have come into another ban since: there it is told.
+            tuple(self._term([key for key in ban.keys if self._bans.get(key) is ban], ban.until) for ban in bans),
+            tuple(self._term([who], until) for who, until in self._silent.items() if until > self._clock()),
+            tuple(rooms),
+        )
+
+    def _term(self, keys: Iterable[str], until: float) -> Term:
+        return Term(tuple(sorted(keys)), None if until == FOREVER else until - self._clock())
+
+    def _until(self, seconds: float) -> float:
+        return self._clock() + seconds if seconds else FOREVER
+
     def _forget(self) -> None:
         now = self._clock()
-        self._bans = {key: until for key, until in self._bans.items() if until > now}
+        self._bans = {key: ban for key, ban in self._bans.items() if ban.until > now}

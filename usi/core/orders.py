@@ -10,9 +10,12 @@ from typing import Protocol
 from usi.core import text, wire
 from usi.core.accounts import Account, Role, may_act_on
 from usi.core.errors import BadName, Banned, Kicked, PeerError
-from usi.core.facts import Effect, Invite, KeepRoom, Note, Seat, Send, ShowLimits, ShowLog
+from usi.core.facts import Effect, Invite, KeepDecided, KeepRoom, Note, Seat, Send, ShowLimits, ShowLog
 from usi.core.moderation import Moderation
 from usi.core.rooms import HostedRoom, Rooms
+
+_KEPT = frozenset({"ban", "unban", "silence", "room-new", "room-close", "grant", "revoke", "topic"})
+"""Orders whose effect may outlive a run of the host."""
 
 
 class House(Protocol):
@@ -21,6 +24,7 @@ class House(Protocol):
     rooms: Rooms
     moderation: Moderation
     keeps: bool
+    keeps_decided: bool
 
     def find(self, name: str) -> Seat | None: ...
     def account_of(self, name: str) -> Account | None: ...
@@ -68,9 +72,10 @@ class Orders:
         try:
             if act is None:
                 raise _Refused("no-right", order.word)
-            return act(actor, order)
+            effects = act(actor, order)
         except _Refused as refused:
             return [Send((actor.link,), wire.Notice(refused.code, refused.about))]
+        return [*effects, KeepDecided()] if order.word in _KEPT and self._house.keeps_decided else effects
 
     # --- members ---
 
@@ -100,8 +105,7 @@ class Orders:
             reached = [seat for seat in same if may_act_on(actor.role, seat.role)]
             if kind == "key" and same and not reached:
                 raise _Refused("out-of-reach", order.about)
-        for each in keys:
-            moderation.ban(each, order.seconds)
+        moderation.ban(keys, order.seconds)
         effects: list[Effect] = [Send((actor.link,), wire.Notice("ban-set", order.about))]
         effects.append(self._note("banned", actor, None, name=order.about, reason=order.text, seconds=order.seconds))
         for seat in reached:
@@ -175,7 +179,7 @@ class Orders:
 
     def _topic(self, actor: Seat, order: wire.Order) -> list[Effect]:
         room = self._room(actor, order.room)
-        room.topic = text.visible(order.text, keep_newlines=False)[: wire.MAX_TOPIC]
+        room.change_topic(text.visible(order.text, keep_newlines=False)[: wire.MAX_TOPIC])
         kept: list[Effect] = [KeepRoom(room.info, room.past)] if self._house.keeps else []
         return [*kept, Send(list(room.links), wire.Topic(room.conversation, room.topic, actor.name))]
 

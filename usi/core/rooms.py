@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from usi.core import text, wire
 from usi.core.accounts import Account, Role, may_enter
 from usi.core.crypto import digest, random_bytes
+from usi.core.moderation import RoomDecided
 from usi.core.numbering import Numbering
 
 CROWD = 64  # members of a room from which on comings and goings are told together, some times a second
@@ -30,8 +31,12 @@ class HostedRoom(Numbering):
     past: bool = True
     key: bytes = field(repr=False)
     granted: set[str] = field(default_factory=set)
-    """Who was given the right in this run, and `denied`: who lost it. Both as `Seat.who`."""
+    """Who was given the right by a command, and `denied`: who lost it. Both as `Seat.who`."""
     denied: set[str] = field(default_factory=set)
+    made: bool = False
+    """By a command, and in no file that the host's owner has written."""
+    instead_of: str | None = None
+    """What the topic was before /topic changed it."""
     news: list[tuple[wire.MemberInfo, str | None]] = field(default_factory=list)
     """Who came (None) or went (with a code) and was not announced yet, in order."""
     newcomers: dict[int, int] = field(default_factory=dict)
@@ -41,6 +46,31 @@ class HostedRoom(Numbering):
     def info(self) -> wire.RoomInfo:
         """For a member who is let in: with the key."""
         return wire.RoomInfo(self.conversation, self.name, self.topic, self.key, self.number, self.private)
+
+    @property
+    def decided(self) -> RoomDecided:
+        """What moderators have decided of it."""
+        return RoomDecided(
+            self.name,
+            self.private,
+            self.made,
+            None if self.instead_of is None else self.topic,
+            self.instead_of or "",
+            tuple(sorted(self.granted)),
+            tuple(sorted(self.denied)),
+        )
+
+    def restore(self, decided: RoomDecided) -> None:
+        """Take over what was decided of it in an earlier run; a topic not where another one was written since."""
+        self.made = decided.made
+        self.granted, self.denied = set(decided.granted), set(decided.denied)
+        if decided.topic is not None and decided.instead_of == self.topic:
+            self.change_topic(decided.topic)
+
+    def change_topic(self, topic: str) -> None:
+        if self.instead_of is None:
+            self.instead_of = self.topic
+        self.topic = topic
 
     def admits(self, who: str, role: Role, account: Account | None) -> bool:
         """Whether somebody may see and enter this room."""
@@ -118,7 +148,7 @@ class Rooms:
         key = self.new_key()
         room = HostedRoom(
             digest("usi3 key id", key), conversation=random_bytes(wire.CONVERSATION_SIZE), name=name,
-            private=private, key=key,
+            private=private, key=key, made=True,
         )  # fmt: skip
         self._by_id[room.conversation] = room
         return room

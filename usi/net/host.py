@@ -50,6 +50,7 @@ from usi.core.facts import (
     Gone,
     Heard,
     Invite,
+    KeepDecided,
     Note,
     Passed,
     Send,
@@ -64,6 +65,7 @@ from usi.core.session import Role, Session
 from usi.core.trace import Direction, Trace, Value
 from usi.net.chronicle import Chronicle
 from usi.net.gate import Gate
+from usi.net.keeper import Keeper
 from usi.net.limits import Use, values
 from usi.net.link import Flusher, Link
 from usi.net.memory import Memory
@@ -93,6 +95,7 @@ class Host:
             tracer,
             lasting=settings.identity is not None,
             keeps=self._house.history is not None,
+            decided=self._house.moderation.decided if self._house.moderation is not None else None,
             accounts=accounts,
             transfers_per_address=settings.limits.transfers_per_address,
         )
@@ -102,6 +105,7 @@ class Host:
         """Links that have shown a code or a password."""
         self._chronicle = Chronicle(self._house.log, person.tell, self._tell_trouble)
         self._gate = Gate(self.hub, self._house, key.public.id, self._perform, self._tell_trouble)
+        self._keeper = Keeper(self._house.moderation, self.hub.decided, self._tell_trouble)
         self._troubles: dict[str, float] = {}
         """Code of what the disk refused → when it was told last."""
         self._announcing = False
@@ -152,6 +156,7 @@ class Host:
             self.addresses = _addresses(self._settings.address)
             self._server = await self._loop.create_server(self._accept, sock=listener, backlog=512)
         await self._gate.start()
+        await self._keeper.start()
         self._chronicle.note("started", {"address": self.label})
         self._started = True
         public = self._key.public
@@ -226,6 +231,7 @@ class Host:
             link.close(HostStopped())
         await self.relay.close()
         await self._gate.close()
+        await self._keeper.close()
         if self._started:
             self._chronicle.note("stopped", {})
         await self._chronicle.close()
@@ -519,6 +525,8 @@ class Host:
                 self.relay.drop(effect.request)
             case FreePlace():
                 self.relay.free_place()
+            case KeepDecided():
+                self._keeper.note()
             case Note():
                 self._chronicle.note(effect.event, effect.facts)
             case ShowLog():

@@ -12,6 +12,7 @@ from usi.core.rooms import HostedRoom
 from usi.store.accounts import AccountsFile
 from usi.store.audit import AuditLog
 from usi.store.history import History, Room, RoomKey
+from usi.store.moderation import ModerationFile
 from usi.store.rooms import RoomRule
 
 FIRST_ROOM = "general"
@@ -26,11 +27,13 @@ class House:
     history: History | None = None
     log: AuditLog | None = None
     accounts: AccountsFile | None = None
+    moderation: ModerationFile | None = None
     password: Stored | None = None
     """What everybody must have who has no account."""
 
     def rooms(self) -> list[HostedRoom]:
-        """The rooms of this run, each under a new key: those of the file, then those that only the history has."""
+        """The rooms of this run, each under a new key: those of the file, then those that only the history has,
+        then others that were made by a command. All are as moderators had decided."""
         kept = {text.skeleton(room.name): room for room in self.history.rooms()} if self.history else {}
         rooms = []
         for rule in self.rules or ([] if kept else [RoomRule(FIRST_ROOM)]):
@@ -40,6 +43,17 @@ class House:
         rooms += [
             self._room(room.conversation, room.name, room.topic, room.private, room.past) for room in kept.values()
         ]
+        decided = {text.skeleton(room.name): room for room in self.moderation.decided.rooms} if self.moderation else {}
+        here = {text.skeleton(room.name) for room in rooms}
+        for look, room in decided.items():
+            if room.made and look not in here:
+                rooms.append(self._room(random_bytes(wire.CONVERSATION_SIZE), room.name, "", room.private, True))
+        ruled = {text.skeleton(rule.name) for rule in self.rules}
+        for hosted in rooms:
+            look = text.skeleton(hosted.name)
+            if look in decided:
+                hosted.restore(decided[look])
+                hosted.made = hosted.made and look not in ruled
         return rooms[: wire.MAX_ROOMS]
 
     def _room(self, conversation: bytes, name: str, topic: str, private: bool, past: bool) -> HostedRoom:

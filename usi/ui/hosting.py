@@ -12,7 +12,7 @@ from usi.store.house import House
 from usi.ui import passphrase
 
 PASSWORD_VARIABLE = "USI_PASSWORD"
-_OPTIONS = ("accounts", "rooms", "history", "log")
+_OPTIONS = ("accounts", "rooms", "moderation", "history", "log")
 
 
 def password(options: argparse.Namespace, *, new: bool) -> str | None:
@@ -40,6 +40,7 @@ def house(options: argparse.Namespace) -> House | None:
     from usi.store.accounts import AccountsFile
     from usi.store.audit import AuditLog
     from usi.store.history import History
+    from usi.store.moderation import ModerationFile
     from usi.store.rooms import read_rooms
 
     opened = House()
@@ -48,6 +49,8 @@ def house(options: argparse.Namespace) -> House | None:
             opened.rules = read_rooms(Path(options.rooms))
         if options.accounts is not None:
             opened.accounts = AccountsFile(Path(options.accounts))
+        if options.moderation is not None:
+            opened.moderation = ModerationFile(Path(options.moderation))
         if options.log is not None:
             opened.log = AuditLog(Path(options.log))
         if options.history is not None:

@@ -415,7 +415,8 @@ class UsiApp(App[int]):
         if word == "kick":
             dialog = ReasonDialog(tr("Remove {name}", name=name), tr("It may come back: a ban keeps it out."))
         else:
-            until = tr("Its key and its name are kept out until the host stops; /ban takes a time, too.")
+            until = tr("Its key and its name are kept out until /unban, or until the host stops if it keeps no bans; "
+                       "/ban takes a time, too.")
             dialog = ReasonDialog(tr("Remove and keep out {name}", name=name), until)
 
         def decided(reason: str | None) -> None:
