@@ -77,8 +77,8 @@ class Limits:
     """Files that a host passes on at once to one IPv4 address or IPv6 /64: half of all, so that one machine cannot take
     all places. This machine's own addresses are not held to it."""
     slow_transfer_rate: float = 16 * 1024.0
-    """Bytes a second that a transfer moves at least while others wait for its place. The slowest below it yields, keeps
-    what has arrived, and goes on in its turn."""
+    """Bytes a second that a transfer moves at least while others wait for its place at a host, or at its sender. The
+    slowest below it yields, keeps what has arrived, and goes on in its turn."""
     slow_transfer_seconds: float = 60.0
     """The time over which that is measured: so long each may keep its place, and at 5 KiB/s it gets on all the same."""
     transfers_in: int = 4

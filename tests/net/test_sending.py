@@ -132,6 +132,21 @@ async def test_too_many_transfers_wait_their_turn_and_complete(room: Room, tmp_p
         assert not seat.all(ev.FileFailed)
 
 
+async def test_a_trickling_receiver_yields_its_place_at_the_sender_and_goes_on_later(
+    room: Room, tmp_path: Path
+) -> None:
+    alice, bob, path, _ = await held(room, tmp_path, transfers_out=1, slow_transfer_seconds=0.2)
+    carol = await room.guest("carol")
+    (for_carol,) = await offered(alice, written(tmp_path, "b.bin", CHUNK), carol)
+    await carol.says(f"/accept {for_carol.transfer}")
+    await carol.hears(ev.FileDone)
+    assert not bob.all(ev.FileFailed)
+    room.wire.flowing.set()
+    assert content((await bob.hears(ev.FileDone)).path) == path.read_bytes()
+    await alice.hears(ev.FileDone, count=2)
+    assert not alice.all(ev.FileFailed)
+
+
 async def test_a_trickling_transfer_yields_its_place_at_the_host_and_goes_on_later(
     room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

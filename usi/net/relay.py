@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from usi.config import Limits
 from usi.core import events
 from usi.core.hub import TRANSFERS, Expect
-from usi.net.streams import GO
+from usi.net.streams import GO, Pace
 
 if sys.platform != "win32":
     import fcntl
@@ -33,14 +33,11 @@ class _Passage:
 
     expect: Expect
     started: float
+    pace: Pace
     timer: asyncio.TimerHandle | None = None
     source: socket.socket | None = None
     sink: socket.socket | None = None
     moved: int = 0
-    mark: tuple[float, int] = (0.0, 0)
-    """When its pace was measured last, and what had gone through then."""
-    pace: float | None = None
-    """Bytes a second before that; None: it has not been here for long enough."""
     dropped: bool = False
     moving: asyncio.Future[None] | None = field(default=None, repr=False)
 
@@ -78,7 +75,7 @@ class Relay:
     def expect(self, expect: Expect) -> None:
         """Two connections will come for this transfer; their tickets are good for a while."""
         now = self._loop.time()
-        passage = _Passage(expect, now, mark=(now, 0))
+        passage = _Passage(expect, now, Pace(self._limits.slow_transfer_seconds, now))
         self._passages[expect.request] = passage
         self._tickets[expect.from_sender] = passage, True
         self._tickets[expect.to_receiver] = passage, False
@@ -104,20 +101,14 @@ class Relay:
     def tick(self, now: float) -> None:
         """Measure how fast they go; `now` is the loop's time."""
         for passage in self._passages.values():
-            since, moved = passage.mark
-            if now - since >= self._limits.slow_transfer_seconds:
-                passage.pace = (passage.moved - moved) / (now - since)
-                passage.mark = now, passage.moved
+            passage.pace.measure(now, passage.moved)
 
     def free_place(self) -> None:
         """Somebody waits: end the slowest, if it is slower than it may be then."""
-        slow = [
-            (passage.pace, passage.expect.request)
-            for passage in self._passages.values()
-            if passage.pace is not None and passage.pace < self._limits.slow_transfer_rate and not passage.dropped
-        ]
-        if slow:
-            self.drop(min(slow)[1])
+        here = [passage for passage in self._passages.values() if not passage.dropped]
+        slowest = min(here, key=lambda passage: passage.pace.rate, default=None)
+        if slowest is not None and slowest.pace.rate < self._limits.slow_transfer_rate:
+            self.drop(slowest.expect.request)
 
     def drop(self, request: bytes) -> None:
         """End the connections of a transfer."""

@@ -23,12 +23,13 @@ from usi.core.errors import (
     Withdrawn,
 )
 from usi.core.language import tr
+from usi.core.line import Line
 from usi.core.member import Member
 from usi.core.offers import Offer
 from usi.core.transfer import CHUNK, SALT_SIZE, Offered
 from usi.net import streams
 from usi.net.side import Side
-from usi.net.streams import StreamHash
+from usi.net.streams import Pace, StreamHash
 from usi.net.transfers import Transfer, Transfers
 from usi.store.source import Source
 
@@ -61,6 +62,8 @@ class Sending:
         self._transfers = transfers
         self._pump = pump
         self._own: dict[bytes, _Own] = {}
+        self._line: Line[bytes] = Line()
+        """Members who wait for a place."""
 
     async def offer(self, line: str, room: str | None) -> None:
         """Offer the file or folder that a line names; raises `LocalError`."""
@@ -112,15 +115,27 @@ class Sending:
         if wanted.first >= own.offer.offered.chunks:
             return  # no honest program asks for that
         known = self._transfers.get(wanted.transfer, wanted.member)
+        if (known is None or known.ended or not known.at_work) and not self._has_place(wanted.member):
+            if known is not None:
+                known.since = time.monotonic()
+            self._transfers.say(wanted.member, wanted.transfer, TooManyTransfers.code)
+            return
         if known is None or known.ended:
-            sending = [transfer for transfer in self._transfers.under_way if transfer.direction == "out"]
-            if len(sending) >= self._limits.transfers_out:
-                self._transfers.say(wanted.member, wanted.transfer, TooManyTransfers.code)
-                return
             known = self._transfers.note(Transfer(own.offer, "out", wanted.member, profile.name))
         if known.task is not None:
             known.task.cancel()  # the receiver has given that connection up
         self._transfers.start(known, self._send(known, own, wanted))
+
+    def _has_place(self, member: bytes) -> bool:
+        """Whether one more can be sent now, to this receiver; else it waits in line, and who is too slow yields."""
+        sending = [each for each in self._transfers.under_way if each.direction == "out" and each.at_work]
+        free = self._limits.transfers_out - len(sending)
+        if self._line.admit(member, free, time.monotonic()):
+            return True
+        slowest = min(sending, key=_rate, default=None)
+        if free <= 0 and slowest is not None and _rate(slowest) < self._limits.slow_transfer_rate:
+            self._transfers.interrupt(slowest)
+        return False
 
     def take_decline(self, transfer: bytes, member: bytes) -> None:
         """Somebody does not want what was offered."""
@@ -157,6 +172,7 @@ class Sending:
             transfer.sock = sock = await self._side.open_data(wanted.ticket)
             sock.settimeout(self._limits.idle_transfer_seconds)
             transfer.progress.restart(wanted.first * CHUNK)
+            transfer.pace = Pace(self._limits.slow_transfer_seconds, time.monotonic(), transfer.progress.done)
             transfer.state = "running"
             await self._transfers.on_thread(
                 partial(streams.stop_sending, sock, transfer.progress),
@@ -175,10 +191,14 @@ class Sending:
         except LocalError as error:
             self.withdraw(own.offer, error, ChangedThere if isinstance(error, FileChanged) else UnreadableThere)
         finally:
-            transfer.sock = None
+            transfer.sock = transfer.pace = None
             transfer.since = time.monotonic()
             if sock is not None:
                 sock.close()
+
+
+def _rate(transfer: Transfer) -> float:
+    return transfer.pace.rate if transfer.pace is not None else float("inf")
 
 
 def _open_first(line: str) -> tuple[Source, str | None]:

@@ -51,6 +51,26 @@ class Progress:
         return round((self.done - done) / (now - since)) if now > since else 0
 
 
+class Pace:
+    """How fast something has moved over the last whole span of `seconds`."""
+
+    def __init__(self, seconds: float, now: float, done: int = 0) -> None:
+        self._seconds = seconds
+        self._since, self._done = now, done
+        self._rate: float | None = None
+
+    def measure(self, now: float, done: int) -> None:
+        """So far it has come; called about once a second."""
+        if now - self._since >= self._seconds:
+            self._rate = (done - self._done) / (now - self._since)
+            self._since, self._done = now, done
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second; infinite until a span has passed."""
+        return self._rate if self._rate is not None else float("inf")
+
+
 class Content(Protocol):
     """What a sender reads from: `usi.store.source`."""
 

@@ -31,7 +31,7 @@ from usi.core.errors import (
 )
 from usi.core.offers import Offer
 from usi.net.side import Side
-from usi.net.streams import Progress
+from usi.net.streams import Pace, Progress
 from usi.store.landing import Landing
 
 _WISHED = TransferCancelled | TakenBack | CancelledThere | Declined | Withdrawn
@@ -52,6 +52,8 @@ class Transfer:
     member: bytes
     peer: str
     progress: Progress = field(default_factory=Progress)
+    pace: Pace | None = None
+    """Of what is being sent."""
     state: Literal["waiting", "running", "done", "failed"] = "waiting"
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
@@ -65,7 +67,7 @@ class Transfer:
     told: int = -1
     """`done` when progress was told last."""
     since: float = 0.0
-    """When an own thread ended: from then on it is the receiver's turn."""
+    """When an own thread ended, or the receiver asked last: from then on it is the receiver's turn."""
     told_busy: bool = False
     broken: bool = False
     """It failed, and nobody wanted that."""
@@ -74,6 +76,11 @@ class Transfer:
     def id(self) -> bytes:
         """The offer's, which is the same for all who fetch it."""
         return self.offer.offered.transfer
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a task is at it now."""
+        return self.task is not None and not self.task.done()
 
     @property
     def ended(self) -> bool:
@@ -162,6 +169,12 @@ class Transfers:
                 transfer.task.cancel()
         return not transfer.all_here
 
+    def interrupt(self, transfer: Transfer) -> None:
+        """End its data connection; the transfer goes on when its receiver asks again."""
+        transfer.state = "waiting"
+        if transfer.task is not None:
+            transfer.task.cancel()
+
     def _fail(self, transfer: Transfer, error: UsiError) -> None:
         if transfer.ended:
             return
@@ -231,7 +244,9 @@ class Transfers:
         now = time.monotonic()
         under_way = self.under_way
         for transfer in under_way:
-            idle = transfer.direction == "out" and transfer.task is not None and transfer.task.done()
+            if transfer.pace is not None:
+                transfer.pace.measure(now, transfer.progress.done)
+            idle = transfer.direction == "out" and not transfer.at_work
             if idle and now - transfer.since > _PATIENCE:
                 self._fail(transfer, ReceiverLost())
             elif transfer.state == "running" and transfer.progress.done != transfer.told:
