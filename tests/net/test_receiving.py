@@ -16,7 +16,7 @@ from usi.core import events as ev
 from usi.core.transfer import CHUNK
 from usi.store.part import FilePart
 
-from .conftest import House
+from .conftest import House, Seat
 from .sharing import QUICK, Room, held, offered, passed, sha256, tree, written
 
 
@@ -179,6 +179,58 @@ async def test_a_receiver_that_is_started_again_before_the_sender_is_back(room: 
     await carol.says(f"/accept {offer.transfer}")
     assert (await carol.hears(ev.FileFailed)).code == "withdrawn"
     assert (room.downloads("bob") / "a.bin.part").stat().st_size == 2 * CHUNK
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_is_kept_of_a_sender_who_is_gone_is_listed_and_can_be_thrown_away(
+    room: Room, tmp_path: Path, again: bool
+) -> None:
+    alice, bob, _, offer = await held(room, tmp_path)
+    folder = room.downloads("bob")
+    if again:
+        await bob.leave()
+        await alice.leave()
+        bob = await room.guest("carol", folder="bob")
+    else:
+        await alice.leave()
+        await bob.hears(ev.FileFailed, code="sender-gone")
+    (row,) = await listed(bob)
+    assert (row.state, row.name, row.peer) == ("kept", "a.bin", "alice")
+    assert (row.direction, row.done, row.size) == ("in", 2 * CHUNK, 6 * CHUNK)
+    assert row.transfer == offer.transfer
+    await bob.says(f"/accept {row.transfer}")
+    await bob.hears(ev.Error, code="offer-closed")
+    assert len(list(folder.iterdir())) == 2
+    await bob.says(f"/decline {row.transfer}")
+    assert "a.bin" in (await bob.hears(ev.Notice, code="kept-gone")).text
+    assert not list(folder.iterdir())
+    assert [row.state for row in await listed(bob)] == ([] if again else ["failed"])
+    await bob.says(f"/decline {row.transfer}")
+    assert (await bob.hears(ev.Error, count=2)).code in ("offer-closed", "no-such-transfer")
+
+
+async def test_what_is_kept_is_offered_again_with_its_sender_and_listed_once(room: Room, tmp_path: Path) -> None:
+    alice, bob, _, offer = await held(room, tmp_path)
+    await alice.leave()
+    await bob.hears(ev.FileFailed, code="sender-gone")
+    receiving = bob.peer._files._receiving  # type: ignore[union-attr]
+    for _ in range(2):
+        await receiving.look_for_parts()  # as when there is a host again
+        assert [(row.transfer, row.state) for row in await listed(bob)] == [(offer.transfer, "kept")]
+    await room.guest("alice")
+    again = await bob.hears(ev.FileOffer, kept=2 * CHUNK)
+    assert [(row.transfer, row.state) for row in await listed(bob)] == [
+        (offer.transfer, "failed"), (again.transfer, "offered")
+    ]  # fmt: skip
+    await bob.says(f"/decline {offer.transfer}")
+    await bob.hears(ev.Error, code="offer-closed")
+    assert (room.downloads("bob") / "a.bin.part").exists()
+
+
+async def listed(seat: Seat) -> list[ev.TransferRow]:
+    before = len(seat.all(ev.Files))
+    await seat.says("/files")
+    return (await seat.hears(ev.Files, count=before + 1)).transfers
 
 
 async def test_one_receiver_takes_some_at_once_and_the_rest_in_turn(room: Room, tmp_path: Path) -> None:

@@ -458,7 +458,7 @@ EVENTS: list[ev.Event] = [
                 transfer=1, direction=direction, peer=peer, name="1", state=state, done=1, size=2, rate=1,
             )
             for direction, peer in (("in", "1"), ("out", None))
-            for state in ("offered", "waiting", "running", "done", "failed")
+            for state in ("offered", "waiting", "running", "done", "failed", "kept")
         ],
         passing=[ev.PassingRow(from_="1", to="1", bytes=1, seconds=1.0)],
         folder="1",

@@ -88,7 +88,7 @@ FILES = ev.Files(
     time=NOW,
     transfers=[
         ev.TransferRow(**TRANSFER, direction=direction, peer=peer, state=state)
-        for state in ("offered", "waiting", "running", "done", "failed")
+        for state in ("offered", "waiting", "running", "done", "failed", "kept")
         for direction, peer in (("in", "alice"), ("out", None))
     ],
     passing=[ev.PassingRow(from_="alice", to="bob", bytes=7_000, seconds=70)],

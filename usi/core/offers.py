@@ -41,11 +41,15 @@ class Offers:
 
     def add(self, offered: Offered, sender: bytes, sender_name: str, room: str, name: str, *, mine: bool) -> Offer:
         """A new offer, of a transfer of this sender that is not in the list."""
-        self._last += 1
-        offer = Offer(self._last, offered, sender, sender_name, room, name, mine)
+        offer = Offer(self.new_number(), offered, sender, sender_name, room, name, mine)
         self._by_number[offer.number] = offer
         self._by_transfer[offered.transfer, sender] = offer
         return offer
+
+    def new_number(self) -> int:
+        """One that means nothing yet."""
+        self._last += 1
+        return self._last
 
     def go_on_from(self, before: Offers) -> None:
         """Count on from the numbers of an earlier list, so that none of them comes to mean something else."""

@@ -90,10 +90,12 @@ class Files:
             case commands.Cancel(number):
                 self._cancel(number)
             case commands.Files():
+                rows = {row.transfer: row for row in self._transfers.rows(self._member.offers.open)}
+                rows |= {row.transfer: row for row in await self._receiving.rows()}
                 self._tell(
                     events.Files(
                         time=datetime.now(UTC),
-                        transfers=self._transfers.rows(self._member.offers.open),
+                        transfers=[rows[number] for number in sorted(rows)],
                         passing=self._side.passing(),
                         folder=str(self._settings.downloads),
                     )

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from usi.config import Settings
-from usi.core import wire
+from usi.core import events, wire
 from usi.core.crypto import PublicKey, random_bytes
 from usi.core.errors import (
     CancelledThere,
@@ -29,6 +29,7 @@ from usi.core.errors import (
 from usi.core.language import tr
 from usi.core.member import Member
 from usi.core.offers import Offer
+from usi.core.text import clean_file_name
 from usi.core.transfer import CHUNK
 from usi.net import streams
 from usi.net.side import Side
@@ -63,7 +64,9 @@ class Receiving:
         self._loop = asyncio.get_running_loop()
         self._places = asyncio.Semaphore(self._limits.transfers_in)
         self._tickets: dict[bytes, asyncio.Future[bytes]] = {}
-        self._parts: list[tuple[PartFacts, int]] = []
+        self._parts: dict[int, tuple[PartFacts, int]] = {}
+        """Number → what an earlier run has left and nobody offers, and how many bytes of it are here."""
+        self._looking = asyncio.Lock()
 
     # --- what the person wants ---
 
@@ -86,7 +89,10 @@ class Receiving:
             self.accept(number)
 
     async def decline(self, number: int | None) -> None:
-        """Refuse an offer, and throw away what has come of it; raises `LocalError`."""
+        """Refuse an offer, and throw away what has come of it, also where nobody offers it any more. `LocalError`."""
+        if number is not None and (facts := self._kept(number)) is not None:
+            await self._throw_away(number, facts)
+            return
         offer = self._meant(number, "decline")
         transfer = self._transfers.of(offer)
         if transfer is not None and transfer.state == "done":
@@ -94,6 +100,7 @@ class Receiving:
         if transfer is not None and transfer.task is not None:
             self._transfers.stop(transfer, Declined())
             await asyncio.wait({transfer.task})
+            transfer.progress.restart(0)
         facts = PartFacts(offer.offered, offer.sender, offer.sender_name)
         await self._transfers.on_thread(None, forget, self._folder, facts)
         self._transfers.say(offer.sender, offer.offered.transfer, Declined.code)
@@ -105,12 +112,31 @@ class Receiving:
         if self._transfers.stop(transfer, TransferCancelled()):
             self._transfers.say(transfer.member, transfer.id, CancelledThere.code)
 
+    def _kept(self, number: int) -> PartFacts | None:
+        """What is here and nobody offers any more."""
+        if number in self._parts:
+            return self._parts[number][0]
+        transfer = self._transfers.kept(number)
+        if transfer is None:
+            return None
+        return PartFacts(transfer.offer.offered, transfer.offer.sender, transfer.offer.sender_name)
+
+    async def _throw_away(self, number: int, facts: PartFacts) -> None:
+        await self._transfers.on_thread(None, forget, self._folder, facts)
+        self._parts.pop(number, None)
+        if (transfer := self._transfers.kept(number)) is not None:
+            transfer.progress.restart(0)
+        name = clean_file_name(facts.offered.name)
+        self._transfers.notice("kept-gone", tr("{name}: what had come of it was thrown away.", name=name))
+
     def _meant(self, number: int | None, command: str) -> Offer:
         """The offer that is accepted or declined."""
         offers = self._member.offers
         if number is None:
             idle = [offer for offer in offers.open if not offer.mine and not self._is_running(offer)]
             return offers.only(idle, command)
+        if number in self._parts:
+            raise OfferClosed(number=number, name=clean_file_name(self._parts[number][0].offered.name))
         offer = offers.others(number)
         if offer.closed:
             raise OfferClosed(number=number, name=offer.name)
@@ -124,15 +150,46 @@ class Receiving:
 
     async def look_for_parts(self) -> None:
         """Look into the folder once, and offer again what is there."""
-        self._parts = await self._transfers.on_thread(None, unfinished, self._folder)
+        async with self._looking:
+            await self._look()
         self.take_up_parts()
+
+    async def _look(self) -> None:
+        numbers = {(facts.offered.transfer, facts.sender): number for number, (facts, _) in self._parts.items()}
+        found = await self._transfers.on_thread(None, unfinished, self._folder)
+        self._parts.clear()
+        for facts, kept in found:
+            place = facts.offered.transfer, facts.sender
+            transfer = self._transfers.get(*place)
+            if transfer is not None and transfer.is_kept:
+                numbers[place] = transfer.offer.number
+            self._parts[numbers.get(place) or self._member.offers.new_number()] = facts, kept
+
+    async def rows(self) -> list[events.TransferRow]:
+        """What is left of earlier runs and nobody offers, once the folder was looked into."""
+        async with self._looking:
+            pass
+        return [
+            events.TransferRow(
+                transfer=number,
+                direction="in",
+                peer=facts.sender_name,
+                name=clean_file_name(facts.offered.name),
+                state="kept",
+                done=max(0, kept - facts.offered.manifest),
+                size=facts.offered.content,
+                rate=0,
+            )
+            for number, (facts, kept) in self._parts.items()
+        ]
 
     def take_up_parts(self) -> None:
         """Offer again what was begun in an earlier run, where its sender is here."""
-        for part in list(self._parts):
-            facts, kept = part
+        for number, (facts, kept) in list(self._parts.items()):
             if facts.sender in self._member.roster.here:
-                self._parts.remove(part)
+                del self._parts[number]
+                if (transfer := self._transfers.kept(number)) is not None:
+                    transfer.progress.restart(0)  # it is offered again, under another number
                 kept = max(0, kept - facts.offered.manifest)
                 self._member.take_up(facts.offered, facts.sender, kept, time.time())
                 self._loop.call_soon(self._pump)  # this may be amid a pump

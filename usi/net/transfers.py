@@ -83,6 +83,11 @@ class Transfer:
         return self.task is not None and not self.task.done()
 
     @property
+    def is_kept(self) -> bool:
+        """Whether something has come of it that nobody offers any more."""
+        return self.direction == "in" and self.state == "failed" and self.offer.closed and self.progress.done > 0
+
+    @property
     def ended(self) -> bool:
         return self.state in ("done", "failed")
 
@@ -121,12 +126,15 @@ class Transfers:
         """That from the sender of an offer."""
         return self.get(offer.offered.transfer, offer.sender)
 
+    def kept(self, number: int) -> Transfer | None:
+        """What has come under this number, where nobody offers it any more."""
+        return next((each for each in self._all.values() if each.offer.number == number and each.is_kept), None)
+
     def rows(self, offers: Iterable[Offer]) -> list[events.TransferRow]:
-        """All of them, and these offers where nothing of them is listed yet; in the order of their numbers."""
+        """All of them, and these offers where nothing of them is listed yet."""
         busy = {transfer.offer.number for transfer in self._all.values()}
         rows = [_row(transfer.offer, transfer) for transfer in self._all.values()]
-        rows += [_row(offer, None) for offer in offers if offer.number not in busy]
-        return sorted(rows, key=lambda row: row.transfer)
+        return rows + [_row(offer, None) for offer in offers if offer.number not in busy]
 
     # --- beginning and end ---
 
@@ -303,7 +311,7 @@ def _row(offer: Offer, transfer: Transfer | None) -> events.TransferRow:
         direction="out" if offer.mine else "in",
         peer=transfer.peer if transfer is not None else None if offer.mine else offer.sender_name,
         name=offer.name,
-        state=transfer.state if transfer is not None else "offered",
+        state="offered" if transfer is None else "kept" if transfer.is_kept else transfer.state,
         done=_shown(transfer)[0] if transfer is not None else 0,
         size=offer.offered.content,
         rate=transfer.progress.rate() if transfer is not None and running else 0,

@@ -234,6 +234,7 @@ _STATES = {
     "running": mark("under way"),
     "done": mark("done"),
     "failed": mark("stopped"),
+    "kept": mark("kept"),
 }
 
 
@@ -243,11 +244,13 @@ def _files(event: ev.Files) -> list[str]:
         way = "↓" if row.direction == "in" else "↑"
         who = f"  {row.peer}" if row.peer is not None else ""
         state = tr(_STATES[row.state])
-        if row.state in ("running", "waiting", "failed") and row.done:
+        if row.state in ("running", "waiting", "failed", "kept") and row.done:
             state += f", {amounts.percent(row.done, row.size)} %"
         if row.state == "running":
             state += f", {amounts.speed(row.rate)}"
         lines.append(f"  {row.transfer} {way} {_inline(row.name)}  {amounts.size(row.size)}{who}  {state}")
+    if left := [row.transfer for row in event.transfers if row.state == "kept"]:
+        lines.append(tr("Nobody offers what is kept any more; /decline {number} throws it away.", number=left[0]))
     if event.passing:
         lines.append(tr("Passing through this host, sealed:"))
     lines += [

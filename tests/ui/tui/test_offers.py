@@ -113,6 +113,7 @@ def test_the_listing(cast: SimpleNamespace) -> None:
     rows = [
         ev.TransferRow(**row, state="running", done=430, rate=100),
         ev.TransferRow(**{**row, "transfer": 4, "direction": "out", "peer": None}, state="offered", done=0, rate=0),
+        ev.TransferRow(**row | {"transfer": 5}, state="kept", done=500, rate=0),
     ]
     passing = [ev.PassingRow(from_="bob", to="eve", bytes=12_400_000, seconds=3.2)]
     entry = listing(ev.Files(time=cast.NOW, transfers=rows, passing=passing, folder="/home/alice/usi-files"))
@@ -120,6 +121,8 @@ def test_the_listing(cast: SimpleNamespace) -> None:
         "Received files go to /home/alice/usi-files",
         "  #3 ↓ report.pdf  1.0 KB, bob, under way, 43 %, 100 B/s",
         "  #4 ↑ report.pdf  1.0 KB, offered",
+        "  #5 ↓ report.pdf  1.0 KB, bob, kept, 50 %",
+        "Nobody offers what is kept any more; /decline 5 throws it away.",
         "Passing through this host, sealed:",
         "  bob → eve  12.4 MB, 3 s",
     ]

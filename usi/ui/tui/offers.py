@@ -37,6 +37,7 @@ _STATES = {
     "running": mark("under way"),
     "done": mark("done"),
     "failed": mark("stopped"),
+    "kept": mark("kept"),
     "closed": mark("over"),
 }
 
@@ -172,11 +173,14 @@ def listing(event: ev.Files) -> Entry:
     for row in event.transfers:
         way = "↓" if row.direction == "in" else "↑"
         facts = [amounts.size(row.size), *([inline(row.peer)] if row.peer is not None else []), tr(_STATES[row.state])]
-        if row.state in ("running", "waiting", "failed") and row.done:
+        if row.state in ("running", "waiting", "failed", "kept") and row.done:
             facts.append(percent(row.done, row.size))
         if row.state == "running":
             facts.append(amounts.speed(row.rate))
         rows.append(("text", f"  #{row.transfer} {way} {short(row.name, _NAME)}  {', '.join(facts)}"))
+    if left := [row.transfer for row in event.transfers if row.state == "kept"]:
+        said = tr("Nobody offers what is kept any more; /decline {number} throws it away.", number=left[0])
+        rows.append(("quiet", said))
     if event.passing:
         rows.append(("quiet", tr("Passing through this host, sealed:")))
         rows += [("text", f"  {line}") for line in passing_lines(event.passing)]
