@@ -23,7 +23,7 @@ from usi.core.errors import (
     UnknownHost,
     WrongKey,
 )
-from usi.core.session import HELLO_SIZE, OFFER_SIZE, refusal
+from usi.core.session import HELLO_SIZE, OFFER_SIZE, Role, Session, refusal
 from usi.net import probe
 
 PRESET, OTHER = b"p" * 16, b"o" * 16
@@ -64,6 +64,18 @@ def test_a_host_is_known_by_its_first_answer(
         assert answer.key_fingerprint == keys["host"].public.id.hex()
     stack.close()
     assert not any("joined" in event for event in refused)  # nobody has joined
+
+
+def test_a_host_whose_random_number_begins_like_a_web_page(keys: dict[str, PrivateKey], stack: ExitStack) -> None:
+    def host(sock: socket.socket) -> None:
+        session = Session(Role.HOST, keys["host"], random=lambda count: b"<" * count)
+        session.receive_data(sock.recv(HELLO_SIZE, socket.MSG_WAITALL))
+        sock.sendall(session.data_to_send())
+        sock.recv(1)
+
+    port = stack.enter_context(serve(host))
+    answer = probe.knock(dialled(port, stack), keys["alice"], None, 10.0)
+    assert (answer.error, answer.program) == (None, "")
 
 
 def test_a_host_that_is_full_says_so(keys: dict[str, PrivateKey], stack: ExitStack) -> None:

@@ -155,8 +155,10 @@ def knock(sock: socket.socket, key: PrivateKey, preset: bytes | None, seconds: f
             heard += _hint(sock)
     except OSError:
         error = NotUsi()
-    fingerprint = session.peer.id.hex() if hasattr(session, "peer") else None
-    return Answer(time.monotonic() - started, error, _program(bytes(heard)), fingerprint)
+    took = time.monotonic() - started
+    if hasattr(session, "peer"):  # it is a host, whatever its random number looks like
+        return Answer(took, error, key_fingerprint=session.peer.id.hex())
+    return Answer(took, error, _program(bytes(heard)))
 
 
 def _check_refusal(sock: socket.socket, deadline: float) -> None:
