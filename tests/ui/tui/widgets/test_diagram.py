@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 
 from usi.core import events as ev
 from usi.core.trace import Detail, Secret
-from usi.ui.tui.inspection import Exchange, Part
-from usi.ui.tui.widgets.diagram import Diagram, written
+from usi.ui.tui.inspection import Exchange
+from usi.ui.tui.widgets.diagram import Diagram
 
 Show = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
@@ -210,11 +210,3 @@ async def test_hostile_values(
             for line in cast.look(diagram):
                 assert line.isprintable()
                 assert cell_len(line) <= size[0]
-
-
-def test_texts_beside_each_other() -> None:
-    assert [line.text for line in written([Part("pair", "one\ntwo", "aa bb cc")], 60)] == [
-        f"  {'one':27} │ aa bb cc",
-        f"  {'two':27} │ ",
-    ]
-    assert [line.text.strip() for line in written([Part("pair", "one", "aa")], 30)] == ["one", "aa"]

@@ -14,7 +14,7 @@ from usi.core.language import tr
 from usi.ui.tui import inspection as model
 from usi.ui.tui.inspection import ARROWS, short, value_of
 from usi.ui.tui.texts import inline
-from usi.ui.tui.widgets.diagram import Fold, Row, Unfolding, written
+from usi.ui.tui.widgets.unfolding import Fold, Row, Unfolding, written
 
 _INDENT = 4
 
