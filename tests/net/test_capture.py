@@ -48,6 +48,8 @@ async def session(request: pytest.FixtureRequest, house: Any) -> Any:
     await bob.says("/me " + SECRET, "/nick Bartolomeo", "/users", "/info")
     await carol.hears(ev.Message, count=16)
     await host.hears(ev.MemberRenamed)
+    await carol.says("/away " + SECRET)
+    await host.hears(ev.MemberAway)
     for guest in guests:
         await guest.leave()
     await host.hears(ev.MemberLeft, count=len(guests))
@@ -69,7 +71,7 @@ async def test_no_name_room_or_text_can_be_read(session: Any) -> None:
     for text in texts:
         for form in disguises(text):
             assert form not in capture
-    for word in (b"join", b"welcome", b"posted", b"renamed", b"sent_at"):  # nor what kind of thing is said
+    for word in (b"join", b"welcome", b"posted", b"renamed", b"absent", b"sent_at"):  # nor what kind of thing is said
         assert word not in capture
 
 

@@ -225,6 +225,8 @@ async def test_a_host_that_was_started_anew_with_the_same_key_is_joined_anew(hou
     host = await house.host(**SEATS)
     line = await wire_to(house, host)
     alice = await house.guest("alice", line.port, **TRIES)
+    await alice.says("/away asleep")
+    await alice.hears(ev.MemberAway)
     line.close()
     await alice.hears(ev.Reconnecting)
     await host.leave()
@@ -233,6 +235,7 @@ async def test_a_host_that_was_started_anew_with_the_same_key_is_joined_anew(hou
     line.open()
     await alice.hears(ev.Connected, count=2)
     assert [notice.code for notice in alice.all(ev.Notice)] == ["not-resumed"]
+    assert (await again.hears(ev.MemberAway)).away_text == "asleep", "it still is"
     await alice.says("hello anew")
     await again.hears(ev.Message, text="hello anew")
 

@@ -677,6 +677,22 @@ async def test_what_came_while_one_read_above(open_stage: Open, cast: SimpleName
         assert any("─ new ─" in line for line in stage.lines())
 
 
+async def test_from_what_was_said_before_one_key_goes_back_also_where_nothing_came(
+    open_stage: Open, cast: SimpleNamespace
+) -> None:
+    async with open_stage() as stage:
+        await stage.tell(*(cast.said(f"message {number}", number=number) for number in range(60)))
+        assert "Latest" not in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("pageup", "pageup")
+        await stage.pilot.pause()
+        assert "message 59" not in " ".join(stage.lines())
+        assert "Latest" in cast.look(stage.get(KeyBar))[0]
+        await stage.pilot.press("ctrl+end")
+        await stage.pilot.pause()
+        assert "message 59" in " ".join(stage.lines())
+        assert "Latest" not in cast.look(stage.get(KeyBar))[0]
+
+
 async def test_a_failed_message_is_sent_again(open_stage: Open, cast: SimpleNamespace) -> None:
     async with open_stage() as stage:
         for number, kind in enumerate(("text", "me", "text")):

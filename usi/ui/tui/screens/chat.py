@@ -540,9 +540,11 @@ class ChatScreen(DealingScreen):
         if direction < 0 and lines is self.transcript and lines.scroll_offset.y <= 0:
             lines.post_message(Transcript.TopReached(self.transcript))
         lines.scroll_relative(y=direction * max(1, lines.size.height - 1), animate=False)
+        self.call_after_refresh(self.refresh_bindings)  # there is a way back now, or none
 
     def action_latest(self) -> None:
         self.transcript.scroll_end(animate=False, force=True, immediate=True, x_axis=False)
+        self.call_after_refresh(self.refresh_bindings)
 
     def action_retry(self) -> None:
         self.transcript.action_retry()
@@ -597,7 +599,8 @@ class ChatScreen(DealingScreen):
             case "retry", ():
                 return bool(self.query(Transcripts)) and self.transcript.failed is not None
             case "latest", ():
-                return bool(self.query(Transcripts)) and self.transcript.unseen > 0
+                here = self.transcript if self.query(Transcripts) else None
+                return here is not None and (here.unseen > 0 or not here.is_vertical_scroll_end)
             case "talk", _:
                 return len(self._situation.unread) > 1
             case "unread", ():
