@@ -97,6 +97,8 @@ class Client:
         self._past_traffic = _NO_TRAFFIC
         self._proving: Proving | None = None
         """While the host is to prove that it has the code."""
+        self._by_code = False
+        """Both sides of this link have proved that they have the code."""
         self._login: Guest | None = None
         """While this guest shows that it has a password."""
         self._exchanged: asyncio.Future[None] = self._loop.create_future()
@@ -214,6 +216,7 @@ class Client:
             link.close(Left())
             return
         self._address = link.peer_address
+        self._by_code = False
         if self._seat is not None:
             link.send(wire.Resume(self._seat, self._channel.taken))
             return
@@ -240,7 +243,7 @@ class Client:
             self._anew = False
             self._person.anew(link.session)
         else:
-            self._person.keyed(link.session)
+            self._person.keyed(link.session, by_code=self._by_code)
 
     def _hear_challenge(self, link: Link, proving: Proving, message: wire.Message) -> bool:
         """The host's first word to one who came with a code: it proves that it has the code, or it is told nothing."""
@@ -259,9 +262,9 @@ class Client:
             return False
         self._note("prove", "out", confirmation=own)
         self._proving = None
+        self._by_code = True
         link.send(wire.Prove(own))
-        self._exchanged.set_result(None)
-        self._person.keyed(link.session, by_code=True)
+        self._knock(link)
         return True
 
     def _hear_login(self, link: Link, login: Guest, message: wire.Message) -> None:

@@ -350,7 +350,7 @@ class Host:
                     account = self._logins.unlock(link.number, message)
                     self._note_door(link, "prove", "in", fits=True)
                     self._admitted.add(link.number)
-                    self._arrive(link, account=account)
+                    self._arrive(link, by_code=self._invitations.proved(link.number), account=account)
         except PeerError as error:
             link.close(error)
 
