@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +374,17 @@ def test_what_should_not_happen_is_one_sentence(
     assert "secret detail" not in err
     with pytest.raises(ZeroDivisionError):
         cli.main(["-s", "--plain", "--debug"])
+
+
+@pytest.mark.parametrize("arguments", [["-s", "--plain"], ["--doctor"], ["--account", "alice"]])
+def test_a_library_that_is_not_installed_is_named(arguments: list[str]) -> None:
+    """As where somebody takes the system's Python, and not that of the virtual environment."""
+    program = "import sys; sys.modules['msgspec'] = None; from usi.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *arguments]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "msgspec" in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 # --- help ------------------------------------------------------------------------------------------------------------

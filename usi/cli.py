@@ -158,6 +158,13 @@ def _open_standard_streams() -> None:
 
 
 def _run(arguments: list[str], language: str) -> int:
+    try:
+        return _do(arguments, language)
+    except ModuleNotFoundError as error:
+        raise errors.MissingLibrary(name=error.name or "") from error
+
+
+def _do(arguments: list[str], language: str) -> int:
     with i18n.standard_library(language):
         options = _parser().parse_args(arguments)
     if options.demo:
@@ -214,11 +221,9 @@ def _doctor(options: argparse.Namespace) -> int:
         raise errors.UsageError(why="--doctor goes without -s and -c: it only looks.")
     host, port = _split_host(options.doctor) if options.doctor else (None, None)
     own_port = _checked_port(DEFAULT_PORT if options.port is None else options.port, lowest=0)
-    try:
-        from usi.core.crypto import parse_preset_key
-        from usi.ui import doctor
-    except ModuleNotFoundError as error:
-        raise errors.MissingLibrary(name=error.name or "") from error
+    from usi.core.crypto import parse_preset_key
+    from usi.ui import doctor
+
     preset = _preset(options)
     request = doctor.Request(
         host=host,
