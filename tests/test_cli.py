@@ -29,6 +29,7 @@ class Started:
     settings: Settings
     as_json: bool
     stay: bool
+    messages: bool
 
 
 @pytest.fixture
@@ -36,8 +37,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     """Takes the place of the face, and leaves the event loop policy of this process alone."""
     caught = Started()
 
-    def run(settings: Settings, *, as_json: bool, stay: bool) -> int:
-        caught.settings, caught.as_json, caught.stay = settings, as_json, stay
+    def run(settings: Settings, *, as_json: bool, stay: bool, messages: bool) -> int:
+        caught.settings, caught.as_json, caught.stay, caught.messages = settings, as_json, stay, messages
         return 0
 
     monkeypatch.setattr(plain, "run", run)
@@ -143,6 +144,9 @@ def test_the_faces(started: Started) -> None:
     ):
         assert cli.main(["-s", *arguments]) == 0
         assert (started.as_json, started.stay) == (as_json, stay)
+        assert started.messages
+    assert cli.main(["-s", "--json", "--no-messages"]) == 0
+    assert not started.messages
 
 
 def test_the_screen_needs_a_terminal(started: Started, capsys: pytest.CaptureFixture[str]) -> None:
@@ -398,7 +402,8 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str], option: str
     out = capsys.readouterr().out
     for word in (
         *("-s", "--server", "--serveur", "-c", "--client", "-m", "--name", "--nom", "-b", "--bind", "-p", "--port"),
-        *("-k", "--key", "--cle", "--key-file", "USI_KEY", "-d", "--dev", "--plain", "--json", "--stay", "--no-color"),
+        *("-k", "--key", "--cle", "--key-file", "USI_KEY", "-d", "--dev", "--plain", "--json", "--stay"),
+        *("--no-messages", "--no-color"),
         *("-v", "--version", "12800", "exit status"),
     ):
         assert word in out

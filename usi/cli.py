@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
     add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
     add("--stay", action="store_true", help=tr("with --plain or --json: stay when the input ends, until a signal"))
+    add("--no-messages", action="store_true", help=tr("with --plain or --json: show nothing of what is said"))
     add(
         *i18n.OPTIONS, choices=i18n.LANGUAGES, metavar="|".join(i18n.LANGUAGES),
         help=tr("language (default: that of the system)"),
@@ -179,7 +180,7 @@ def _do(arguments: list[str], language: str) -> int:
     if options.plain or options.json:
         from usi.ui import plain
 
-        return plain.run(settings, as_json=options.json, stay=options.stay)
+        return plain.run(settings, as_json=options.json, stay=options.stay, messages=not options.no_messages)
     _prepare_screen(options)
     from usi.ui.tui.app import run
 
