@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ class Started:
     settings: Settings
     as_json: bool
     stay: bool
+    messages: bool
 
 
 @pytest.fixture
@@ -34,8 +37,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     """Takes the place of the face, and leaves the event loop policy of this process alone."""
     caught = Started()
 
-    def run(settings: Settings, *, as_json: bool, stay: bool) -> int:
-        caught.settings, caught.as_json, caught.stay = settings, as_json, stay
+    def run(settings: Settings, *, as_json: bool, stay: bool, messages: bool) -> int:
+        caught.settings, caught.as_json, caught.stay, caught.messages = settings, as_json, stay, messages
         return 0
 
     monkeypatch.setattr(plain, "run", run)
@@ -141,6 +144,9 @@ def test_the_faces(started: Started) -> None:
     ):
         assert cli.main(["-s", *arguments]) == 0
         assert (started.as_json, started.stay) == (as_json, stay)
+        assert started.messages
+    assert cli.main(["-s", "--json", "--no-messages"]) == 0
+    assert not started.messages
 
 
 def test_the_screen_needs_a_terminal(started: Started, capsys: pytest.CaptureFixture[str]) -> None:
@@ -378,6 +384,17 @@ def test_what_should_not_happen_is_one_sentence(
         cli.main(["-s", "--plain", "--debug"])
 
 
+@pytest.mark.parametrize("arguments", [["-s", "--plain"], ["--doctor"], ["--account", "alice"]])
+def test_a_library_that_is_not_installed_is_named(arguments: list[str]) -> None:
+    """As where somebody takes the system's Python, and not that of the virtual environment."""
+    program = "import sys; sys.modules['msgspec'] = None; from usi.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *arguments]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "msgspec" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
 # --- help ------------------------------------------------------------------------------------------------------------
 
 
@@ -389,7 +406,8 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str], option: str
     out = capsys.readouterr().out
     for word in (
         *("-s", "--server", "--serveur", "-c", "--client", "-m", "--name", "--nom", "-b", "--bind", "-p", "--port"),
-        *("-k", "--key", "--cle", "--key-file", "USI_KEY", "-d", "--dev", "--plain", "--json", "--stay", "--no-color"),
+        *("-k", "--key", "--cle", "--key-file", "USI_KEY", "-d", "--dev", "--plain", "--json", "--stay"),
+        *("--no-messages", "--no-color"),
         *("-v", "--version", "12800", "exit status"),
     ):
         assert word in out

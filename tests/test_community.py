@@ -123,6 +123,22 @@ def test_rooms_rights_and_moderation_over_pipes(house: Any, member: Any, files: 
     assert late.hears("notice", code="name-taken")
 
 
+def test_an_invitation_and_a_password_together(house: Any, member: Any, start: Any, files: dict[str, Path]) -> None:  # noqa: F811
+    """The code verifies, the password logs in; a wrong one lets nobody in."""
+    hosting = house(*options(files, "accounts"), "--invite")
+    link = hosting.hears("invitation", state="open")["links"][0]
+    login = ("--password-file", str(files["password"]))
+    mona = member(hosting, "mona", *login, "--code", hosting.all("invitation")[0]["code"])
+    assert mona.hears("role")["role"] == "moderator"
+    assert mona.all("connected")[0]["verified"]
+    joined = hosting.hears("member_joined", name="mona")
+    assert joined["verified"]
+    wrong = start("-c", link, "-m", "carl", "--json", environment={"USI_PASSWORD": "wrong"})
+    assert wrong.process.wait(20) == 4
+    assert [event["code"] for event in wrong.all("error")] == ["wrong-password"]
+    assert len(hosting.all("member_joined")) == 1
+
+
 def test_a_wrong_password_and_an_unknown_name_end_alike(house: Any, start: Any, files: dict[str, Path]) -> None:  # noqa: F811
     hosting = house(*options(files, "accounts", "log"))
     told = []

@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
     add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
     add("--stay", action="store_true", help=tr("with --plain or --json: stay when the input ends, until a signal"))
+    add("--no-messages", action="store_true", help=tr("with --plain or --json: show nothing of what is said"))
     add(
         *i18n.OPTIONS, choices=i18n.LANGUAGES, metavar="|".join(i18n.LANGUAGES),
         help=tr("language (default: that of the system)"),
@@ -162,6 +163,13 @@ def _open_standard_streams() -> None:
 
 
 def _run(arguments: list[str], language: str) -> int:
+    try:
+        return _do(arguments, language)
+    except ModuleNotFoundError as error:
+        raise errors.MissingLibrary(name=error.name or "") from error
+
+
+def _do(arguments: list[str], language: str) -> int:
     with i18n.standard_library(language):
         options = _parser().parse_args(arguments)
     if options.demo:
@@ -176,7 +184,7 @@ def _run(arguments: list[str], language: str) -> int:
     if options.plain or options.json:
         from usi.ui import plain
 
-        return plain.run(settings, as_json=options.json, stay=options.stay)
+        return plain.run(settings, as_json=options.json, stay=options.stay, messages=not options.no_messages)
     _prepare_screen(options)
     from usi.ui.tui.app import run
 
@@ -218,11 +226,9 @@ def _doctor(options: argparse.Namespace) -> int:
         raise errors.UsageError(why="--doctor goes without -s and -c: it only looks.")
     host, port = _split_host(options.doctor) if options.doctor else (None, None)
     own_port = _checked_port(DEFAULT_PORT if options.port is None else options.port, lowest=0)
-    try:
-        from usi.core.crypto import parse_preset_key
-        from usi.ui import doctor
-    except ModuleNotFoundError as error:
-        raise errors.MissingLibrary(name=error.name or "") from error
+    from usi.core.crypto import parse_preset_key
+    from usi.ui import doctor
+
     preset = _preset(options)
     request = doctor.Request(
         host=host,

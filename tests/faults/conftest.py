@@ -50,8 +50,8 @@ def host(start: Any) -> Callable[..., Patient]:
 def guest(start: Any) -> Callable[..., Patient]:
     """Starts a guest that has joined; its name is also that of its key."""
 
-    def begin(port: int, name: str, *, address: str = HERE, **options: Any) -> Patient:
-        program = start("-c", f"{address}:{port}", "-m", name, **{"key": name, **options})
+    def begin(port: int, name: str, *arguments: str, address: str = HERE, **options: Any) -> Patient:
+        program = start("-c", f"{address}:{port}", "-m", name, *arguments, **{"key": name, **options})
         program.hears("users")
         return program  # type: ignore[no-any-return]
 

@@ -33,6 +33,11 @@ def acknowledged(author: Program) -> list[str]:
     return [text for id_, text in texts.items() if id_ in delivered]
 
 
+def given_back(author: Program) -> list[str]:
+    """The texts that its author was told have failed."""
+    return [event["message"] for event in author.all("failed")]
+
+
 def own(author: Program) -> list[str]:
     """What a program says that its person has said."""
     return [event["text"] for event in author.all("message", mine=True)]
@@ -62,8 +67,7 @@ def check(author: Program, name: str, *readers: Program, all_of: Sequence[str] =
         said = own(author)
         assert got == [text for text in said if text in set(got)], "heard in another order"
     if author.all("disconnected"):
-        failed = [event["message"] for event in author.all("failed")]
-        assert sorted(acknowledged(author) + failed) == sorted(own(author))
+        author.waits(lambda: sorted(acknowledged(author) + given_back(author)) == sorted(own(author)), "its lot")
 
 
 def latencies(author: Program, reader: Program, count: int, tag: str) -> list[float]:

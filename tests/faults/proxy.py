@@ -27,6 +27,8 @@ class FaultProxy:
         self.port = 0
         self.delay = 0.0
         """Seconds by which each piece is late, each way."""
+        self.jitter = 0.0
+        """By how much that varies, up and down; pieces stay in order."""
         self.loss = 0.0
         """Share of pieces that are late by `retransmission` more, as if they had been lost once."""
         self.retransmission = 0.2
@@ -44,6 +46,7 @@ class FaultProxy:
         self._random = random.Random(seed)
         self._pairs: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
         """By the guest's end, the host's."""
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fault-proxy")
@@ -72,6 +75,10 @@ class FaultProxy:
                     (host if towards_host else guest).write_eof()
 
         self._call(close)
+
+    def forget(self) -> None:
+        """Pass nothing more over the connections that there are, without a word; new ones are as good as before."""
+        self._call(lambda: self._forgotten.update(*self._pairs.items()))
 
     # --- inside ---
 
@@ -138,6 +145,7 @@ class FaultProxy:
             await asyncio.gather(*pumps, return_exceptions=True)
             far_writer.transport.abort()
             self._pairs.pop(writer, None)
+            self._forgotten -= {writer, far_writer}
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One direction. Pieces wait in line while they are late, so that delay costs no throughput."""
@@ -145,7 +153,8 @@ class FaultProxy:
         sending = asyncio.ensure_future(self._send(line, writer))
         try:
             while data := await reader.read(_PIECE):
-                late = self.delay + (self.retransmission if self._random.random() < self.loss else 0.0)
+                late = self.delay + self._random.uniform(-self.jitter, self.jitter)
+                late += self.retransmission if self._random.random() < self.loss else 0.0
                 await line.put((self._loop.time() + late, data))
             await line.put((0.0, b""))
             await sending
@@ -158,8 +167,7 @@ class FaultProxy:
             if (wait := due - self._loop.time()) > 0:
                 await asyncio.sleep(wait)
             while data:
-                while self.stopped:  # noqa: ASYNC110 (set from any thread, at any time)
-                    await asyncio.sleep(_STEP)
+                await self._let_through(writer)
                 size = len(data) if self.rate is None else max(1, int(self.rate * _STEP))
                 self.passed += min(size, len(data))
                 try:
@@ -171,9 +179,14 @@ class FaultProxy:
                 if self.rate is not None:
                     await asyncio.sleep(size / self.rate)
             if due == 0.0:
+                await self._let_through(writer)
                 with suppress(OSError, RuntimeError):
                     writer.write_eof()
                 return
+
+    async def _let_through(self, writer: asyncio.StreamWriter) -> None:
+        while self.stopped or writer in self._forgotten:  # noqa: ASYNC110 (set from any thread, at any time)
+            await asyncio.sleep(_STEP)
 
 
 def _reset(end: asyncio.StreamWriter) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.faults.proxy import HERE, FaultProxy
-from tests.faults.wires import bad_wire, netem_missing
+from tests.faults.wires import Weather, bad_wire, netem_missing
 from tests.net.doors import serve
 
 PATIENCE = 20.0
@@ -88,6 +88,20 @@ def test_a_stopped_wire_goes_on_where_it_was(wire: FaultProxy, dial: Callable[[]
     assert sock.recv(10) == b"later"
 
 
+def test_a_forgotten_wire_passes_nothing_and_a_new_one_does(
+    wire: FaultProxy, dial: Callable[[], socket.socket]
+) -> None:
+    old = dial()
+    assert said(old, b"before") == b"before"
+    wire.forget()
+    old.sendall(b"lost")
+    old.shutdown(socket.SHUT_WR)
+    assert said(dial(), b"after") == b"after"
+    old.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        old.recv(10)
+
+
 def test_a_late_wire_is_late_and_keeps_order(wire: FaultProxy, dial: Callable[[], socket.socket]) -> None:
     sock = dial()
     wire.delay, wire.loss = 0.05, 0.5
@@ -108,7 +122,7 @@ def test_a_slow_wire_is_slow(wire: FaultProxy, dial: Callable[[], socket.socket]
 def test_a_bad_wire_is_there_on_any_machine() -> None:
     """By netem where that can be had, else by the proxy, and which of them is known."""
     reason = netem_missing()
-    with serve(echo) as port, bad_wire(port, milliseconds=1, loss=0.0, reorder=0.0) as wire:
+    with serve(echo) as port, bad_wire(port, Weather(delay=0.001)) as wire:
         assert wire.kind == ("proxy" if reason else "netem")
         if wire.kind == "proxy":
             with socket.create_connection((wire.host, wire.port), PATIENCE) as sock:

@@ -55,7 +55,7 @@ class Stub:
 
 
 async def shown(
-    monkeypatch: pytest.MonkeyPatch, *happens: ev.Event, as_json: bool = False, typed: str = ""
+    monkeypatch: pytest.MonkeyPatch, *happens: ev.Event, as_json: bool = False, typed: str = "", messages: bool = True
 ) -> list[str]:
     """The lines of output of a run in which this happens, and is typed."""
     output = io.BytesIO()
@@ -63,7 +63,7 @@ async def shown(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
     monkeypatch.setattr(plain, "Peer", lambda settings: Stub(list(happens)))
     settings = Settings(False, "bob", downloads=Path("/nonexistent"))
-    assert await plain._Plain(settings, as_json=as_json, stay=False).run() == 0
+    assert await plain._Plain(settings, as_json=as_json, stay=False, messages=messages).run() == 0
     return output.getvalue().decode().splitlines()
 
 
@@ -87,6 +87,17 @@ async def test_a_message_of_one_of_several_rooms_begins_with_the_room(monkeypatc
         monkeypatch, connected("general"), message("general"), entered, message("tea"), left, message("general")
     )
     assert [line.partition("[")[0] for line in lines if line.endswith("alice: hello")] == ["", "#tea ", ""]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_what_is_said_is_not_shown_to_whom_it_does_not_concern(
+    monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    """For the journal of a service, which others read, and which is not sealed."""
+    happens = connected("general"), message("general"), ev.Notice(time=NOW, code="x", text="a notice")
+    lines = await shown(monkeypatch, *happens, as_json=as_json, messages=False)
+    assert not any("hello" in line for line in lines)
+    assert "a notice" in lines[-1]
 
 
 async def test_progress_is_told_to_a_person_now_and_then_and_to_a_program_always(

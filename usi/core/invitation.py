@@ -174,6 +174,10 @@ class Invitations:
         """Whether this link has been challenged and has not answered."""
         return link in self._tries
 
+    def proved(self, link: int) -> bool:
+        """Whether this link has shown that it has a code."""
+        return link in self._proved
+
     def check(self, link: int, message: wire.Prove) -> Invitation:
         """Take the answer to a challenge. Raises `WrongCode` where it does not fit, and the link must end."""
         attempt = self._tries.get(link)

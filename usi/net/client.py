@@ -214,15 +214,10 @@ class Client:
         self._go_in(link, self._settings.code)
 
     def _go_in(self, link: Link, code: str | None) -> None:
-        """Show the code or the password, where there is one, and enter."""
+        """Show the code and the password, where there are any, and enter."""
         enter = partial(self._enter, link, code is not None)
         self._knock = Knock(link, self._settings.name, self._executor, enter, self._trace)
-        if code is not None:
-            self._knock.with_code(code)
-        elif self._settings.password is not None:
-            self._knock.with_password(self._settings.password)
-        else:
-            enter()
+        self._knock.begin(code, self._settings.password)
 
     def _enter(self, link: Link, by_code: bool) -> None:
         self._exchanged.set_result(None)

@@ -127,7 +127,7 @@ class Door:
                     account = self._logins.unlock(number, message)
                     self._note(link, "prove", "in", fits=True)
                     self._admitted.add(number)
-                    self._arrive(link, False, account)
+                    self._arrive(link, self._invitations.proved(number), account)
         except PeerError as error:
             link.close(error)
 

@@ -43,22 +43,28 @@ class Knock:
         """While the host is to prove that it has the code."""
         self._login: Guest | None = None
         """While this guest shows that it has the password."""
-        self._password = ""
+        self._password: str | None = None
 
     @property
     def is_over(self) -> bool:
         return self._proving is None and self._login is None
 
-    def with_code(self, code: str) -> None:
-        """Say which invitation it is."""
+    def begin(self, code: str | None, password: str | None) -> None:
+        """Show the code, then the password, as far as there are any, and enter."""
+        self._password = password
+        if code is None:
+            self._log_in()
+            return
         self._proving = Proving("client", inviting.PURPOSE, code_secret(code), self._link.session.exporter)
         claim = wire.Claim(inviting.locator_of(code), self._proving.message)
         self._note("claim", "out", purpose="invitation", locator=claim.locator, point=claim.point)
         self._link.send(claim)
 
-    def with_password(self, password: str) -> None:
+    def _log_in(self) -> None:
         """Say whose account it is, if there is one of that name."""
-        self._password = password
+        if self._password is None:
+            self._enter()
+            return
         self._login = Guest(self._name, self._link.session.exporter)
         self._link.send(self._login.first)
 
@@ -68,7 +74,7 @@ class Knock:
             if self._proving is not None:
                 self._hear_proof(self._proving, message)
             elif self._login is not None:
-                self._hear_login(self._login, message)
+                self._hear_login(self._login, self._password or "", message)
         except PeerError as error:
             self._link.close(error)
             return False
@@ -89,12 +95,12 @@ class Knock:
         self._note("prove", "out", confirmation=own)
         self._proving = None
         self._link.send(wire.Prove(own))
-        self._enter()
+        self._log_in()
 
-    def _hear_login(self, login: Guest, message: wire.Message) -> None:
+    def _hear_login(self, login: Guest, password: str, message: wire.Message) -> None:
         """The host's words while this guest logs in: a salt, then its half of the proof."""
         if isinstance(message, wire.Salt):
-            stretching = self._loop.run_in_executor(self._executor, login_of, self._password, message.salt)
+            stretching = self._loop.run_in_executor(self._executor, login_of, password, message.salt)
             stretching.add_done_callback(partial(self._ask, login))
             return
         if not isinstance(message, wire.Challenge):

@@ -33,15 +33,16 @@ _PROGRESS_SECONDS = 10.0  # between two lines about one transfer
 _PATIENCE = 2.0  # seconds at the end for what the peer still tells
 
 
-def run(settings: Settings, *, as_json: bool, stay: bool) -> int:
-    """Host or join on standard input and output; returns the exit status."""
-    return asyncio.run(_Plain(settings, as_json=as_json, stay=stay).run())
+def run(settings: Settings, *, as_json: bool, stay: bool, messages: bool = True) -> int:
+    """Host or join on standard input and output, with or without what is said; returns the exit status."""
+    return asyncio.run(_Plain(settings, as_json=as_json, stay=stay, messages=messages).run())
 
 
 class _Plain:
-    def __init__(self, settings: Settings, *, as_json: bool, stay: bool) -> None:
+    def __init__(self, settings: Settings, *, as_json: bool, stay: bool, messages: bool) -> None:
         self._settings = settings
         self._stay = stay
+        self._messages = messages
         self._render: Callable[[ev.Event], str | None] = to_json if as_json else to_plain
         self._as_json = as_json
         self._stop = asyncio.Event()
@@ -138,6 +139,8 @@ class _Plain:
             if isinstance(event, ev.Chosen):
                 self._room = event.room
             if isinstance(event, ev.FileProgress) and not self._is_time_for(event):
+                continue
+            if isinstance(event, ev.Message) and not self._messages:
                 continue
             line = self._in_its_room(event, self._render(event))
             if line is not None and not await writer.write(line):
