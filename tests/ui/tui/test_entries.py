@@ -192,7 +192,12 @@ def test_a_drawn_key_stands_alone_on_its_line(cast: SimpleNamespace) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "told"),
-    [("left", "— bob left —"), ("cut", "— bob left (connection lost) —"), ("silent", "— bob left (no sign of life) —")],
+    [
+        ("left", "— bob left —"),
+        ("cut", "— bob left (connection lost) —"),
+        ("silent", "— bob left (no sign of life) —"),
+        ("replaced", "— bob left (back over a new connection) —"),
+    ],
 )
 def test_why_somebody_left(cast: SimpleNamespace, reason: str, told: str) -> None:
     assert text_of(ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason=reason)) == told

@@ -14,6 +14,7 @@ _LEFT = {
     "cut": mark("connection lost"),
     "silent": mark("no sign of life"),
     "too-slow": mark("too slow"),
+    "replaced": mark("back over a new connection"),
     "kicked": mark("removed"),
     "banned": mark("banned"),
 }
