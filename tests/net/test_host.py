@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -562,3 +563,15 @@ async def test_preset_keys_of_every_size_fit(house: Any, size: int) -> None:
     alice = await house.guest("alice", host.port, preset=PRESET[:size])
     await alice.says("hello")
     await host.hears(ev.Message, text="hello")
+
+
+async def test_a_connection_that_comes_while_the_host_ends_is_turned_away(house: Any) -> None:
+    """Accepted in its last moment, when nobody would close it any more."""
+    host = await house.host()
+    side = host.peer._side
+    await host.leave()
+    transport = Mock(asyncio.Transport)
+    transport.get_extra_info.side_effect = {"peername": ("192.0.2.7", 4000)}.get
+    side._accept().connection_made(transport)
+    transport.write.assert_called_once_with(refusal(Busy()))
+    transport.close.assert_called_once_with()

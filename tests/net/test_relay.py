@@ -182,6 +182,16 @@ async def test_a_receiver_that_takes_nothing_is_ended(eventually: Eventually) ->
         await passage.close()
 
 
+async def test_what_comes_after_the_end_is_closed() -> None:
+    """Members' last words are still heard then, also that they want a file."""
+    passage = Passage()
+    await passage.relay.close()
+    passage.relay.expect(expected())
+    assert passage.claim(expected().from_sender).recv(1) == b""
+    assert passage.relay.connections == 0
+    await passage.close()
+
+
 async def test_closing_leaves_no_thread() -> None:
     passage = Passage()
     for number in range(1, 6):

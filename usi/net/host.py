@@ -121,6 +121,7 @@ class Host:
         self._half_open: Counter[str] = Counter()
         self._ending: set[Link] = set()
         self._turned_away: set[Link] = set()
+        self._closing = False
         self._most_connections = min(self._limits.connections, descriptors() - _OWN_DESCRIPTORS)
         self._newcomers: dict[Link, str] = {}
         """Links that count as half-open, and the network under which they do."""
@@ -182,6 +183,7 @@ class Host:
 
     async def close(self) -> None:
         """Say goodbye to everybody and close; bounded in time."""
+        self._closing = True
         if self._server is not None:
             self._server.close()
         self._own_inbox.stop()
@@ -256,6 +258,9 @@ class Host:
             self._loop.call_soon_threadsafe(self._person.trace, f"link {number}", trace)
 
     def link_made(self, link: Link) -> bool:
+        if self._closing:
+            link.turn_away()
+            return False
         network = link.network
         full = self._taken >= self._most_connections
         if (

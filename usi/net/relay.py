@@ -53,6 +53,7 @@ class Relay:
         self._passages: dict[bytes, _Passage] = {}
         self._tickets: dict[bytes, tuple[_Passage, bool]] = {}
         """Ticket → its passage, and whether it is the sender's. A ticket serves once."""
+        self._closed = False
 
     @property
     def connections(self) -> int:
@@ -74,6 +75,8 @@ class Relay:
 
     def expect(self, expect: Expect) -> None:
         """Two connections will come for this transfer; their tickets are good for a while."""
+        if self._closed:
+            return
         now = self._loop.time()
         passage = _Passage(expect, now, Pace(self._limits.slow_transfer_seconds, now))
         self._passages[expect.request] = passage
@@ -122,6 +125,7 @@ class Relay:
             _wake(passage.source, passage.sink)  # its thread then ends by itself
 
     async def close(self) -> None:
+        self._closed = True
         for request in list(self._passages):
             self.drop(request)
         moving = [passage.moving for passage in self._passages.values() if passage.moving is not None]
