@@ -147,6 +147,7 @@ def test_a_banned_address_keeps_neither_moderators_nor_the_host_out_who_are_here
 
 CHANGE: dict[str, Callable[[Hall, int, int], Any]] = {
     "nick": lambda hall, link, number: hall.hear(link, wire.Nick(f"bob{number}")),
+    "away": lambda hall, link, number: hall.hear(link, wire.Away(f"reason {number}")),
     "topic": lambda hall, link, number: hall.order(link, "topic", room="general", text=f"number {number}"),
     "join": lambda hall, link, number: hall.hear(
         link, wire.Enter("lounge") if number % 2 else wire.Leave(room_id("lounge"))
@@ -177,6 +178,15 @@ def test_one_member_changes_so_much_in_a_minute_and_the_others_notice_nothing_mo
     CHANGE[what](hall, again, 3)
     assert len(hall.all(again, wire.Notice)) == 1
     assert hall.told[reader] != before[0]
+
+
+def test_who_is_away_may_always_come_back(hall: Hall) -> None:
+    bob = hall.come("bob")
+    for number in range(2 * CHANGES):
+        CHANGE["away"](hall, bob, number)
+    hall.forget()
+    hall.hear(bob, wire.Away(None))
+    assert hall.told[OWN] == [wire.Absent(member_id("bob"), None)]
 
 
 def test_the_host_s_own_person_may_change_as_much_as_it_likes(hall: Hall) -> None:

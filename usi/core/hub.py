@@ -112,7 +112,7 @@ TRANSFERS = 64  # data connections in pairs at once: each takes a thread and a p
 TRANSFERS_OF_ONE = 8  # of one receiver, so that one member cannot take all of them
 TRANSFERS_OF_ADDRESS = TRANSFERS // 2  # of the receivers behind one address, unless the host sets another number
 CHANGES, CHANGE_SECONDS = 64, 60.0
-"""How often one member may change its name or a topic, or enter or leave a room, in so many seconds: each change is
+"""How often one member may change its name or a topic, go away, or enter or leave a room, in so many seconds: each is
 told to everybody who sees it. As many as there are rooms, so that one can enter all of them at once."""
 KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still being read
 
@@ -289,7 +289,7 @@ class Hub:
     def _change(self, message: wire.Message) -> str | None:
         """The command that asks for something that many would be told of."""
         match message:
-            case wire.Nick() | wire.Enter():
+            case wire.Nick() | wire.Enter() | wire.Away(text=str()):  # coming back is always possible
                 return COMMAND_OF[type(message)]
             case wire.Leave() if self.rooms.get(message.conversation) is not None:
                 return COMMAND_OF[type(message)]

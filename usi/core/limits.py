@@ -55,7 +55,7 @@ def _words(value: LimitValue) -> tuple[str, Unit]:
         case "rooms":
             return tr("Rooms"), "count"
         case "changes":
-            return tr("Changes of name, topic and room of one member in a minute"), "count"
+            return tr("Changes of one member in a minute: name, topic, room, /away"), "count"
         case "private":
             return tr("Private conversations that one member opens ({count} in all)", count=value.count), "count"
         case "pairs":

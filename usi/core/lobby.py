@@ -40,7 +40,7 @@ NOTICES = {
     "last-room": "{about} is the only room that you are in; /quit leaves the host.",
     "in-room": "You are in {about} already.",
     "host-stays": "The host is in every room.",
-    "too-many-changes": "Too many changes of names, topics and rooms in a minute: wait a moment, then try again.",
+    "too-many-changes": "Too many changes of names, topics, rooms and absences in a minute: wait, then try again.",
     "ban-set": "{about} is banned.",
     "ban-gone": "{about} is not banned any more.",
     "no-such-ban": "There is no ban of {about}.",
