@@ -7,7 +7,8 @@ from collections import deque
 from fuzzing.targets.registry import target
 from usi.core import codec, wire
 from usi.core.crypto import NONCE_SIZE, TAG_SIZE, sha256
-from usi.core.hub import OWN, Arrived, Close, Drop, Expect, Fact, Gone, Heard, Hub, Passed, Send
+from usi.core.facts import OWN, Arrived, Close, Drop, Expect, Fact, Gone, Heard, Passed, Send
+from usi.core.hub import Hub
 
 _WHO = [sha256(bytes((number,))) for number in range(5)]
 _CONVERSATIONS = [bytes((number,)) * 16 for number in range(4)]  # the first is the hosted room

@@ -1,4 +1,4 @@
-"""A pair of sessions in memory, and whole messages, for the tests of the core."""
+"""A pair of sessions in memory, whole messages, and a hub at work, for the tests of the core."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from usi.core import wire
 from usi.core.crypto import PrivateKey
 from usi.core.session import Role, Session, State
 from usi.core.trace import Tracer
+
+from .floor import Floor
 
 _SAME: Any = object()
 
@@ -94,3 +96,8 @@ class Talk:
 def talk(keys: dict[str, PrivateKey]) -> Callable[..., Talk]:
     """`talk(preset=…, client="bob", …)` makes a new pair of sessions."""
     return partial(Talk, keys)
+
+
+@pytest.fixture
+def floor() -> Floor:
+    return Floor()

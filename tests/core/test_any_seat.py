@@ -15,7 +15,8 @@ from usi.core import codec, commands, events, wire
 from usi.core.channel import Channel
 from usi.core.content import ConversationKey
 from usi.core.crypto import PrivateKey, digest
-from usi.core.hub import OWN, Arrived, Close, Heard, Hub, Send
+from usi.core.facts import OWN, Arrived, Close, Heard, Send
+from usi.core.hub import Hub
 from usi.core.member import Member
 from usi.core.roster import Proof
 

@@ -20,7 +20,8 @@ from usi.core import codec, commands, events, text, wire
 from usi.core.content import ConversationKey
 from usi.core.crypto import PrivateKey, digest
 from usi.core.errors import PeerError, Replaced, from_code
-from usi.core.hub import OWN, Arrived, Close, Effect, Fact, Gone, Heard, Hub, Note
+from usi.core.facts import OWN, Arrived, Close, Effect, Fact, Gone, Heard, Note
+from usi.core.hub import Hub
 from usi.core.member import Member
 from usi.core.report import NOTICES
 from usi.core.roster import Proof

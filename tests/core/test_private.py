@@ -34,7 +34,8 @@ from usi.core.errors import (
     TooManyPairs,
     YouBlocked,
 )
-from usi.core.hub import OWN, Arrived, Close, Fact, Gone, Heard, Hub, Send
+from usi.core.facts import OWN, Arrived, Close, Fact, Gone, Heard, Send
+from usi.core.hub import Hub
 from usi.core.member import Member
 from usi.core.pairs import PATIENCE
 from usi.core.private import WAITING_POSTS, roster_key
@@ -542,7 +543,7 @@ def test_the_opener_can_end_it_for_all(town: Town) -> None:
     assert [seat.all(events.Conversation)[-1].code for seat in (alice, bob, carol)] == ["you-left", "ended", "ended"]
     town.do(alice, "in the room")
     assert [event.room for event in bob.all(events.Message)] == ["general"]
-    assert town.hub._relay.talks == {}
+    assert town.hub._delivery.relay.talks == {}
 
 
 def test_who_leaves_before_the_key_is_in_use_can_open_another(town: Town) -> None:
@@ -1005,7 +1006,7 @@ def test_a_host_that_has_lied_about_ids_from_the_start_is_seen_by_the_words(town
 
 def test_a_ghost_gets_nothing_that_it_can_open(town: Town) -> None:
     alice, bob, carol, mallory = [*trio(town), town.add("mallory")]
-    (talk,) = town.hub._relay.talks.values()
+    (talk,) = town.hub._delivery.relay.talks.values()
     talk.links[mallory.link] = None
     seen: list[wire.Posted] = []
 
@@ -1034,7 +1035,7 @@ def test_a_ghost_that_speaks_is_refused_and_told(town: Town) -> None:
     assert key is not None
     body = Body("text", "let me in", "mallory", int(NOW * 1000), bytes(8), 1)
     post = key.seal(town.keys["mallory"], body)
-    (talk,) = town.hub._relay.talks.values()
+    (talk,) = town.hub._delivery.relay.talks.values()
     talk.links[mallory.link] = None
     town._handle(Heard(mallory.link, post))
     town.settle()
@@ -1318,7 +1319,7 @@ def test_who_hands_out_too_many_conversations_is_refused_the_rest(town: Town) ->
 
 def test_a_member_cannot_take_over_or_join_what_it_did_not_open(town: Town) -> None:
     alice, bob, carol, mallory = [*trio(town), town.add("mallory")]
-    (conversation,) = town.hub._relay.talks
+    (conversation,) = town.hub._delivery.relay.talks
     town._handle(Heard(mallory.link, wire.Gather(conversation, bytes(32), sorted((mallory.id, bob.id)))))
     town.settle()
     town.do(alice, "still us")
@@ -1358,7 +1359,7 @@ def test_nobody_is_thrown_out_for_answering_a_call_that_has_become_another_one(t
 def test_nobody_can_be_gathered_who_has_not_answered(town: Town) -> None:
     alice, bob, mallory = people(town, "alice", "bob", "mallory")
     town._handle(Heard(mallory.link, wire.Gather(bytes(16), bytes(32), sorted((mallory.id, bob.id)))))
-    assert list(town.hub._relay.talks[bytes(16)].links) == [mallory.link]
+    assert list(town.hub._delivery.relay.talks[bytes(16)].links) == [mallory.link]
     assert not bob.down
     assert alice.here
 

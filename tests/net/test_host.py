@@ -335,7 +335,7 @@ async def test_who_connects_and_says_nothing_is_turned_away_in_time(house: Any, 
 async def test_who_makes_keys_and_does_not_join_is_turned_away_in_time(house: Any, eventually: Any) -> None:
     host = await house.host(handshake_seconds=600)
     puppet = await house.puppet(host.port, "mallory")
-    await eventually(lambda: len(host.peer._side.hub._seats) == 2)
+    await eventually(lambda: len(host.peer._side.hub.seats._by_link) == 2)
     let_time_pass(host, joined=False)
     assert await puppet.goodbye() == "handshake-timeout"
     await host.hears(ev.Notice, code="handshake-timeout")
@@ -499,7 +499,7 @@ async def test_a_host_that_closes_sees_off_every_kind_of_connection(house: Any, 
     writer.write(Session(Role.CLIENT, house.keys["alice"]).data_to_send())
     await begun.readexactly(1504)
     keyed = await house.puppet(host.port, "carol")
-    await eventually(lambda: host.peer._side.half_open == 3 and len(host.peer._side.hub._seats) == 3)
+    await eventually(lambda: host.peer._side.half_open == 3 and len(host.peer._side.hub.seats._by_link) == 3)
     refused, _ = await house.dial(host.port)
     await host.hears(ev.Notice, code="busy")
     await host.leave()

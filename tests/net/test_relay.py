@@ -17,7 +17,8 @@ from usi.config import Limits
 from usi.core import events as ev
 from usi.core import wire
 from usi.core.crypto import random_bytes
-from usi.core.hub import TRANSFERS_OF_ONE, Expect
+from usi.core.facts import Expect
+from usi.core.fetches import TRANSFERS_OF_ONE
 from usi.core.transfer import CHUNK
 from usi.net import relay as relays
 from usi.net.relay import Relay
@@ -366,7 +367,7 @@ async def test_tickets_that_nobody_claims_are_so_many_at_once(house: House) -> N
     bob.writer.close()
     await alice.hears(wire.Left)
     assert not host.peer._side.relay.rows()  # type: ignore[attr-defined]
-    assert not host.peer._side.hub._transfers  # type: ignore[attr-defined]
+    assert not host.peer._side.hub.load.transfers  # type: ignore[attr-defined]
 
 
 async def test_who_leaves_ends_what_passes_at_once(house: House) -> None:
@@ -432,7 +433,7 @@ async def test_a_flood_of_fetches_leaves_nothing_behind(house: House, tmp_path: 
     await alice.hears(ev.MemberLeft)
     await eventually(lambda: not alice.peer._files._transfers._tasks)
     side: Any = host.peer._side
-    await eventually(lambda: not side.relay.rows() and not side.hub._transfers)
+    await eventually(lambda: not side.relay.rows() and not side.hub.load.transfers)
     await eventually(lambda: len(os.listdir("/proc/self/fd")) < before)
     assert not alice.all(ev.FileDone)
 

@@ -223,7 +223,7 @@ async def test_a_trickling_receiver_yields_its_place_at_the_sender_and_goes_on_l
 async def test_a_trickling_transfer_yields_its_place_at_the_host_and_goes_on_later(
     room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("usi.core.hub.TRANSFERS", 1)
+    monkeypatch.setattr("usi.core.fetches.TRANSFERS", 1)
     alice, bob, path, _ = await held(room, tmp_path, slow_transfer_seconds=0.2)
     carol = await room.guest("carol")
     (for_carol,) = await offered(alice, written(tmp_path, "b.bin", CHUNK), carol)

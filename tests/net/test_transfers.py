@@ -106,4 +106,4 @@ async def test_fifty_transfers_leave_no_descriptor(room: Room, tmp_path: Path) -
         await bob.hears(ev.FileDone, count=number)
     await room.eventually(lambda: not room.relay.rows() and descriptors() <= before)
     assert not room.relay._tickets
-    assert not room.host.peer._side.hub._transfers  # type: ignore[attr-defined]
+    assert not room.host.peer._side.hub.load.transfers  # type: ignore[attr-defined]

@@ -1,12 +1,12 @@
-"""What the hub is told and what it answers: facts, effects, and the seat of a member."""
+"""What the hub is told and what it answers: facts and effects."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from usi.core import text, wire
-from usi.core.accounts import Account, Accounts, Role
+from usi.core import wire
+from usi.core.accounts import Account, Accounts
 from usi.core.errors import PeerError
 
 OWN = 0
@@ -189,44 +189,6 @@ Effect = (
     Send | Close | Expect | Drop | FreePlace | Keep | KeepRoom | ForgetRoom | ReadPast | Note | ShowLog | ShowLimits
     | KeepDecided | Invite
 )  # fmt: skip
-
-
-# --- members --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class Seat:
-    link: int
-    facts: wire.LinkFacts
-    account: Account | None = None
-    network: str = ""
-    name: str = ""
-    """Empty until the member has joined."""
-    away: str | None = None
-    """Why it is away, if it is; empty: it does not say."""
-    since: dict[bytes, int] = field(default_factory=dict)
-    """Room → the first number that this member may read there, of the rooms that it is in."""
-    reads: bool = False
-    """It waits for something from the history."""
-    fetches: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
-    """(sender's id, transfer) → request, of the transfers that it receives."""
-    sends: set[bytes] = field(default_factory=set)
-    """And of those that it sends."""
-
-    @property
-    def info(self) -> wire.MemberInfo:
-        return wire.MemberInfo(self.facts.member, self.name, self.away)
-
-    @property
-    def role(self) -> Role:
-        if self.link == OWN:
-            return Role.HOST
-        return self.account.role if self.account is not None else Role.GUEST
-
-    @property
-    def who(self) -> str:
-        """By what rights are remembered: the account, or the key of a guest."""
-        return text.skeleton(self.account.name) if self.account is not None else self.facts.member.hex()
 
 
 @dataclass(frozen=True)

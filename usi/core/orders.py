@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from usi.core import text, wire
-from usi.core.accounts import Account, Role, may_act_on
+from usi.core.accounts import Role, may_act_on
 from usi.core.errors import BadName, Banned, Kicked, PeerError
-from usi.core.facts import Effect, Invite, KeepDecided, KeepRoom, Note, Seat, Send, ShowLimits, ShowLog
+from usi.core.facts import Effect, Invite, KeepDecided, KeepRoom, Note, Send, ShowLimits, ShowLog
 from usi.core.moderation import Moderation
 from usi.core.rooms import HostedRoom, Rooms
+from usi.core.seats import Seat, Seats
 
 _KEPT = frozenset({"ban", "unban", "silence", "room-new", "room-close", "grant", "revoke", "topic"})
 """Orders whose effect may outlive a run of the host."""
@@ -22,15 +23,11 @@ class House(Protocol):
     """What of the hub is needed here."""
 
     rooms: Rooms
+    seats: Seats
     moderation: Moderation
     keeps: bool
     keeps_decided: bool
 
-    def find(self, name: str) -> Seat | None: ...
-    def account_of(self, name: str) -> Account | None: ...
-    def everyone(self) -> list[Seat]: ...
-    def host_seat(self) -> Seat: ...
-    def neighbours(self, seat: Seat) -> list[int]: ...
     def admits(self, seat: Seat, room: HostedRoom) -> bool: ...
     def announce(self, rooms: Iterable[HostedRoom]) -> list[Effect]: ...
     def enter(self, seat: Seat, room: HostedRoom) -> list[Effect]: ...
@@ -90,16 +87,16 @@ class Orders:
         keys = {key}
         reached = []
         if key.startswith("name "):
-            account = self._house.account_of(order.about)
+            account = self._house.seats.account_of(order.about)
             if account is not None and not may_act_on(actor.role, account.role):
                 raise _Refused("out-of-reach", order.about)
-            if self._house.find(order.about) is not None:
+            if self._house.seats.named(order.about) is not None:
                 reached = [self._target(actor, order.about)]
                 keys.add(f"key {reached[0].facts.member.hex()}")
         else:
             kind, _, value = key.partition(" ")
             same = [
-                seat for seat in self._house.everyone()
+                seat for seat in self._house.seats.everyone()
                 if value == (seat.facts.member.hex() if kind == "key" else seat.network)
             ]  # fmt: skip
             reached = [seat for seat in same if may_act_on(actor.role, seat.role)]
@@ -130,7 +127,7 @@ class Orders:
         moderation.locked = not moderation.locked
         code = "locked" if moderation.locked else "unlocked"
         deed = wire.Deed(code, "", actor.name, "")
-        return [Send(self._house.neighbours(actor), deed), self._note(code, actor, None)]
+        return [Send(self._house.seats.neighbours(actor), deed), self._note(code, actor, None)]
 
     # --- rooms ---
 
@@ -147,10 +144,10 @@ class Orders:
         room = house.rooms.add(name, private=order.private)
         room.granted.add(actor.who)
         effects: list[Effect] = [KeepRoom(room.info, room.past)] if house.keeps else []
-        for seat in dict.fromkeys((house.host_seat(), actor)):
+        for seat in dict.fromkeys((house.seats.host, actor)):
             effects += house.enter(seat, room)
         if not order.private:
-            effects.append(Send(house.neighbours(actor), wire.Deed("room-new", name, actor.name, "")))
+            effects.append(Send(house.seats.neighbours(actor), wire.Deed("room-new", name, actor.name, "")))
         return [*effects, self._note("room-new", actor, None, room=name)]
 
     def _close_room(self, actor: Seat, order: wire.Order) -> list[Effect]:
@@ -168,7 +165,7 @@ class Orders:
 
     def _revoke(self, actor: Seat, order: wire.Order) -> list[Effect]:
         room, (who, name, seat) = self._room(actor, order.room), self._person(order.about)
-        account = self._house.account_of(name)
+        account = self._house.seats.account_of(name)
         role = seat.role if seat is not None else account.role if account is not None else Role.GUEST
         if not may_act_on(actor.role, role):
             raise _Refused("out-of-reach", name)
@@ -186,7 +183,7 @@ class Orders:
     # --- finding and telling ---
 
     def _target(self, actor: Seat, name: str) -> Seat:
-        seat = self._house.find(name)
+        seat = self._house.seats.named(name)
         if seat is None:
             raise _Refused("no-such-member", name)
         if not may_act_on(actor.role, seat.role):
@@ -195,10 +192,10 @@ class Orders:
 
     def _person(self, name: str) -> tuple[str, str, Seat | None]:
         """By what rights are remembered, the name, and the seat, of a member who is here or has an account."""
-        seat = self._house.find(name)
+        seat = self._house.seats.named(name)
         if seat is not None:
             return seat.who, seat.name, seat
-        account = self._house.account_of(name)
+        account = self._house.seats.account_of(name)
         if account is None:
             raise _Refused("no-such-member", name)
         return text.skeleton(account.name), account.name, None
@@ -219,7 +216,7 @@ class Orders:
 
     def _tell(self, code: str, target: Seat, actor: Seat, reason: str) -> list[Effect]:
         """Those who see the member hear of it, and the two themselves."""
-        links = dict.fromkeys(self._house.neighbours(target)) | {actor.link: None}
+        links = dict.fromkeys(self._house.seats.neighbours(target)) | {actor.link: None}
         news = self._house.announce(self._house.rooms.of(target.link))
         return [*news, Send(list(links), wire.Deed(code, target.name, actor.name, reason))]
 

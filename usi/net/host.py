@@ -49,7 +49,8 @@ from usi.core.facts import (
     ShowLimits,
     ShowLog,
 )
-from usi.core.hub import TRANSFERS, Hub
+from usi.core.fetches import TRANSFERS
+from usi.core.hub import Hub
 from usi.core.session import Role, Session
 from usi.core.trace import Trace
 from usi.net.addresses import listen, reachable

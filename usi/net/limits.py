@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from usi.config import Limits
-from usi.core import hub, numbering, offering, relay, session, wire
+from usi.core import fetches, hub, numbering, offering, relay, session, wire
 from usi.core.facts import Load
 from usi.core.wire import LimitValue
 
@@ -59,8 +59,8 @@ def values(limits: Limits, use: Use) -> list[LimitValue]:
         value("changes", hub.CHANGES),
         value("private", relay.OPEN_TALKS, count=use.hub.talks),
         value("pairs", relay.NEW_PAIRS),
-        value("transfers", hub.TRANSFERS, use.hub.transfers),
-        value("transfers_of_one", hub.TRANSFERS_OF_ONE, use.hub.transfers_of_one),
+        value("transfers", fetches.TRANSFERS, use.hub.transfers),
+        value("transfers_of_one", fetches.TRANSFERS_OF_ONE, use.hub.transfers_of_one),
         value("transfers_per_address", limits.transfers_per_address, use.hub.transfers_of_address),
         value("slow_transfer_rate", limits.slow_transfer_rate),
         value("slow_transfer_seconds", limits.slow_transfer_seconds),

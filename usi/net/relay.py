@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 from usi.config import Limits
 from usi.core import events
-from usi.core.hub import TRANSFERS, Expect
+from usi.core.facts import Expect
+from usi.core.fetches import TRANSFERS
 from usi.net.streams import GO, Pace
 
 if sys.platform != "win32":
