@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from usi.core import gaps, wire
 from usi.core.content import ConversationKey
 from usi.core.gaps import PATIENCE, Gaps
+from usi.core.report import Report
 from usi.core.thread import Thread
 
 ROOM = b"c" * 16
@@ -28,7 +29,9 @@ class Desk:
         self.read: list[int] = []
         self.missing: list[int] = []
         self.thread = Thread(ConversationKey(ROOM, b"h" * 32, b"k" * 32), "general", number)
+        self.report = Report()
         self.gaps = Gaps(
+            self.report,
             self.sent.append,
             lambda thread, post: self.read.append(post.number),
             lambda thread, count: self.missing.append(count),
@@ -137,7 +140,7 @@ def test_a_host_that_does_not_answer_is_not_waited_for(seconds: float) -> None:
     desk.take(1, 3)
     desk.gaps.tick()
     assert not desk.missing
-    desk.gaps.now += seconds
+    desk.report.now += seconds
     desk.gaps.tick()
     assert (desk.missing, desk.read) == ([1], [1, 3])
 
@@ -145,7 +148,7 @@ def test_a_host_that_does_not_answer_is_not_waited_for(seconds: float) -> None:
 def test_time_without_a_link_does_not_count() -> None:
     desk = Desk()
     desk.take(1, 3)
-    desk.gaps.now += PATIENCE + 1
+    desk.report.now += PATIENCE + 1
     desk.gaps.resumed()
     desk.gaps.tick()
     assert not desk.missing
@@ -165,11 +168,11 @@ def test_one_hole_is_asked_for_after_the_other() -> None:
     desk.take(3)
     desk.gaps.take(other, 2, posted(2))
     assert desk.sent == [wire.Again(ROOM, 1, 2)]
-    desk.gaps.now += PATIENCE - 1
+    desk.report.now += PATIENCE - 1
     desk.take(1, 2)
     desk.gaps.caught(desk.thread, 2)
     assert desk.sent[1:] == [wire.Again(b"o" * 16, 1, 1)]
-    desk.gaps.now += PATIENCE - 1
+    desk.report.now += PATIENCE - 1
     desk.gaps.tick()
     assert not desk.missing
     desk.gaps.caught(other, 1)

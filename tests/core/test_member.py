@@ -28,7 +28,8 @@ from usi.core.errors import (
     TextTooLong,
     TooManyOffers,
 )
-from usi.core.member import KEY_BACKLOG, KEY_PATIENCE, FileMessage, Member
+from usi.core.inbox import KEY_BACKLOG, KEY_PATIENCE
+from usi.core.member import FileMessage, Member
 from usi.core.offering import LISTED_OFFERS, OWN_OFFERS
 from usi.core.outbox import OUTBOX_BYTES, OUTBOX_POSTS
 from usi.core.reading import LATE

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from usi.core import wire
+from usi.core.report import Report
 from usi.core.thread import Thread
 
 PATIENCE = 10.0  # seconds for an answer
@@ -35,11 +36,12 @@ class Gaps:
 
     def __init__(
         self,
+        report: Report,
         send: Callable[[wire.Message], None],
         read: Callable[[Thread, wire.Posted], None],
         missing: Callable[[Thread, int], None],
     ) -> None:
-        self.now = 0.0
+        self._report = report
         self._send = send
         self._read = read
         self._missing = missing
@@ -76,13 +78,13 @@ class Gaps:
     def tick(self) -> None:
         """Give up what the host does not answer for; clocks are set back, too."""
         for thread, hole in list(self._holes.items()):
-            if hole.asked and abs(self.now - hole.since) > PATIENCE:
+            if hole.asked and abs(self._report.now - hole.since) > PATIENCE:
                 self._give_up(thread, hole, hole.last)
 
     def resumed(self) -> None:
         """The host could not answer while the link to it was cut."""
         for hole in self._holes.values():
-            hole.since = self.now
+            hole.since = self._report.now
 
     def settle_all(self) -> None:
         """The way to the hub is gone: what has come is read as it is."""
@@ -96,7 +98,7 @@ class Gaps:
         hole.asked = not any(other.asked for other in self._holes.values() if other is not hole)
         if not hole.asked:
             return
-        hole.first, hole.last, hole.since = thread.number + 1, min(hole.held) - 1, self.now
+        hole.first, hole.last, hole.since = thread.number + 1, min(hole.held) - 1, self._report.now
         conversation = thread.key.conversation if thread.key is not None else bytes(wire.CONVERSATION_SIZE)
         self._send(wire.Again(conversation, hole.first, hole.last))
 

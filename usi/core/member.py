@@ -32,7 +32,8 @@ from usi.core.errors import (
     PeerError,
     UsiError,
 )
-from usi.core.gaps import Gaps
+from usi.core.hearing import Hearing
+from usi.core.inbox import Inbox
 from usi.core.lobby import Lobby, refusal
 from usi.core.lookback import Room
 from usi.core.offering import Offering
@@ -40,19 +41,16 @@ from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
 from usi.core.password import PasswordCheck, State
 from usi.core.private import Private, Talk
-from usi.core.reading import Reader
 from usi.core.report import Report
 from usi.core.roster import Profile, Proof, Roster
 from usi.core.thread import Thread
-from usi.core.trace import Direction, Trace, Tracer, Value
+from usi.core.trace import Tracer, content_trace
 from usi.core.transfer import Offered
 from usi.core.wish import Wish
 
-KEY_PATIENCE = 5.0  # seconds that a post waits for its author's key before it is shown as unsigned
-KEY_BACKLOG = 1_000  # messages that wait behind it before patience ends
-
 FileMessage = wire.Ticket | wire.NoTicket | wire.Wanted | wire.FileWord
 """What the hub says of data connections: `net.files` hears it, not the member machine."""
+
 
 class Member:
     """One person's part. `key` is the person's, `wanted_name` the name to ask for; `preset` tells that a preset key
@@ -88,13 +86,18 @@ class Member:
         """The person wanted to go to a conversation that could not be reached, or was put out of one: none is chosen
         for what is typed without saying where."""
         self._present = False
-        self._inbox: deque[tuple[float, wire.Message | wire.LinkFacts]] = deque()
-        """Arrival and message, of what waits behind an author's key."""
         self._outgoing: list[wire.Message] = []
         self._report = Report()
-        self._reader = Reader(self.roster, self._report)
-        self._gaps = Gaps(self._send, self._read_post, self._tell_missing)
+        self._inbox = Inbox(self.roster, self._report)
         self._offering = Offering(self._report)
+        self._hearing = Hearing(
+            self.roster,
+            self._report,
+            self._offering,
+            send=self._send,
+            find=lambda conversation: self._rooms.get(conversation) or self._private.talk(conversation),
+            tracer=tracer,
+        )
         self._outbox = Outbox(key, self._send, self._note_sealed, self._fail)
         self._private = Private(
             key,
@@ -198,7 +201,7 @@ class Member:
             elif not isinstance(message, wire.Alive | wire.Bye | FileMessage):
                 if isinstance(message, wire.Posted | wire.Old) and self.roster.asks_for(message.sender):
                     self._outgoing.append(wire.GetKey(message.sender))
-                self._inbox.append((now, message))
+                self._inbox.put(message)
         self._drain()
 
     def tick(self, now: float) -> None:
@@ -207,7 +210,7 @@ class Member:
         self._drain()
         if self._present:
             self._private.tick()
-            self._gaps.tick()
+            self._hearing.gaps.tick()
 
     def do(self, intent: commands.ForMember, now: float) -> None:
         """What the person wants. Raises `LocalError`; the caller keeps the typed text."""
@@ -309,8 +312,8 @@ class Member:
     def resumed(self, now: float) -> None:
         """The seat at the host is taken again, over another link: who had to answer could not, meanwhile."""
         self._pass_time(now)
-        self._inbox = deque((now, message) for _, message in self._inbox)
-        self._gaps.resumed()
+        self._inbox.wait_anew()
+        self._hearing.gaps.resumed()
         self._private.resumed()
 
     def disconnected(self, error: PeerError, now: float) -> None:
@@ -318,7 +321,7 @@ class Member:
         self._pass_time(now)
         with suppress(PeerError):  # it is over anyway
             self._drain(give_up=True)
-        self._gaps.settle_all()
+        self._hearing.gaps.settle_all()
         self._private.disconnected()
         for shown_id, body in self._outbox.drop_all():
             self._fail(shown_id, body, error)
@@ -494,7 +497,7 @@ class Member:
 
     def _take_ack(self, message: wire.Ack) -> None:
         entry = self._outbox.taken(message.id)
-        self._gaps.take(entry.thread, message.number, None)
+        self._hearing.gaps.take(entry.thread, message.number, None)
         self._emit(events.Delivered(time=self._time(), id=entry.shown_id, number=message.number))
         self._outbox.flush(entry.thread)
 
@@ -529,17 +532,11 @@ class Member:
     def _drain(self, *, give_up: bool = False) -> None:
         """Handle what has arrived, in order, up to a post whose author's key is still under way."""
         try:
-            while self._inbox:
-                arrived, message = self._inbox[0]
+            while (message := self._inbox.first) is not None:
                 if (self._current is None) != isinstance(message, wire.Welcome):
                     raise OutOfTurn(what="a message before its welcome, or a second one")
-                if isinstance(message, wire.Posted | wire.Old) and message.sender not in self.roster.keys:
-                    # Clocks are set back, too; then the wait is over.
-                    patient = abs(self._report.now - arrived) <= KEY_PATIENCE and len(self._inbox) <= KEY_BACKLOG
-                    if patient and not give_up:
-                        return
-                    self.roster.keys[message.sender] = None
-                self._inbox.popleft()
+                if self._inbox.take(give_up=give_up) is None:
+                    return
                 self._handle(message)
         except PeerError:
             self._inbox.clear()  # nothing behind a breach is looked at
@@ -548,7 +545,7 @@ class Member:
     def _handle(self, message: wire.Message | wire.LinkFacts) -> None:
         match message:
             case wire.Posted():
-                self._take_post(message)
+                self._hearing.take(message)
             case wire.Ack():
                 self._take_ack(message)
             case wire.Joined():
@@ -587,62 +584,16 @@ class Member:
             case wire.Passed():
                 self._private.take_passed(message)
             case wire.RoomKey() if (room := self._rooms.get(message.room)) is not None:
-                self._gaps.settle(room)  # what is older was sealed with another key
+                self._hearing.gaps.settle(room)  # what is older was sealed with another key
                 self._lobby.take(message)
             case wire.Caught():
-                self._take_caught(message)
+                self._hearing.take_caught(message)
             case wire.Gathered():
                 if (talk := self._private.talk(message.conversation)) is not None:
-                    self._gaps.settle(talk)  # what is older was sealed with another key
+                    self._hearing.gaps.settle(talk)  # what is older was sealed with another key
                 self._private.take_gathered(message)
             case _ if not self._lobby.take(message):
                 raise OutOfTurn(what="a message for the host")
-
-    def _take_post(self, posted: wire.Posted) -> None:
-        thread = self._rooms.get(posted.conversation) or self._private.talk(posted.conversation)
-        if thread is None or thread.key is None:
-            return  # a private conversation that we have left, or that somebody wants us in
-        if posted.sender == self.id:
-            raise BadMessage(why="a post of our own")
-        self._gaps.take(thread, posted.number, posted)
-
-    def _take_caught(self, message: wire.Caught) -> None:
-        thread = self._rooms.get(message.conversation) or self._private.talk(message.conversation)
-        if thread is not None:
-            self._gaps.caught(thread, message.number)
-
-    def _tell_missing(self, thread: Thread, count: int) -> None:
-        self._report.notify("withheld" if count > 0 else "repeated", room=thread.title, count=count)
-
-    def _read_post(self, thread: Thread, posted: wire.Posted) -> None:
-        """A post whose number has its turn."""
-        read = self._reader.read(thread, posted)
-        if read is None:
-            return
-        body = read.body
-        self._note_content("open", "in", posted, body.text or body.kind, read.signature, private=thread.private)
-        if body.kind == "offer":
-            self._offering.take(thread, posted, read)
-        elif body.kind == "withdraw":
-            self._offering.take_withdrawal(posted, read)
-        else:
-            self._emit(
-                events.Message(
-                    time=self._time(),
-                    id=posted.id.hex(),
-                    room=thread.name,
-                    from_=read.name,
-                    member=posted.sender.hex(),
-                    text=body.text,
-                    sent_at=read.sent_at,
-                    mine=False,
-                    signature=read.signature,
-                    kind=body.kind,
-                    late=read.late,
-                    private=thread.private,
-                    signed_as=read.signed_as,
-                )
-            )
 
     # --- who is here ---
 
@@ -768,34 +719,12 @@ class Member:
         self._report.tell(event)
 
     def _pass_time(self, now: float) -> None:
-        self._report.now = self._gaps.now = now
+        self._report.now = now
 
     def _time(self) -> datetime:
         return self._report.time
 
     def _note_sealed(self, thread: Thread, post: wire.Post, body: Body) -> None:
-        self._note_content("seal", "out", post, body.text or body.kind, "good", private=thread.private)
-
-    def _note_content(
-        self,
-        step: str,
-        direction: Direction,
-        post: wire.Post | wire.Posted,
-        said: str,
-        signature: str,
-        *,
-        private: bool,
-    ) -> None:
         if self._trace is not None:
-            detail: dict[str, Value] = {
-                "conversation": post.conversation,
-                "key_id": post.key_id,
-                "sender": post.sender,
-                "nonce": post.id,
-                "length": len(post.sealed),
-                "plaintext": said,
-                "ciphertext": post.sealed[: len(said.encode())],
-                "signature": signature,
-                "host_has_key": not private,
-            }
-            self._trace(Trace(step, direction, detail))
+            said = body.text or body.kind
+            self._trace(content_trace("seal", "out", post, said, "good", private=thread.private))

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from usi.core import wire
+
 Direction = Literal["in", "out", "here"]
 
 
@@ -79,3 +81,21 @@ def one_line(trace: Trace, width: int = 64) -> str:
             shown = f"{shown[: width // 2]}…{shown[-8:]}"
         parts.append(f"{name}={shown}")
     return f"{arrow} {trace.step}  {'  '.join(parts)}".rstrip()
+
+
+def content_trace(
+    step: str, direction: Direction, post: wire.Post | wire.Posted, said: str, signature: str, *, private: bool
+) -> Trace:
+    """The record of a post that was sealed or opened. `private`: the host has no key of it."""
+    detail: dict[str, Value] = {
+        "conversation": post.conversation,
+        "key_id": post.key_id,
+        "sender": post.sender,
+        "nonce": post.id,
+        "length": len(post.sealed),
+        "plaintext": said,
+        "ciphertext": post.sealed[: len(said.encode())],
+        "signature": signature,
+        "host_has_key": not private,
+    }
+    return Trace(step, direction, detail)
