@@ -16,6 +16,7 @@ from typing import Literal
 from msgspec.structs import astuple
 
 from usi.core import commands, events, text, wire
+from usi.core.choice import Choice
 from usi.core.comparing import Comparing
 from usi.core.content import Body, Kind
 from usi.core.crypto import PrivateKey, PublicKey
@@ -24,10 +25,7 @@ from usi.core.errors import (
     BadMessage,
     LocalError,
     NameTaken,
-    NoSuchRoom,
     NotConnected,
-    NotPrivate,
-    Nowhere,
     OutOfTurn,
     PeerError,
     UsiError,
@@ -81,10 +79,6 @@ class Member:
         self._host_key: PublicKey | None = None
         self.away: str | None = None
         """Why this person is away, if it is; empty: it does not say. A host that is joined hears of it."""
-        self._current: Thread | None = None
-        self._adrift = False
-        """The person wanted to go to a conversation that could not be reached, or was put out of one: none is chosen
-        for what is typed without saying where."""
         self._present = False
         self._outgoing: list[wire.Message] = []
         self._report = Report()
@@ -121,6 +115,7 @@ class Member:
             gone=self._gone,
             fail=self._fail,
         )
+        self._choice = Choice(self._lobby, self._private, self._report)
 
     # --- out ---
 
@@ -150,7 +145,8 @@ class Member:
     @property
     def room(self) -> str | None:
         """The name of the conversation that is chosen."""
-        return self._current.name if self._current is not None and not self._adrift else None
+        thread = self._choice.thread
+        return thread.name if thread is not None else None
 
     @property
     def entering(self) -> bool:
@@ -217,52 +213,49 @@ class Member:
         self._pass_time(now)
         new_room = isinstance(intent, commands.Order) and intent.word == "room-new"
         if isinstance(intent, commands.Private | commands.Go) or new_room:
-            self._adrift = True  # until it has worked: what is typed next is not for the ears of those who are left
+            self._choice.drift()  # until it has worked
         match intent:
             case commands.Say(said, room):
                 self._say(self._find_thread(room), "text", said)
             case commands.Act(done, room):
                 self._say(self._find_thread(room), "me", done)
             case commands.Go(room):
-                self._go(room)
+                self._check_present()
+                self._choice.go(room)
             case commands.Tell(name, said):
                 self._say(self._talk_with([name]), "text", said)
                 self._tell_if_away(name)
             case commands.Private(names):
-                self._choose(self._talk_with(names) if names else self._find_thread(self._first_room.name))
+                self._check_present()
+                self._choice.choose(self._talk_with(names) if names else self._choice.first_room)
                 for name in names:
                     self._tell_if_away(name)
             case commands.Add(names, room):
-                self._private.add(self._find_talk(room), [self.roster.find(name) for name in names])
+                self._check_present()
+                self._private.add(self._choice.find_talk(room), [self.roster.find(name) for name in names])
             case commands.Leave(room):
-                self._leave(self._find_thread(room))
+                self._choice.leave(self._find_thread(room))
             case commands.Block(name):
-                if not self._present:
-                    raise NotConnected
+                self._check_present()
                 self._private.block(self.roster.find(name))
             case commands.Nick(wanted):
                 name = text.clean_name(wanted)
-                if not self._present:
-                    raise NotConnected
+                self._check_present()
                 self._wish.forget()
                 self._ask_for_name(name)
             case commands.Away(why):
-                if not self._present:
-                    raise NotConnected
+                self._check_present()
                 self._be_away(None if not why and self.away is not None else why)
             case commands.Users():
                 self._emit(self.users(asked=True))
             case commands.Verify():
-                if not self._present:
-                    raise NotConnected
+                self._check_present()
                 self._comparing.verify(intent)
             case commands.Password(name):
-                if not self._present:
-                    raise NotConnected
+                self._check_present()
                 self.check.begin(name)
             case commands.Rooms() | commands.Order() | commands.Topic() | commands.History() | commands.Search():
-                if not self._present:
-                    raise NotConnected
+                self._check_present()
                 self._do_in_rooms(intent)
 
     def _be_away(self, why: str | None) -> None:
@@ -346,59 +339,19 @@ class Member:
 
     # --- conversations ---
 
+    def _check_present(self) -> None:
+        if not self._present:
+            raise NotConnected
+
     def _find_thread(self, room: str | None) -> Thread:
         """The conversation of that name, or the one that is chosen."""
-        if self._current is None or not self._present:
-            raise NotConnected
-        if room is None and self._adrift:
-            raise Nowhere
-        if room is None:
-            return self._current
-        threads: list[Thread] = [*self._rooms.values(), *self._private.known]
-        for thread in threads:
-            if room in (thread.name, thread.title):
-                return thread
-        if (found := self._lobby.called(room)) is not None:
-            return found
-        raise NoSuchRoom(room=room)
-
-    def _go(self, name: str) -> None:
-        """Choose a conversation; a room that we are not in is entered first."""
-        try:
-            thread = self._find_thread(name)
-        except NoSuchRoom:
-            self._lobby.enter(name)
-        else:
-            self._choose(thread)
-
-    def _leave(self, thread: Thread) -> None:
-        if isinstance(thread, Room):
-            self._lobby.leave(thread)
-            return
-        if isinstance(thread, Talk):
-            self._private.leave(thread)
-        if thread is self._current:
-            self._choose(self._first_room)
-
-    def _find_talk(self, room: str | None) -> Talk:
-        thread = self._find_thread(room)
-        if not isinstance(thread, Talk):
-            raise NotPrivate
-        return thread
+        self._check_present()
+        return self._choice.find(room)
 
     def _talk_with(self, names: Iterable[str]) -> Talk:
         """The private conversation with these, opened where there is none."""
-        if not self._present:
-            raise NotConnected
+        self._check_present()
         return self._private.with_members([self.roster.find(name) for name in names])
-
-    @property
-    def _first_room(self) -> Thread:
-        return next(iter(self._rooms.values()))
-
-    def _choose(self, thread: Thread) -> None:
-        self._current, self._adrift = thread, False
-        self._emit(events.Chosen(time=self._time(), room=thread.name, private=thread.private))
 
     # --- saying something ---
 
@@ -432,8 +385,7 @@ class Member:
     ) -> str:
         """Seal a body for a conversation and let it go out, as soon as there is a key; returns the id that events will
         have. Raises `LocalError`."""
-        if not self._present:
-            raise NotConnected
+        self._check_present()
         if isinstance(thread, Talk):
             self._private.check_says(thread)
         body = Body(
@@ -488,7 +440,7 @@ class Member:
         self._pass_time(now)
         profile = self.roster.here.get(sender)
         if self._rooms and profile is not None:
-            self._offering.take_up(self._first_room, offered, sender, profile.name, kept)
+            self._offering.take_up(self._choice.first_room, offered, sender, profile.name, kept)
 
     def ask_key(self, member: bytes) -> None:
         """Have the key of a member who is here, if it is not known yet."""
@@ -533,7 +485,7 @@ class Member:
         """Handle what has arrived, in order, up to a post whose author's key is still under way."""
         try:
             while (message := self._inbox.first) is not None:
-                if (self._current is None) != isinstance(message, wire.Welcome):
+                if self._choice.begun == isinstance(message, wire.Welcome):
                     raise OutOfTurn(what="a message before its welcome, or a second one")
                 if self._inbox.take(give_up=give_up) is None:
                     return
@@ -554,7 +506,7 @@ class Member:
             case wire.Left():
                 self._take_left(message)
             case wire.Out():
-                self._take_out(message)
+                self._choice.put_out(self._lobby.take_out(message), message.code)
             case wire.Renamed():
                 self._take_renamed(message)
             case wire.Absent():
@@ -606,7 +558,7 @@ class Member:
         self.roster.host = host_key.id
         self.roster.keys[host_key.id] = host_key
         self._lobby.welcome(message.rooms, keeps=message.history)
-        self._current = self._first_room
+        self._choice.begin()
         if not text.is_numbered(message.me.name, self.name):
             raise BadMessage(why="a name for us that we did not ask for")
         self._seat(message.host)
@@ -621,7 +573,7 @@ class Member:
         if room is None:
             return
         if self._present:
-            self._take_room(room)
+            self._choice.entered(room)
         elif self._lobby.listed:
             self._present = True
             if self.away is not None:  # since before: this is another run of the host
@@ -631,20 +583,6 @@ class Member:
             if self._wish.name is not None:
                 self._report.notify("name-numbered", wanted=self._wish.name, name=self.name)
             self._comparing.tell_vouched(self.roster.host)
-
-    def _take_room(self, room: Room) -> None:
-        """A room was entered later; who asked for it is there now, and so is who is nowhere else."""
-        if self._lobby.tell_entered(room):
-            self._choose(room)
-        elif isinstance(self._current, Room) and self._current not in self._rooms.values():
-            self._choose(room)
-            self._adrift = True
-
-    def _take_out(self, message: wire.Out) -> None:
-        room = self._lobby.take_out(message)
-        if room is self._current and self._rooms:
-            self._choose(self._first_room)
-            self._adrift = message.code != "left-room"  # what is being typed was not meant for those who are there
 
     def _take_left(self, message: wire.Left) -> None:
         names = [profile.name for member in message.members if (profile := self.roster.here.get(member))]
