@@ -38,10 +38,11 @@ from usi.core.facts import OWN, Arrived, Close, Fact, Gone, Heard, Send
 from usi.core.hub import Hub
 from usi.core.member import Member
 from usi.core.pairs import PATIENCE
-from usi.core.private import WAITING_POSTS, roster_key
+from usi.core.private import WAITING_POSTS
 from usi.core.relay import NEW_PAIRS, PAIR_SECONDS
 from usi.core.roster import Proof
 from usi.core.session import Role, Session
+from usi.core.talk import roster_key
 from usi.core.transfer import Offered
 
 NOW = 1_700_000_000.0
@@ -1474,7 +1475,7 @@ def test_a_name_is_nobody_else_s_however_many_conversations_there_were(town: Tow
     town.do(alice, "/msg bob hello")
     town.leave(bob)
     for number in range(2_000):  # that many are handed out in some minutes, by a few who work together
-        alice.member._private._free_name(f"mallory,{number}", b"")
+        alice.member._private._talks._group_names[f"@mallory,{number}"] = None
     town.do(mallory, "/nick bob")
     town.do(mallory, "/msg alice where were we")
     assert [event.room for event in alice.all(events.Message, mine=False)] == ["@bob-2"]

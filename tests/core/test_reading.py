@@ -10,10 +10,10 @@ import pytest
 from usi.core import wire
 from usi.core.content import Body, ConversationKey
 from usi.core.crypto import PrivateKey
-from usi.core.private import Talk
 from usi.core.reading import LATE, Read, Reader
 from usi.core.report import Report
 from usi.core.roster import Roster
+from usi.core.talk import Talk
 from usi.core.thread import Thread
 
 NOW = 1_700_000_000.0

@@ -6,8 +6,9 @@ from usi.core import events
 from usi.core.errors import NoSuchRoom, NotPrivate, Nowhere
 from usi.core.lobby import Lobby
 from usi.core.lookback import Room
-from usi.core.private import Private, Talk
+from usi.core.private import Private
 from usi.core.report import Report
+from usi.core.talk import Talk
 from usi.core.thread import Thread
 
 

@@ -38,9 +38,10 @@ from usi.core.offering import Offering
 from usi.core.offers import Offer, Offers
 from usi.core.outbox import Outbox
 from usi.core.password import PasswordCheck, State
-from usi.core.private import Private, Talk
+from usi.core.private import Private
 from usi.core.report import Report
 from usi.core.roster import Profile, Proof, Roster
+from usi.core.talk import Talk
 from usi.core.thread import Thread
 from usi.core.trace import Tracer, content_trace
 from usi.core.transfer import Offered

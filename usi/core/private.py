@@ -8,14 +8,13 @@ conversations"). The time is that of the report.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Literal
 
 from usi.core import events, wire
 from usi.core import pair as pairing
 from usi.core.allowance import Allowance
-from usi.core.content import Body, ConversationKey
-from usi.core.crypto import KEY_SIZE, PrivateKey, derive, random_bytes, sha256
+from usi.core.content import Body
+from usi.core.crypto import KEY_SIZE, PrivateKey, random_bytes
 from usi.core.errors import (
     Alone,
     BadMessage,
@@ -46,71 +45,13 @@ from usi.core.recent import Recent
 from usi.core.relay import OPEN_TALKS, PAIR_SECONDS
 from usi.core.report import Report
 from usi.core.roster import Roster
-from usi.core.thread import PRIVATE_MARK, Readers, Thread
+from usi.core.talk import Roll, Talk, roster_key, sentence
+from usi.core.talks import Talks
 from usi.core.trace import Tracer
 
 MOST_TALKS = 256  # conversations that others can put us into, in all
 WAITING_POSTS = 8  # texts that wait for a person who is asked first
-_NAMES_KEPT = 1_000
-_DIRECT_NAMES_KEPT = 10_000  # as many as keys
-_CLOSED_KEPT = 100
-
-Roll = tuple[bytes, ...]
-"""The ids of the members of a conversation, sorted."""
-
-
-def roster_key(conversation: bytes, opener: bytes, members: Roll, secret: bytes) -> ConversationKey:
-    """The key of a conversation (16 bytes) of exactly these members, from its opener's secret (32 bytes)."""
-    (key,) = derive(secret, conversation, "usi3 roster", context=sha256(b"".join(members)))
-    return ConversationKey(conversation, opener, key)
-
-
-@dataclass(eq=False)
-class Talk(Thread):
-    """A private conversation. `members` are those of the key in use; who is `invited` comes in with the next one."""
-
-    direct: bool = False
-    """That of two, which belongs to their pair link."""
-    conversation: bytes = b""
-    opener: bytes = b""
-    mine: bool = False
-    """One of several that this member has opened: it knows who is to come in."""
-    members: Roll = ()
-    invited: set[bytes] = field(default_factory=set)
-    out: set[bytes] = field(default_factory=set)
-    """Members who said that they are out of it."""
-    first: bool = False
-    """Its opener says that nobody had said anything in it before we were in."""
-    next: tuple[ConversationKey, Roll] | None = None
-    """Handed out, and not in use yet."""
-    held: bool = False
-    """Somebody who has the key in use is gone: nothing is sealed under it any more."""
-    since: float | None = None
-    """When it began to wait for somebody who has to answer at once."""
-    closed: PeerError | None = None
-
-    @property
-    def private(self) -> bool:
-        return True
-
-    @property
-    def everybody(self) -> set[bytes]:
-        """Who is in, or is to be."""
-        return {self.opener, *self.members, *self.invited, *(self.next[1] if self.next else ())}
-
-    def admits(self, author: bytes) -> bool:
-        return author in self.members
-
-    @property
-    def readers(self) -> Readers:
-        return frozenset(self.everybody if self.mine else {self.opener, *self.members})
-
-    def exposes(self, readers: Readers) -> bool:
-        return not self.direct and readers is not None and not readers.issuperset(self.members)
-
-    @property
-    def sealable(self) -> bool:
-        return self.key is not None and self.next is None and not self.held and self.closed is None
+_PACES_KEPT = 1_000
 
 
 class Private:
@@ -140,20 +81,11 @@ class Private:
         self._show = show
         self._is_room = is_room
         self._pairs = Pairs(key, self, send, ask=ask, tracer=lambda other: tracer(roster.name_of(other)))
-        self._talks: dict[str, Talk] = {}
-        """Those that are not closed, by name."""
-        self._direct: dict[bytes, Talk] = {}
-        """The newest of two, by the other member."""
-        self._names: Recent[str, bytes] = Recent(_DIRECT_NAMES_KEPT)
-        """Names of conversations of two that were used → the other member."""
-        self._group_names: Recent[str, bytes] = Recent(_NAMES_KEPT)
-        """And those of others, which anybody can make more of."""
-        self._closed: Recent[str, Talk] = Recent(_CLOSED_KEPT)
-        """Those that can only be read, by name."""
+        self._talks = Talks(roster, report)
         self._to_show: set[bytes] = set()
-        self._paces: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
+        self._paces: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
         """How many conversations each member may still put us into now."""
-        self._refusals: Recent[bytes, Allowance] = Recent(_NAMES_KEPT)
+        self._refusals: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
         """And how many more are refused one by one."""
 
     # --- looking ---
@@ -161,16 +93,16 @@ class Private:
     @property
     def talks(self) -> list[Talk]:
         """Those that are not closed."""
-        return list(self._talks.values())
+        return self._talks.open
 
     @property
     def known(self) -> list[Talk]:
         """Also those that are closed."""
-        return [*self._talks.values(), *self._closed.values()]
+        return self._talks.known
 
     def talk(self, conversation: bytes) -> Talk | None:
         """The open conversation of this id."""
-        return next((talk for talk in self._talks.values() if talk.conversation == conversation), None)
+        return self._talks.of(conversation)
 
     # --- what the person wants ---
 
@@ -182,10 +114,10 @@ class Private:
             (other,) = others
             return self._with(other)
         roll = tuple(sorted(others | {self._own}))
-        for talk in self._talks.values():
+        for talk in self.talks:
             if not talk.direct and (talk.members == roll or (talk.opener == self._own and talk.invited == others)):
                 return talk
-        talk = self._new(self._group_name(others), direct=False, opener=self._own)
+        talk = self._talks.new_group(others, opener=self._own)
         talk.invited = others
         self._call(talk, others)
         return talk
@@ -235,7 +167,7 @@ class Private:
 
     def note_change(self, member: bytes) -> None:
         """What is known of this member has changed: its name, or whether it was compared."""
-        for talk in self._talks.values():
+        for talk in self.talks:
             if member in talk.members and talk.key is not None:
                 self._tell(talk, "changed")
 
@@ -309,7 +241,7 @@ class Private:
         for talk in self.talks:
             talk.key = talk.next = None
         self._roster.pairs.clear()
-        self._talks.clear()
+        self._talks.forget_open()
 
     # --- what pair links say ---
 
@@ -334,7 +266,7 @@ class Private:
                     self._settle(talk)
             return
         text = tr("{name} asks for a private conversation. /private {name} takes it, /block {name} refuses.", name=name)
-        room = self._direct_name(pair.other)
+        room = self._talks.direct_name(pair.other)
         self._report.tell(
             events.Conversation(
                 time=self._report.time,
@@ -351,11 +283,11 @@ class Private:
             case pairing.Handed():
                 self._take_key(pair, message)
             case pairing.Want():
-                talk = self._direct.get(pair.other)
-                if talk is None or talk.closed is not None:
-                    if self._opened >= OPEN_TALKS or not self._pace(self._paces, pair.other):
+                talk = self._talks.direct(pair.other)
+                if talk is None:
+                    if self._talks.opened_by(self._own) >= OPEN_TALKS or not self._pace(self._paces, pair.other):
                         raise Busy
-                    talk = self._new_direct(pair.other)
+                    talk = self._talks.new_direct(pair.other)
                 self._settle(talk)
             case pairing.Out():
                 gone = self.talk(message.conversation)
@@ -403,20 +335,20 @@ class Private:
             raise BadMessage(why="a conversation of two that is not theirs to open")
         talk = self.talk(message.conversation)
         if talk is None:
-            known = self._direct.get(other) if direct else None
-            if known is not None and known.closed is None:
+            known = self._talks.direct(other) if direct else None
+            if known is not None:
                 if known.conversation:
                     raise BadMessage(why="a second conversation of two")
                 talk = known
             else:
-                opened = sum(talk.opener == other for talk in self._talks.values())
-                if opened >= OPEN_TALKS or len(self._talks) >= MOST_TALKS or not self._pace(self._paces, other):
+                many = self._talks.opened_by(other) >= OPEN_TALKS or len(self.talks) >= MOST_TALKS
+                if many or not self._pace(self._paces, other):
                     if not self._pace(self._refusals, other):
                         raise Busy  # each refusal is a message of ours, and one piece can hold hundreds of these
                     self._pairs.say(other, pairing.Out(message.conversation))
                     return
                 others = set(members) - {self._own}
-                talk = self._new_direct(other) if direct else self._new(self._group_name(others), direct=False)
+                talk = self._talks.new_direct(other) if direct else self._talks.new_group(others)
             talk.conversation, talk.opener, talk.first = message.conversation, other, message.first or direct
             talk.invited = set()
         elif talk.opener != other or talk.direct != direct:
@@ -425,11 +357,6 @@ class Private:
         talk.since = self._report.now
 
     # --- inside ---
-
-    @property
-    def _opened(self) -> int:
-        """How many are ours to end."""
-        return sum(talk.opener == self._own for talk in self._talks.values())
 
     def _pace(self, paces: Recent[bytes, Allowance], other: bytes) -> bool:
         pace = paces[other] = paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
@@ -442,14 +369,14 @@ class Private:
             raise YouBlocked(name=self._roster.name_of(other))
         if already + len(others) > wire.MAX_ROSTER:
             raise TooManyInTalk(count=wire.MAX_ROSTER)
-        if self._opened >= OPEN_TALKS:
+        if self._talks.opened_by(self._own) >= OPEN_TALKS:
             raise TooManyTalks(count=OPEN_TALKS)
         self._pairs.check(others, self._report.now)
 
     def _with(self, other: bytes) -> Talk:
-        talk = self._direct.get(other)
-        if talk is None or talk.closed is not None:
-            talk = self._new_direct(other)
+        talk = self._talks.direct(other)
+        if talk is None:
+            talk = self._talks.new_direct(other)
             self._call(talk, {other})
         else:
             self._pairs.reach(other, self._report.now)
@@ -463,35 +390,6 @@ class Private:
         if talk.key is None and talk.closed is None:
             self._tell(talk, "opening")
         self._settle(talk)
-
-    def _new_direct(self, other: bytes) -> Talk:
-        talk = self._new(self._direct_name(other), direct=True)
-        talk.invited = {other}
-        self._direct[other] = talk
-        return talk
-
-    def _new(self, name: str, *, direct: bool, opener: bytes = b"") -> Talk:
-        talk = self._talks[name] = Talk(
-            None, name, direct=direct, opener=opener, mine=bool(opener), since=self._report.now
-        )
-        return talk
-
-    def _direct_name(self, other: bytes) -> str:
-        """The name of the conversation with this member: the same for all of this run."""
-        known = next((name for name, member in self._names.items() if member == other), None)
-        return known or self._free_name(self._roster.name_of(other), other)
-
-    def _group_name(self, others: set[bytes]) -> str:
-        names = ",".join(sorted(map(self._roster.name_of, others)))
-        return self._free_name(f"{names}+" if len(others) == 1 else names, b"")  # no name of one of two
-
-    def _free_name(self, wanted: str, other: bytes) -> str:
-        name, number = f"{PRIVATE_MARK}{wanted}", 1
-        while name in self._names or name in self._group_names:
-            number += 1
-            name = f"{PRIVATE_MARK}{wanted}-{number}"
-        (self._names if other else self._group_names)[name] = other
-        return name
 
     def _settle(self, talk: Talk) -> None:
         """What its opener has to do now: hand out a key to those who are to be in, if that is not how it is."""
@@ -541,8 +439,7 @@ class Private:
         others = talk.everybody if talk.opener == self._own else {talk.opener}
         talk.closed = error
         talk.key = talk.next = talk.since = None
-        del self._talks[talk.name]
-        self._closed[talk.name] = talk
+        self._talks.close(talk)
         if talk.conversation:
             for other in others - {self._own}:
                 self._pairs.say(other, pairing.Out(talk.conversation))
@@ -578,24 +475,7 @@ class Private:
                 state=state,
                 members=self._partners(members, talk.opener),
                 verified=verified,
-                text=_sentence(talk, state, names, verified=verified, host_is_in=host_is_in),
+                text=sentence(talk, state, names, verified=verified, host_is_in=host_is_in),
                 code=talk.closed.code if talk.closed else None,
             )
         )
-
-
-def _sentence(talk: Talk, state: str, names: str, *, verified: bool, host_is_in: bool) -> str:
-    if talk.closed is not None:
-        return tr("{room} is closed. {why}", room=talk.title, why=str(talk.closed))
-    if state == "opening":
-        return tr("Opening a private conversation with {names} …", names=names)
-    if host_is_in and verified:
-        return tr("In {room}: you and {names}, verified. Nobody else can read it.", room=talk.title, names=names)
-    if host_is_in:
-        return tr("In {room}: you and {names}. Not verified: somebody in between could be reading this. /verify NAME "
-                  "shows what to compare.", room=talk.title, names=names)  # fmt: skip
-    if verified:
-        return tr("In {room}: you and {names}, verified. Nobody else can read it, the host included.",
-                  room=talk.title, names=names)  # fmt: skip
-    return tr("In {room}: you and {names}. Not verified: the host could be reading this. /verify NAME shows what to "
-              "compare.", room=talk.title, names=names)  # fmt: skip
