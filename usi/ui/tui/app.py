@@ -24,18 +24,15 @@ from usi.core.errors import ChangedKey, Distrusted, NotRestored, UsiError
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.net.peer import Peer
-from usi.ui import trust
 from usi.ui.i18n import mark
 from usi.ui.notify import Attention, Notifier
 from usi.ui.pipes import complain
 from usi.ui.tui import palette
+from usi.ui.tui.dialogs import Dialogs
 from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.screens.help import HelpDialog, keys_of
-from usi.ui.tui.screens.member import Deed, MemberInfo, MemberMenu
-from usi.ui.tui.screens.rooms import FoundDialog, ReasonDialog, RoomsDialog
-from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog, PasswordDialog, toast_of
-from usi.ui.tui.screens.verify import Answer, Chooser, VerifyDialog
+from usi.ui.tui.screens.trust import ChangedKeyDialog, InvitationDialog
 from usi.ui.tui.sweeping import Sweeper
 from usi.ui.tui.texts import inline
 from usi.ui.tui.transfers import Deal
@@ -126,6 +123,7 @@ class UsiApp(App[int]):
         self._make_peer = make_peer or (lambda: Peer(self._settings))
         self._peer = peer or self._make_peer()
         self.chat = ChatScreen(settings, self._peer)
+        self.dialogs = Dialogs(self, self.chat, self.say, hosting=settings.hosting)
         self._waiting: list[ev.Event] = []
         self._room = asyncio.Event()
         self._starting: Worker[None] | None = None
@@ -136,7 +134,6 @@ class UsiApp(App[int]):
         """The conversation is over, by the other side or by a cut wire; it may be joined again."""
         self._leaving = False
         self._connecting: ConnectDialog | None = None
-        """Members whose fingerprint was compared, by id."""
         self._sweeper = Sweeper()
         self._typed = 0.0
         """When the person last did something, on the monotonic clock."""
@@ -206,27 +203,10 @@ class UsiApp(App[int]):
         match event:
             case ev.Connecting() if self._connecting is not None:
                 self._connecting.progress(event)
-            case ev.MemberLeft() if not event.here:
-                self._close_verify(event.member, tr("{name} left.", name=inline(event.name)))
-            case ev.Verification():
-                self._show_verification(event)
-            case ev.Rooms():
-                self._show_rooms(event)
-            case ev.Found():
-                self.search(event)
-            case ev.Invitation(state="open"):
-                _ = self.push_screen(InvitationDialog(event))
-            case ev.Password(state="wanted"):
-                dialog = PasswordDialog(event.name, answering=self._settings.hosting)
-                _ = self.push_screen(dialog, lambda typed: self.chat.ask(commands.Secret(typed or "")))
-            case ev.Invitation() | ev.Password(state="asked" | "differs"):
-                self.say(*toast_of(event))
-            case ev.Conversation(state="asked"):
-                self.say(inline(event.text), "warning")
             case ev.Disconnected() if not self._leaving:
                 self._end(event)
             case _:
-                pass
+                self.dialogs.hear(event)
 
     def _fail(self, error: UsiError) -> None:
         """Hosting or joining did not work."""
@@ -249,7 +229,7 @@ class UsiApp(App[int]):
 
     def _end(self, event: ev.Disconnected) -> None:
         """The conversation is over without the person's doing; it stays to be read."""
-        self._close_verify(None, "")
+        self.dialogs.close_verify(None, "")
         if self._started and not self._settings.hosting and event.code != Distrusted.code:
             self._ended = True
             _ = self.chat.mount(Offer(id="offer"), before="#entry")
@@ -313,125 +293,14 @@ class UsiApp(App[int]):
             case "quit":
                 await self.action_quit()
 
-    # --- comparing ---
+    # --- dialogs, help, palette ---
 
     def action_verify(self) -> None:
-        """Compare with a member: with the only one there is, or with one to be chosen."""
-        others = self._partners() or self.others()
-        if not others:
-            self.say(tr("Nobody has joined yet, so there is nobody to compare with."), "warning")
-        elif len(others) == 1:
-            self.verify(others[0].member)
-        else:
-            _ = self.push_screen(Chooser(others), self._chosen_to_verify)
-
-    def _partners(self) -> list[ev.Member]:
-        """The others in the private conversation on the screen."""
-        situation = self.chat.situation
-        talk = situation.talks.get(situation.status.room)
-        ids = {partner.member for partner in talk.members if not partner.me} if talk is not None else set()
-        return [member for member in situation.seated() if member.member in ids]
-
-    def _chosen_to_verify(self, member: str | None) -> None:
-        if member is not None:
-            self.verify(member)
-
-    def verify(self, member: str) -> None:
-        """Ask what is to be compared with a member; the answer opens the dialog."""
-        found = self.chat.situation.members.get(member)
-        if found is not None:
-            self.chat.ask(commands.Verify(found.name))
-
-    def _show_verification(self, event: ev.Verification) -> None:
-        """What is to be compared is shown; what came of it is told."""
-        if event.state == "differs":
-            self.say(trust.differs(event), "error")
-        elif event.state == "verified" and not event.asked:
-            self.say(trust.verified(event))
-        elif not any(isinstance(screen, VerifyDialog) for screen in self.screen_stack):
-            dialog = VerifyDialog(event, self._settings.hosting)
-            _ = self.push_screen(dialog, lambda answer: self._answered(event, answer))
-
-    def _answered(self, shown: ev.Verification, answer: Answer | None) -> None:
-        member = self.chat.situation.members.get(shown.member)
-        if answer in ("match", "differ"):
-            name = member.name if member is not None else shown.name
-            self.chat.ask(commands.Verify(name, answer == "match"))
-
-    def _close_verify(self, member: str | None, why: str) -> None:
-        """The one to compare with is gone (None: everybody)."""
-        screen = self.screen
-        if isinstance(screen, VerifyDialog) and member in (None, screen.shown.member):
-            _ = screen.dismiss(None)
-            if why:
-                self.say(why, "warning")
-
-    # --- members, help, palette ---
-
-    def others(self) -> list[ev.Member]:
-        """Those that there is a connection of one's own to."""
-        seated = self.chat.situation.seated()
-        return [member for member in seated if member.fingerprint is not None and not member.me]
+        self.dialogs.choose_to_verify()
 
     @on(Members.Opened)
     def _open_menu(self, message: Members.Opened) -> None:
-        member = message.member
-        menu = MemberMenu(member, moderates=self.chat.situation.moderates)
-        _ = self.push_screen(menu, lambda deed: self._do(deed, member))
-
-    def _do(self, deed: Deed | None, member: ev.Member) -> None:
-        match deed:
-            case "talk":
-                self.chat.ask(commands.Private((member.name,)))
-            case "block":
-                self.chat.ask(commands.Block(member.name))
-            case "verify":
-                self.verify(member.member)
-            case "mention":
-                composer = self.chat.query_one(Composer)
-                composer.focus()
-                composer.insert(f"{inline(member.name)} ")
-            case "silence":
-                self.chat.ask(commands.Order("silence", member.name))
-            case "kick" | "ban" as word:
-                self._remove(word, member)
-            case "info":
-                _ = self.push_screen(MemberInfo(self.chat.situation.members.get(member.member, member)))
-            case _:
-                pass
-
-    def _remove(self, word: str, member: ev.Member) -> None:
-        """Remove a member, once there is a reason, which may be empty."""
-        name = inline(member.name)
-        if word == "kick":
-            dialog = ReasonDialog(tr("Remove {name}", name=name), tr("It may come back: a ban keeps it out."))
-        else:
-            until = tr("Its key and its name are kept out until /unban, or until the host stops if it keeps no bans; "
-                       "/ban takes a time, too.")
-            dialog = ReasonDialog(tr("Remove and keep out {name}", name=name), until)
-
-        def decided(reason: str | None) -> None:
-            if reason is not None:
-                self.chat.ask(commands.Order(word, member.name, text=reason[:200]))
-
-        _ = self.push_screen(dialog, decided)
-
-    def _show_rooms(self, event: ev.Rooms) -> None:
-        def chosen(room: str | None) -> None:
-            if room is not None:
-                self.chat.ask(commands.Go(room))
-
-        _ = self.push_screen(RoomsDialog(event), chosen)
-
-    def search(self, found: ev.Found | None = None) -> None:
-        """Look for something in the room on the screen; `found` is what came of it before."""
-        room = found.room if found is not None else self.chat.situation.status.room
-
-        def wanted(needle: str | None) -> None:
-            if needle is not None:
-                self.chat.ask(commands.Search(needle))
-
-        _ = self.push_screen(FoundDialog(found, room), wanted)
+        self.dialogs.open_menu(message.member)
 
     def action_help(self) -> None:
         focused = self.screen.focused

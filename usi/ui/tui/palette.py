@@ -14,9 +14,9 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from usi.core import commands
-from usi.core import events as ev
 from usi.core.language import tr
 from usi.ui import amounts
+from usi.ui.tui.dialogs import Dialogs
 from usi.ui.tui.offers import label_of
 from usi.ui.tui.texts import inline
 from usi.ui.tui.transfers import Deal, short
@@ -27,17 +27,16 @@ _NAME = 40  # cells of a file's name
 class Performer(Protocol):
     """What the palette asks of the application."""
 
+    dialogs: Dialogs
+
     def perform(self, intent: commands.Intent) -> None: ...
     def prefill(self, text: str) -> None: ...
-    def verify(self, member: str) -> None: ...
     def go_to(self, room: str) -> None: ...
     def conversations(self) -> list[str]: ...
     def choose_file(self) -> None: ...
     def deals(self) -> list[Deal]: ...
     def deal_with(self, number: int, deed: str) -> None: ...
     def choose_theme(self) -> None: ...
-    def search(self) -> None: ...
-    def others(self) -> list[ev.Member]: ...
 
 
 @dataclass(frozen=True)
@@ -74,20 +73,20 @@ class Offers(Provider):
     def offers(self) -> Iterable[_Found]:
         """The commands of the registry (what takes a text goes to the input to be completed), themes, the other
         conversations, and the members that there is something to compare with."""
-        performer = self.performer
+        performer, dialogs = self.performer, self.performer.dialogs
         yield from map(self._offer, commands.COMMANDS)
         yield _Found(tr("Send a file or folder"), tr("choose it, and offer it to this conversation"),
                      performer.choose_file)  # fmt: skip
         for deal in performer.deals():
             yield from self._about(deal)
-        yield _Found(tr("Search earlier messages"), tr("in this room, where the host keeps them"), performer.search)
+        yield _Found(tr("Search earlier messages"), tr("in this room, where the host keeps them"), dialogs.search)
         yield _Found(tr("Theme"), tr("choose other colours, for this run"), performer.choose_theme)
         for room in performer.conversations():
             said = tr("Go to {room}", room=inline(room))
             yield _Found(said, tr("another conversation"), partial(performer.go_to, room))
-        for member in performer.others():
+        for member in dialogs.others():
             state = tr("verified") if member.verified else tr("not verified")
-            yield _Found(tr("Verify {name}", name=inline(member.name)), state, partial(performer.verify, member.member))
+            yield _Found(tr("Verify {name}", name=inline(member.name)), state, partial(dialogs.verify, member.member))
 
     def _about(self, deal: Deal) -> Iterable[_Found]:
         """What can be done about an offer of a file."""
