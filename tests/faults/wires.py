@@ -53,28 +53,6 @@ def _do(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=20)
 
 
-@functools.cache
-def netem_missing() -> str | None:
-    """Why there can be no namespace with a bad network here; None where there can."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return "only root may make network namespaces"
-    if not (shutil.which("ip") and shutil.which("tc")):
-        return "iproute2 is not installed"
-    name = f"usi-probe-{os.getpid()}"
-    try:
-        _do("ip", "netns", "add", name)
-    except (OSError, subprocess.SubprocessError):
-        return "this machine lets nobody make network namespaces"
-    try:
-        _do("ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
-    except (OSError, subprocess.SubprocessError):
-        return "this kernel has no netem"
-    finally:
-        with suppress(OSError, subprocess.SubprocessError):
-            _do("ip", "netns", "del", name)
-    return None
-
-
 class Cable:
     """A `Wire` of the kernel's: a pair of network cards, the far one in a namespace of its own."""
 
@@ -138,6 +116,20 @@ def _netem(weather: Weather) -> list[str]:
         if share := getattr(weather, name):
             words += [name, f"{share:.2%}"]
     return words
+
+
+@functools.cache
+def netem_missing() -> str | None:
+    """Why there can be no such cable here; None where there can."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return "only root may make network namespaces"
+    if not (shutil.which("ip") and shutil.which("tc")):
+        return "iproute2 is not installed"
+    try:
+        with Cable(0, Weather(delay=0.001)):
+            return None
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        return f"this machine refuses `{' '.join(error.cmd)}`"
 
 
 class StandIn:
