@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "USI_KEY"
 _MAX_PORT = 65_535
 _PORT = re.compile(r"[0-9]{1,5}")
+_USAGES = {
+    i18n.mark("usi -s [OPTION …]"): i18n.mark("host a conversation"),
+    i18n.mark("usi -c HOST -m NAME [OPTION …]"): i18n.mark("join one"),
+    i18n.mark("usi --demo"): i18n.mark("look around"),
+    i18n.mark("usi --doctor [HOST]"): i18n.mark("see what is wrong"),
+}
 _STATUSES = i18n.mark("""\
 exit status: 0 left normally, 1 other failure, 2 wrong usage, 3 unreachable, refused or port in use,
 4 authentication or verification failed, 5 removed by the host""")
@@ -35,9 +41,17 @@ class _Parser(argparse.ArgumentParser):
         raise errors.UsageError(why=sentence)
 
 
+def _usage() -> str:
+    """The four ways to start, each with what it is for, one below the other."""
+    rows = [(tr(form), tr(meaning)) for form, meaning in _USAGES.items()]
+    wide = max(len(form) for form, _ in rows)
+    return "\n  ".join(["", *(f"{form:{wide}}  {meaning}" for form, meaning in rows)])
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="usi",
+        usage=_usage(),
         description=tr("Encrypted conversations in the terminal: one hosts, the others join."),
         epilog=tr(_STATUSES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -55,11 +69,25 @@ def _parser() -> argparse.ArgumentParser:
         help=tr("look whether all is well here, and on the way to a host; joins nobody"),
     )  # fmt: skip
     add("-m", "--name", "--nom", metavar=tr("NAME"), help=tr("your name (default guest-xxxx, or host)"))
-    add("-b", "--bind", metavar=tr("ADDRESS"), help=tr("host: listen on this address only"))
     add(
         "-p", "--port", type=int, metavar=tr("PORT"),
         help=tr("port (default {port}; a host takes 0 for any)", port=DEFAULT_PORT),
     )  # fmt: skip
+    add("-v", "--version", action="version", version=f"usi {__version__}", help=tr("show the version and exit"))
+    add = parser.add_argument_group(tr("hosting")).add_argument
+    add("-b", "--bind", metavar=tr("ADDRESS"), help=tr("listen on this address only"))
+    add("--invite", action="store_true", help=tr("start with a code for guests, which verifies them and you"))
+    add("--rooms", metavar=tr("FILE"), help=tr("rooms and who may enter them, written by hand"))
+    add("--accounts", metavar=tr("FILE"), help=tr("accounts, written by hand (--account prints what goes in)"))
+    add(
+        "--moderation", metavar=tr("FILE"),
+        help=tr("keep bans, silences, and rooms, rights and topics that commands made, from run to run"),
+    )  # fmt: skip
+    add("--history", metavar=tr("FILE"), help=tr("keep what is said in rooms, sealed under a passphrase"))
+    add("--log", metavar=tr("FILE"), help=tr("keep who came, went and was removed; never what was said"))
+    add = parser.add_argument_group(tr("keys and passwords")).add_argument
+    add("--code", metavar=tr("CODE"), help=tr("the code that the host gave you: both are verified, or nothing is said"))
+    add("--expect", metavar=tr("FINGERPRINT"), help=tr("join only if the host's key has this fingerprint"))
     add(
         "-k", "--key", "--cle", metavar=tr("KEY"),
         help=tr("preset key that all must have, base64 or hexadecimal, 128/192/256 bits; `new` on a host draws one"),
@@ -73,14 +101,6 @@ def _parser() -> argparse.ArgumentParser:
         "--passphrase-file", metavar=tr("FILE"),
         help=tr("read the passphrase from a file (or set {variable})", variable=passphrase.VARIABLE),
     )  # fmt: skip
-    add("--accounts", metavar=tr("FILE"), help=tr("host: accounts, written by hand (--account prints what goes in)"))
-    add("--rooms", metavar=tr("FILE"), help=tr("host: rooms and who may enter them, written by hand"))
-    add(
-        "--moderation", metavar=tr("FILE"),
-        help=tr("host: keep bans, silences, and rooms, rights and topics that commands made, from run to run"),
-    )  # fmt: skip
-    add("--history", metavar=tr("FILE"), help=tr("host: keep what is said in rooms, sealed under a passphrase"))
-    add("--log", metavar=tr("FILE"), help=tr("host: keep who came, went and was removed; never what was said"))
     add(
         "--password", action="store_true",
         help=tr("ask for a password: that of your account, or the one of the host, which sets it so"),
@@ -89,39 +109,40 @@ def _parser() -> argparse.ArgumentParser:
         "--password-file", metavar=tr("FILE"),
         help=tr("read that password from a file (or set {variable})", variable="USI_PASSWORD"),
     )  # fmt: skip
-    add("--invite", action="store_true", help=tr("host: start with a code for guests, which verifies them and you"))
-    add("--code", metavar=tr("CODE"), help=tr("the code that the host gave you: both are verified, or nothing is said"))
-    add("--expect", metavar=tr("FINGERPRINT"), help=tr("join only if the host's key has this fingerprint"))
+    add = parser.add_argument_group(tr("files and private conversations")).add_argument
     add(
         "--downloads", metavar=tr("FOLDER"),
         help=tr("where received files go (default: {folder} in this folder)", folder=DEFAULT_DOWNLOADS),
     )  # fmt: skip
     add("--accept-files", action="store_true", help=tr("receive all that is offered, without asking"))
+    add("--ask-private", action="store_true", help=tr("ask before somebody opens a private conversation"))
+    add = parser.add_argument_group(tr("screen and language")).add_argument
+    add("-d", "--dev", action="store_true", help=tr("show every step of the cryptography"))
+    add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
+    add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
+    add(
+        *i18n.OPTIONS, choices=i18n.LANGUAGES, metavar="|".join(i18n.LANGUAGES),
+        help=tr("language (default: that of the system)"),
+    )  # fmt: skip
+    add("--no-color", action="store_true", help=tr("no colours (as the variable NO_COLOR)"))
+    add = parser.add_argument_group(tr("without a screen")).add_argument
+    add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
+    add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
+    add("--stay", action="store_true", help=tr("with --plain or --json: stay when the input ends, until a signal"))
+    add("--no-messages", action="store_true", help=tr("with --plain or --json: show nothing of what is said"))
+    add = parser.add_argument_group(tr("care of a host's files")).add_argument
     add("--account", metavar=tr("NAME"), help=tr("ask for a password and print the account to paste into the file"))
     add("--history-check", metavar=tr("FILE"), help=tr("read a whole history: what is there, and what is wrong"))
     add(
         "--log-check", nargs="+", metavar=(tr("FILE"), tr("HASH")),
         help=tr("show that nothing was changed in a log, and that a line is there whose hash was noted"),
     )  # fmt: skip
+    add = parser.add_argument_group(tr("more")).add_argument
     add(
         "--limit", "--limite", action="append", default=[], metavar=tr("NAME=VALUE"),
         help=tr("another limit or time than the default, such as seat_seconds=60 (all: docs/LIMITS.md)"),
     )  # fmt: skip
-    add("-n", "--notifications", action="store_true", help=tr("desktop notifications of what you do not see"))
-    add("--notify-content", action="store_true", help=tr("put the text of messages into them"))
-    add("--ask-private", action="store_true", help=tr("ask before somebody opens a private conversation"))
-    add("-d", "--dev", action="store_true", help=tr("show every step of the cryptography"))
-    add("--plain", action="store_true", help=tr("no screen: lines in, lines out"))
-    add("--json", action="store_true", help=tr("as --plain, with one JSON object per event"))
-    add("--stay", action="store_true", help=tr("with --plain or --json: stay when the input ends, until a signal"))
-    add("--no-messages", action="store_true", help=tr("with --plain or --json: show nothing of what is said"))
-    add(
-        *i18n.OPTIONS, choices=i18n.LANGUAGES, metavar="|".join(i18n.LANGUAGES),
-        help=tr("language (default: that of the system)"),
-    )  # fmt: skip
-    add("--no-color", action="store_true", help=tr("no colours (as the variable NO_COLOR)"))
     add("--debug", action="store_true", help=tr("show the traceback of a failure"))
-    add("-v", "--version", action="version", version=f"usi {__version__}", help=tr("show the version and exit"))
     return parser
 
 
@@ -171,7 +192,11 @@ def _run(arguments: list[str], language: str) -> int:
 
 def _do(arguments: list[str], language: str) -> int:
     with i18n.standard_library(language):
-        options = _parser().parse_args(arguments)
+        parser = _parser()
+        options, rest = parser.parse_known_args(arguments)
+        if len(rest) == 1 and not rest[0].startswith("-") and not options.server and options.client is None:
+            raise errors.UsageError(why=tr("To join {host}, write -c {host}.", host=rest[0]))
+        options = parser.parse_args(arguments)  # says what is unknown
     if options.demo:
         return _demo(options)
     if options.account is not None or options.history_check is not None or options.log_check is not None:
@@ -320,7 +345,11 @@ def _limits(given: list[str]) -> Limits:
     try:
         return limits_from(given)
     except ValueError as error:
-        why = tr("{text!r} is no limit: it takes NAME=VALUE, and docs/LIMITS.md has the names.", text=str(error))
+        name = str(error).partition("=")[0].strip().replace("-", "_")
+        if name in Limits.__dataclass_fields__:
+            why = tr("{text!r} cannot be: this limit takes a number above 0.", text=str(error))
+        else:
+            why = tr("{text!r} is no limit: it takes NAME=VALUE, and docs/LIMITS.md has the names.", text=str(error))
         raise errors.UsageError(why=why) from error
 
 

@@ -98,6 +98,18 @@ def test_a_search_looks_through_all_pages(keeping: Town) -> None:
     assert not bob.texts()
 
 
+def test_a_search_finds_with_and_without_accents(keeping: Town) -> None:
+    alice = keeping.add("alice")
+    for said in ("l'Été à Nîmes", "en ete", "hiver"):
+        keeping.do(alice, said)
+    for typed in ("ete", "ÉTÉ", "e\u0301te\u0301"):
+        alice.told.clear()
+        keeping.do(alice, f"/search {typed}")
+        (found,) = alice.all(events.Found)
+        assert [hit.text for hit in found.hits] == ["l'Été à Nîmes", "en ete"]
+        assert found.text == typed, "told as it was typed"
+
+
 def test_one_question_at_a_time(keeping: Town) -> None:
     alice = keeping.add("alice")
     keeping.do(alice, "hello")

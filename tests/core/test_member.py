@@ -234,6 +234,7 @@ def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
     assert set(entered.members) == {row.member for row in users.members}
     (notice,) = desk.all(events.Notice)
     assert notice.text.startswith("The name bob is taken: you are bob-2 here.")
+    assert "--password" in notice.text, "it may be that of an account; the host tells no stranger which those are"
     assert desk.told == [users, entered, notice]
 
 

@@ -532,7 +532,8 @@ def test_json_has_the_same_keys_and_codes_in_french(french: None) -> None:
 def test_help_has_no_word_outside_of_the_catalogue(bracketed: Callable[[str], str]) -> None:
     parser = cli._parser()
     texts = [action.help for action in parser._actions if action.dest != "help"]
-    for said in (parser.description, parser.epilog, *texts):
+    titles = [group.title for group in parser._action_groups[2:]]  # behind argparse's own two
+    for said in (*map(tr, [*cli._USAGES, *cli._USAGES.values()]), parser.description, parser.epilog, *texts, *titles):
         assert said
         assert bracketed(said) == ""
     assert not re.search(r"[^\W\d_]", bracketed(re.sub(r"/\w+", "", commands.help_text())))
@@ -552,6 +553,9 @@ TRY = " --help montre toutes les options."
         (["-s", "-p", "x"], "Option -p/--port : valeur non valide (int attendu) : 'x'." + TRY),
         (["-s", "--plain=x"], "Option --plain : cette option ne prend pas de valeur : 'x'." + TRY),
         (["-s", "--nosuch"], "Arguments inconnus : --nosuch." + TRY),
+        (["h:1"], "Pour rejoindre h:1, écrivez -c h:1." + TRY),
+        (["-s", "x"], "Arguments inconnus : x." + TRY),
+        (["-s", "--limit", "half_open=x"], "'half_open=x' est impossible : il faut un nombre supérieur à 0." + TRY),
         (["-s", "-p", "70000"], "70000 n’est pas un port : il doit être compris entre 1 et 65535." + TRY),
         (["-c", "h:x"], "'h:x' n’est pas de la forme HÔTE[:PORT]." + TRY),
         (["-c", "h:1", "-p", "2"], "Deux ports ont été donnés, 1 et 2." + TRY),
@@ -599,8 +603,8 @@ def test_both_helps_name_the_same_options(capsys: pytest.CaptureFixture[str]) ->
     options = {chosen: set(re.findall(r"--?[a-z][\w-]*", said)) for chosen, said in shown.items()}
     assert options["fr"] - options["en"] <= {"-vous"}
     assert "--lang en|fr" in shown["en"]
-    assert shown["en"].startswith("usage: usi ")
-    assert shown["fr"].startswith(f"utilisation{NBSP}: usi ")
+    assert shown["en"].startswith("usage: \n  usi -s ")
+    assert shown["fr"].startswith(f"utilisation{NBSP}: \n  usi -s ")
     assert f"\noptions{NBSP}:\n" in shown["fr"]
     lines = {chosen: {line.strip() for line in said.splitlines() if " " in line} for chosen, said in shown.items()}
     both = lines["en"] & lines["fr"]

@@ -84,7 +84,7 @@ class Lookback:
         """Look through what this member may read of a room. Raises as `history`."""
         room = as_room(thread)
         self._may_ask()
-        self._ask(_Question(room, True, 0, needle.casefold()), wire.MAX_PAGE)
+        self._ask(_Question(room, True, 0, needle), wire.MAX_PAGE)
 
     def _may_ask(self) -> None:
         if not self.keeps:
@@ -167,7 +167,7 @@ class Lookback:
         if body.kind not in ("text", "me"):
             return  # offers of the past lead nowhere
         if question.needle is not None:
-            if question.needle in body.text.casefold():
+            if text.bare(question.needle) in text.bare(body.text):
                 question.hits.append(self._hit(message, body, opened, author))
             return
         signature = _judge(opened, author)

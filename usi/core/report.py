@@ -18,8 +18,8 @@ NOTICES = {
     "offer-unsigned": "{name} offers a file, but the offer's signature could not be checked; it cannot be accepted.",
     "name-changed-hands": "{name} has another key than the {name} who was here before: it is somebody else, or the "
     "same person without --identity.",
-    "name-numbered": "The name {wanted} is taken: you are {name} here. If it is your own, left behind by a connection "
-    "that was cut, you will have it again within a minute.",
+    "name-numbered": "The name {wanted} is taken: you are {name} here. If it is that of your account, join with "
+    "--password; if a cut connection has left it behind, you will have it again within a minute.",
     "pair-asking": "{name} is asked first whether to talk privately.",
     "pair-ended": "The private connection with {name} has ended. {why}",
     "not-in": "{name} is not in {room}. {why}",

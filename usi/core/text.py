@@ -189,6 +189,7 @@ def _check_scripts(name: str) -> None:
 
 # --- names that look alike ----------------------------------------------------------------------------------
 
+_ACCENTS = re.compile("[\u0300-\u036f]")
 # Capitals whose small letter looks like another Latin letter than they do: looked up before case is folded.
 # The price: case makes a difference to Greek and Armenian names with these (Νίκος, νίκος), and to no others.
 _CAPITALS = str.maketrans("ΓΖΗΜΝΥՏ", "rzhmnys")
@@ -275,6 +276,12 @@ def skeleton(name: str) -> str:
     text = unicodedata.normalize("NFC", "".join(char for char in text if not _is_accent(char)))
     text = "".join(map(_look, text))
     return _DOUBLES.sub(lambda found: _DOUBLE_LOOKS.get(found[0], "-"), text).strip("-")
+
+
+def bare(words: str) -> str:
+    """What is compared where somebody looks for words: without case, and without accents, which many do not type."""
+    folded = words.casefold()
+    return folded if folded.isascii() else _ACCENTS.sub("", unicodedata.normalize("NFD", folded))
 
 
 @lru_cache(maxsize=4096)

@@ -116,6 +116,12 @@ def toasts(app: UsiApp) -> list[str]:
     return [notification.message for notification in app._notifications]
 
 
+async def test_control_c_says_how_to_leave(open_stage: Open) -> None:
+    async with open_stage() as stage:
+        await stage.pilot.press("ctrl+c")
+        assert toasts(stage.app) == ["^Q leaves in good order."]
+
+
 async def test_notifications_follow_the_focus(
     open_stage: Open, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,15 @@ from textual.worker import Worker, WorkerFailed
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
-from usi.core.errors import ChangedKey, Distrusted, NotRestored, UsiError
+from usi.core.errors import (
+    ChangedKey,
+    Distrusted,
+    NotRestored,
+    PasswordNeeded,
+    TooManyTries,
+    UsiError,
+    WrongPassword,
+)
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.net.peer import Peer
@@ -211,7 +219,8 @@ class UsiApp(App[int]):
     def _fail(self, error: UsiError) -> None:
         """Hosting or joining did not work."""
         self.failure = error
-        self._show_connecting().fail(str(error))
+        asking = isinstance(error, PasswordNeeded | WrongPassword | TooManyTries)
+        self._show_connecting().fail(str(error), asking=asking)
         if isinstance(error, ChangedKey):
             place = str(error.fields.get("place", ""))
             _ = self.push_screen(ChangedKeyDialog(place, error.key), lambda answer: self._decide(error, answer))
@@ -283,6 +292,8 @@ class UsiApp(App[int]):
                 if self._connecting is not None:
                     self._connecting.fail(tr("You stopped it."))
             case "again":
+                if message.password:
+                    self._settings = replace(self._settings, password=message.password)
                 self._ended = True
                 self.action_rejoin()
             case "read":
@@ -306,6 +317,10 @@ class UsiApp(App[int]):
         focused = self.screen.focused
         text = next((node.HELP for node in focused.ancestors_with_self if node.HELP), "") if focused else ""
         _ = self.push_screen(HelpDialog(keys_of(self.screen), tr(text) if text else ""))
+
+    def action_help_quit(self) -> None:
+        """Behind Ctrl+C where there is nothing to copy: who wants to leave is told how."""
+        self.say(tr("^Q leaves in good order."))
 
     def action_command_palette(self) -> None:
         if self.screen is self.chat:

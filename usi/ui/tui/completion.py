@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from usi.core.commands import COMMANDS, MARKS, Command
 from usi.core.language import tr
+from usi.core.text import bare
 
 _MOST = 100
 _ENTRIES = 5_000  # of a folder that are looked at
@@ -73,24 +73,19 @@ def complete(
 def commands(word: str) -> list[Candidate]:
     """The commands that begin like this (mark and letters), each once: by their spellings in the person's language, or
     by the others where none of these fits."""
-    sign, letters = word[:1], _bare(word[1:])
+    sign, letters = word[:1], bare(word[1:])
 
     own = [(command, [command.spelling.lstrip(MARKS)]) for command in COMMANDS]
     for spelled in (own, [(command, [*command.names]) for command in COMMANDS]):
         found = []
         for command, names in spelled:
-            name = next((name for name in names if _bare(name).startswith(letters)), None)
+            name = next((name for name in names if bare(name).startswith(letters)), None)
             if name is not None:
                 note = tr(command.summary)
                 found.append(Candidate(sign + name, f"{tr(command.takes)} — {note}" if command.takes else note))
         if found:
-            return sorted(found, key=lambda candidate: _bare(candidate.text))
+            return sorted(found, key=lambda candidate: bare(candidate.text))
     return []
-
-
-def _bare(word: str) -> str:
-    """Without case and accents, which many do not type."""
-    return "".join(sign for sign in unicodedata.normalize("NFD", word.casefold()) if not unicodedata.combining(sign))
 
 
 def members(word: str, names: Sequence[str]) -> list[Candidate]:

@@ -6,10 +6,10 @@ from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 
 import pytest
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from usi.core import events as ev
-from usi.core.errors import Unreachable
+from usi.core.errors import PasswordNeeded, Unreachable, UsiError, WrongPassword
 from usi.ui.tui.screens.chat import ChatScreen
 from usi.ui.tui.screens.connect import ConnectDialog, Offer
 from usi.ui.tui.widgets.header import HeaderBar
@@ -89,6 +89,36 @@ async def test_a_failure_says_why(open_stage: Open, size: tuple[int, int]) -> No
         shown = [button.region for button in stage.app.screen.query(Button) if button.display]
         assert all(stage.app.screen.region.contains_region(region) for region in shown)
         assert stage.app.return_value is None
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+@pytest.mark.parametrize("kind", [WrongPassword, PasswordNeeded])
+async def test_a_password_is_asked_for_again(
+    open_stage: Open, cast: SimpleNamespace, kind: type[UsiError], size: tuple[int, int]
+) -> None:
+    async with open_stage(size, joined=False) as stage:
+        stage.peer.failure = kind()
+        stage.peer.may_start.set()
+        await stage.until(lambda: stage.app.failure)
+        await stage.pilot.pause()
+        field = stage.app.screen.query_one(Input)
+        assert (field.display, field.password, field.has_focus) == (True, True, True)
+        assert stage.app.screen.region.contains_region(field.region)
+        again = stage.next_peer()
+        await stage.pilot.press("enter")
+        await stage.pilot.pause()
+        assert stage.app._peer is not again, "nothing was typed, so nothing is tried"
+        await stage.pilot.press(*"right", "enter")
+        await stage.until(lambda: stage.app._peer is again)
+        assert stage.app._settings.password == "right"
+        assert not field.display
+        assert not field.value, "kept no longer than needed"
+
+
+async def test_other_failures_ask_for_no_password(open_stage: Open) -> None:
+    async with open_stage(joined=False) as stage:
+        await refuse(stage)
+        assert not stage.app.screen.query_one(Input).display
 
 
 @pytest.mark.parametrize("how", ["escape", "button", "ctrl+q"])

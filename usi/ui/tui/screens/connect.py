@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from usi.core import events as ev
 from usi.core.language import tr
@@ -32,14 +32,18 @@ class ConnectDialog(Dialog[None]):
     ConnectDialog.-failed #doing { color: $text-error; }
     ConnectDialog.-failed > #frame { border: round $error; border-title-color: $text-error; }
     ConnectDialog .hidden { display: none; }
+    ConnectDialog Input { margin: 1 0 0 0; }
+    ConnectDialog.-low Input { margin: 0; }
     """
 
     class Chosen(Message):
         """What the person wants done about the connection."""
 
-        def __init__(self, choice: Choice) -> None:
+        def __init__(self, choice: Choice, password: str = "") -> None:
+            """`password`: another one to try again with, where it was asked for."""
             super().__init__()
             self.choice = choice
+            self.password = password
 
     def __init__(
         self, place: str, *, hosting: bool, readable: bool = False, clock: Callable[[], float] = time.monotonic
@@ -53,12 +57,15 @@ class ConnectDialog(Dialog[None]):
         self._began = clock()
         self._step: ev.Connecting | None = None
         self._failure: str | None = None
+        self._asking = False
+        """For a password, to try again with."""
         self._ready = False
 
     def says(self) -> Iterable[Widget]:
         yield Static(id="doing", markup=False)
         yield Static(id="why", markup=False)
         yield Static(id="since", markup=False)
+        yield Input(password=True, id="password", compact=True, placeholder=tr("password"), classes="hidden")
 
     def offers(self) -> Iterable[Button]:
         yield button(tr("Cancel"), "cancel")
@@ -85,12 +92,12 @@ class ConnectDialog(Dialog[None]):
 
     def begin(self) -> None:
         """Another attempt begins."""
-        self._began, self._step, self._failure = self._clock(), None, None
+        self._began, self._step, self._failure, self._asking = self._clock(), None, None, False
         self._show()
 
-    def fail(self, sentence: str) -> None:
-        """It did not work, for this reason."""
-        self._failure = sentence
+    def fail(self, sentence: str, *, asking: bool = False) -> None:
+        """It did not work, for this reason. `asking`: it needs another password, which the person may type here."""
+        self._failure, self._asking = sentence, asking
         self._show()
 
     def _show(self) -> None:
@@ -112,7 +119,10 @@ class ConnectDialog(Dialog[None]):
             self._write("why", why)
             self._count()
         self.entitle(title, self._escape())
-        self.query_one("#again" if self.failed else "#cancel").focus()
+        field = self.query_one(Input)
+        field.set_class(not self._asking, "hidden")
+        field.value = ""
+        self.query_one("#password" if self._asking else "#again" if self.failed else "#cancel").focus()
         self.call_after_refresh(self._fit)
 
     def _escape(self) -> str:
@@ -153,8 +163,16 @@ class ConnectDialog(Dialog[None]):
         if message.button.id in choices:
             self._choose(choices[message.button.id])
 
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        self._choose("again")
+
     def _choose(self, choice: Choice) -> None:
-        self.post_message(self.Chosen(choice))
+        field = self.query_one(Input)
+        if choice == "again" and self._asking and not field.value:
+            field.focus()  # the same one again would only be wrong again
+            return
+        self.post_message(self.Chosen(choice, field.value if choice == "again" else ""))
 
 
 class Offer(Horizontal):
