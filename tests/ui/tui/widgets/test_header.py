@@ -49,6 +49,15 @@ async def test_always_says_how_safe_it_is(show: Show, cast: SimpleNamespace) -> 
             assert says in cast.look(header)[0]
 
 
+async def test_the_topic_stays_longer_than_the_names_of_the_key_exchange(show: Show, cast: SimpleNamespace) -> None:
+    async with show(header := HeaderBar(), (90, 3)) as pilot:
+        header.status = replace(GUEST, topic="Welcome")
+        await pilot.pause()
+        shown = cast.look(header)[0]
+        assert shown.startswith("USI   #general   — Welcome   3 here")
+        assert "ML-KEM" not in shown
+
+
 async def test_everything_where_there_is_room(show: Show, cast: SimpleNamespace) -> None:
     async with show(header := HeaderBar(), (120, 3)) as pilot:
         header.status = GUEST

@@ -56,7 +56,7 @@ class HeaderBar(Widget):
         place = tr("hosting on {place}", place=status.place) if status.hosting else status.place
         right.append((3, self._styled(place, "quiet")))
         right.append((4, self._styled(status.cipher, "quiet")))
-        right.append((6, self._styled(_exchange(status.key_exchange), "quiet")))
+        right.append((7, self._styled(_exchange(status.key_exchange), "quiet")))
         if status.preset:
             right.append((2, self._styled(tr("preset key"), "good")))
         if self.moving:
