@@ -115,6 +115,37 @@ def test_more_than_can_be_left_out_cannot_be_kept(monkeypatch: pytest.MonkeyPatc
     assert channel.overflown
 
 
+def test_what_cannot_be_left_out_is_not_looked_through_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a member who never confirms makes each message for it cost as much as all that are kept."""
+    looked: list[int] = []
+    leave_out = Channel._leave_out
+
+    def counted(channel: Channel, target: int) -> None:
+        looked.append(len(channel._kept))
+        leave_out(channel, target)
+
+    monkeypatch.setattr(Channel, "_leave_out", counted)
+    channel = Channel(10_000)
+    while channel.weight < 9_900:
+        channel.note(renamed())
+    for number in range(60):  # posts of which each pushes out the one before
+        channel.note(posted(number + 1))
+    assert len(looked) <= 60 * len(posted(1)) // 2_500 + 1
+    assert not channel.overflown
+    for _ in range(1_000):
+        channel.note(renamed())
+    assert len(looked) <= (60 * len(posted(1)) + 1_000 * len(renamed())) // 2_500 + 2
+    assert channel.overflown
+
+
+def test_what_cannot_be_counted_is_a_breach() -> None:
+    channel = Channel()
+    channel.take(wire.Skipped(2**63 - 1))
+    with pytest.raises(BadMessage):
+        channel.take(wire.Skipped(1))
+    assert codec.encode(channel.word() or wire.Alive())
+
+
 @given(st.data())
 def test_every_message_comes_once_and_in_order_over_any_number_of_links(data: st.DataObject) -> None:
     """A sender, a receiver, and links that swallow any tail of what was sent, and any tail of the confirmations."""

@@ -102,7 +102,7 @@ def test_what_is_kept_in_all_costs_the_seat_that_was_left_first(seats: Seats) ->
 def test_a_seat_that_cannot_be_told_all_is_over(seats: Seats) -> None:
     seat = opened(seats, 1)
     seats.leave(seat, Cut(), 0.0)
-    for _ in range(4):
+    for _ in range(5):
         seat.queue(KEY)  # what cannot be asked for again
     assert seat.channel.overflown
     assert seats.find(back(seat), seat.member) is None

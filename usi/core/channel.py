@@ -14,6 +14,7 @@ from usi.core.errors import BadMessage
 
 CONFIRM_AFTER = 64  # messages taken before the other side is told so; otherwise it is told about once a second
 MOST_KEPT = 100_000  # messages, also those left out, that may wait for the other side's word
+MOST_COUNTED = 2**63 - 1  # as far as a count can be said
 
 
 class Rest(NamedTuple):
@@ -27,7 +28,7 @@ class Channel:
     """One side's view. `limit`: bytes that are kept; beyond it posts are left out, the oldest first, because they can
     be asked for by their numbers. Without one everything is kept."""
 
-    __slots__ = ("_confirmed", "_kept", "_limit", "_told", "_weight", "taken")
+    __slots__ = ("_confirmed", "_kept", "_leave_out_at", "_limit", "_told", "_weight", "taken")
 
     def __init__(self, limit: int | None = None) -> None:
         self.taken = 0
@@ -38,6 +39,7 @@ class Channel:
         """What was said and is not confirmed; empty in place of what is left out."""
         self._weight = 0
         self._limit = limit
+        self._leave_out_at = limit or 0
 
     # --- what this side says ---
 
@@ -45,8 +47,10 @@ class Channel:
         """Keep a message that is said now, or will be over the next link."""
         self._kept.append(encoded)
         self._weight += len(encoded)
-        if self._limit is not None and self._weight > self._limit:
+        if self._limit is not None and self._weight > self._leave_out_at:
             self._leave_out(self._limit // 2)
+            # Not again for each message, where it is not posts that weigh: all that is kept is looked through.
+            self._leave_out_at = max(self._limit, self._weight + self._limit // 4)
 
     @property
     def weight(self) -> int:
@@ -56,7 +60,8 @@ class Channel:
     @property
     def overflown(self) -> bool:
         """The other side has been silent for so long that it cannot be told what it missed."""
-        return self._limit is not None and (self._weight > self._limit or len(self._kept) > MOST_KEPT)
+        limit = self._limit
+        return limit is not None and (self._weight > limit + limit // 4 or len(self._kept) > MOST_KEPT)
 
     def can_confirm(self, count: int) -> bool:
         """Whether the other side can honestly have taken so many."""
@@ -68,7 +73,7 @@ class Channel:
             raise BadMessage(why="a count that cannot be")
         if count == self._confirmed + len(self._kept):
             self._kept.clear()
-            self._weight = 0
+            self._weight, self._leave_out_at = 0, self._limit or 0
         for _ in range(count - self._confirmed if self._kept else 0):
             self._weight -= len(self._kept.popleft())
         self._confirmed = count
@@ -99,6 +104,8 @@ class Channel:
                 self.confirm(count)
                 return False
             case wire.Skipped(count):
+                if self.taken + count > MOST_COUNTED:
+                    raise BadMessage(why="a count that cannot be")
                 self.taken += count
                 return False
             case wire.Alive() | wire.Bye():
