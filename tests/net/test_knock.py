@@ -64,3 +64,23 @@ async def test_a_false_host_that_skips_its_proof_is_told_nothing(house: Any, kin
     with pytest.raises(OutOfTurn):
         await guest_of(house, await house.server(false.serve), code="lilac-soprano-distant-mixer")
     assert [wire.tag_of(message) for message in false.heard] == ["claim", "bye"]
+
+
+async def test_a_false_host_gets_no_further_by_what_stands_behind_a_salt(house: Any) -> None:
+    """All of it comes at once. The host calls itself by the guest's own key, which is the one that the guest has."""
+    me = wire.MemberInfo(house.keys["alice"].public.id, "alice")
+    room = wire.RoomInfo(bytes(16), "general", "", bytes(32), 0)
+    welcome = wire.Welcome(me, me, bytes(16), False, [room])
+    answer = [wire.Salt(bytes(16)), welcome, wire.Present(bytes(16), [me], True)]
+    false = FalseHost(house, lambda self, message: answer if isinstance(message, wire.Login) else [])
+    with pytest.raises(OutOfTurn):
+        await guest_of(house, await house.server(false.serve), password="open sesame")
+    assert [wire.tag_of(message) for message in false.heard] == ["login", "bye"]
+
+
+async def test_no_host_has_a_password_stretched_again_and_again(house: Any) -> None:
+    salt, asking = [wire.Salt(bytes(16))], (wire.Login, wire.Ask)
+    false = FalseHost(house, lambda self, message: salt if isinstance(message, asking) else [])
+    with pytest.raises(OutOfTurn):
+        await guest_of(house, await house.server(false.serve), password="open sesame")
+    assert [wire.tag_of(message) for message in false.heard] == ["login", "ask", "bye"]

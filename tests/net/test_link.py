@@ -491,6 +491,20 @@ async def test_what_is_under_way_when_a_link_ends_does_not_reset_it(keys: dict[s
     assert bench.told() == [wire.Bye(HostStopped.code)]
 
 
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_link_whose_place_is_taken_says_so_and_keeps_nothing(keys: dict[str, PrivateKey], reads: bool) -> None:
+    bench = Bench(keys)
+    await bench.join()
+    bench.told()
+    if not reads:
+        bench.link.pause_writing()
+    for _ in range(3):
+        bench.link.send(wire.KeyOf(bytes(32), None))
+    bench.link.make_way()
+    assert bench.told() == [wire.Bye("replaced")]
+    assert bench.transport.aborted is not reads, "a full one is not waited for"
+
+
 @pytest.mark.parametrize("joined", [False, True])
 async def test_a_connection_that_is_reset_already_ends_all_the_same(keys: dict[str, PrivateKey], joined: bool) -> None:
     """asyncio shuts the socket down at once, which fails where the partner's reset is there and not read yet."""

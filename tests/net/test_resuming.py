@@ -383,6 +383,28 @@ async def test_who_was_removed_while_away_is_told_when_it_comes_back(house: Hous
     assert alice.peer.exit_status == 5
 
 
+@pytest.mark.parametrize(("by", "code"), [("/kick alice", "kicked"), ("/verify alice no", "not-verified")])
+@pytest.mark.parametrize("noticed", [False, True])
+async def test_who_was_removed_over_a_dead_wire_is_told_when_it_comes_back(
+    by: str, code: str, noticed: bool, house: House
+) -> None:
+    """The goodbye is lost, whether the host knows that the wire is dead or not: nobody comes back by itself then."""
+    host = await house.host(**SEATS)
+    line = await wire_to(house, host)
+    alice = await house.guest("alice", line.port, **TRIES)
+    line.closed = noticed
+    line.dead = {0}
+    if noticed:
+        line.cut()
+        await alice.hears(ev.Reconnecting)
+    await host.says(by)
+    await host.hears(ev.MemberLeft, name="alice")
+    line.open()
+    line.cut()
+    assert (await alice.hears(ev.Disconnected)).code == code
+    assert len(host.all(ev.MemberJoined, name="alice")) == 1
+
+
 async def test_a_count_that_cannot_be_ends_the_link(house: House) -> None:
     host = await house.host(**SEATS)
     alice, _ = await seated(house, host, "alice")

@@ -211,7 +211,7 @@ class Client:
         if self._seat is not None:
             link.send(wire.Resume(self._seat, self._channel.taken))
             return
-        self._go_in(link, self._settings.code)
+        self._go_in(link, None if self._anew else self._settings.code)
 
     def _go_in(self, link: Link, code: str | None) -> None:
         """Show the code and the password, where there are any, and enter."""
@@ -230,14 +230,14 @@ class Client:
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
         if link is not self._link:
             return
-        if self._knock is not None and not self._knock.is_over and not isinstance(messages[0], wire.Bye):
-            right = self._knock.hear(messages[0])
-            messages = messages[1:]
-            if not right or not messages:
-                return
         try:
-            if self._cut and not isinstance(messages[0], wire.Bye):
-                self._come_back(link, messages[0])
+            while self._cut or (self._knock is not None and not self._knock.is_over):
+                if not messages or isinstance(messages[0], wire.Bye):
+                    return
+                if self._cut:
+                    self._come_back(link, messages[0])
+                elif self._knock is not None and not self._knock.hear(messages[0]):
+                    return
                 messages = messages[1:]
             heard = [message for message in messages if self._counts(link, message)]
         except PeerError as error:

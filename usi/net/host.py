@@ -24,7 +24,6 @@ from usi.core.errors import (
     Left,
     LocalError,
     PeerError,
-    Replaced,
     TooManyInvitations,
     TooSlow,
 )
@@ -347,7 +346,7 @@ class Host:
             old = seat.link
             self._ending.add(old)
             old.number = next(self._numbers)
-            old.close(Replaced())
+            old.make_way()
         del self._links[link.number]
         self._handle(Gone(link.number, Left.code))
         self._seats.take(seat, link)
@@ -443,10 +442,10 @@ class Host:
                 self._send(Send((effect.link,), wire.LimitValues(self.limits())))
             case Invite():
                 self._invite_for(effect.link)
-            case Close() if link := self._links.get(effect.link):
-                link.close(effect.error)
             case Close():
-                self._seats.close(effect.link, effect.error)
+                self._seats.close(effect.link, effect.error)  # what a dead link does not say is told on coming back
+                if link := self._links.get(effect.link):
+                    link.close(effect.error)
 
     def _send(self, effect: Send) -> None:
         message, seats = effect.message, self._seats
@@ -490,6 +489,7 @@ class Host:
     def part(self, member: bytes, error: PeerError) -> None:
         for seat in list(self._seats):
             if seat.member == member:
+                self._seats.close(seat.number, error)
                 if seat.link is not None:
                     seat.link.close(error)
                 else:

@@ -74,7 +74,7 @@ class Knock:
             if self._proving is not None:
                 self._hear_proof(self._proving, message)
             elif self._login is not None:
-                self._hear_login(self._login, self._password or "", message)
+                self._hear_login(self._login, message)
         except PeerError as error:
             self._link.close(error)
             return False
@@ -97,9 +97,10 @@ class Knock:
         self._link.send(wire.Prove(own))
         self._log_in()
 
-    def _hear_login(self, login: Guest, password: str, message: wire.Message) -> None:
-        """The host's words while this guest logs in: a salt, then its half of the proof."""
-        if isinstance(message, wire.Salt):
+    def _hear_login(self, login: Guest, message: wire.Message) -> None:
+        """The host's words while this guest logs in: a salt, once, then its half of the proof."""
+        if isinstance(message, wire.Salt) and self._password is not None:
+            password, self._password = self._password, None  # stretching it takes a while: no host has us do it twice
             stretching = self._loop.run_in_executor(self._executor, login_of, password, message.salt)
             stretching.add_done_callback(partial(self._ask, login))
             return

@@ -23,6 +23,7 @@ from usi.core.errors import (
     Left,
     NotUsi,
     PeerError,
+    Replaced,
     Silent,
     TooFast,
     TooSlow,
@@ -394,6 +395,15 @@ class Link(asyncio.Protocol):
             if not isinstance(error, TooSlow):
                 self.flush(force=True)
             self._refuse(error)
+
+    def make_way(self) -> None:
+        """End, because another link has taken this one's place: what waits goes out there. Nobody waits for a peer who
+        does not read, or one member could have any number of full queues."""
+        self._queue.clear()
+        self._queued, full = 0, self._full
+        self.close(Replaced())
+        if full:
+            self._abort()
 
     def _refuse(self, error: PeerError) -> None:
         """End, and tell the peer the code: sealed where there are keys, as a bare refusal by a host otherwise."""
