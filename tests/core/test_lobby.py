@@ -72,6 +72,27 @@ def test_what_the_host_withholds_of_one_who_has_come_back_is_told(town: Town) ->
     assert alice.codes() == ["withheld-from"]
 
 
+def test_what_waits_behind_a_hole_in_a_room_is_read_before_one_is_out_of_it(town: Town) -> None:
+    host, alice, bob = town.places[0], town.add("alice"), town.add("bob")
+    town.do(host, "/room new lounge")
+    town.do(alice, "/join lounge")
+    town.do(bob, "/join lounge", "heard")
+    for said in ("lost", "kept"):
+        bob.member.do(commands.Say(said), NOW)
+        for message in bob.member.take_outgoing():
+            town.handle(Heard(bob.link, message))
+    alice.down.popleft()
+    alice.member.receive([alice.down.popleft()], NOW)
+    assert [wire.tag_of(message) for message in alice.member.take_outgoing()] == ["again"]
+    alice.member.do(commands.Leave("lounge"), NOW)
+    town.deliver()
+    told = [type(event) for event in alice.told]
+    assert alice.texts("lounge") == ["heard", "kept"]
+    assert told[::-1].index(events.RoomLeft) < told[::-1].index(events.Message)
+    alice.member.tick(NOW + 60.0)
+    assert not alice.member.take_events()
+
+
 def test_a_room_without_the_right_is_refused_and_nothing_is_chosen(town: Town) -> None:
     alice = town.add("alice")
     town.do(alice, "/join staff")

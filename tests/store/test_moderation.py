@@ -104,3 +104,14 @@ def test_a_time_without_a_zone_is_utc(tmp_path: Path) -> None:
 def test_where_it_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(CannotKeep):
         at(tmp_path / "nowhere" / "moderation.json").write(DECIDED)
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    """A moderator who lets in ever new members must not keep the host from starting."""
+    path = tmp_path / "moderation.json"
+    file = at(path)
+    file.write(DECIDED)
+    many = tuple(f"{number:064x}" for number in range(250_000))
+    with pytest.raises(CannotKeep):
+        file.write(Decided(rooms=(RoomDecided("staff", private=True, granted=many),)))
+    assert at(path).decided == DECIDED

@@ -507,6 +507,8 @@ class Member:
             case wire.Left():
                 self._take_left(message)
             case wire.Out():
+                if (left := self._rooms.get(message.room)) is not None:
+                    self._hearing.gaps.settle(left)  # what comes late is not heard any more
                 self._choice.put_out(self._lobby.take_out(message), message.code)
             case wire.Renamed():
                 self._take_renamed(message)

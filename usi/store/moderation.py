@@ -14,11 +14,12 @@ from pathlib import Path
 import msgspec
 
 from usi.core import text, wire
-from usi.core.errors import BadModeration, BadName
+from usi.core.errors import BadModeration, BadName, CannotKeep
+from usi.core.language import tr
 from usi.core.moderation import LONGEST, Decided, RoomDecided, Term
 from usi.store import private
 
-_LARGEST = 16 * 1024 * 1024  # bytes: more than all bans that there can be, and their rooms
+_LARGEST = 16 * 1024 * 1024  # bytes: all bans that there can be, and the rights of 200,000 in rooms
 
 
 class _Ban(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,7 +76,10 @@ class ModerationFile:
             [_Silence(who, self._until(silence)) for silence in decided.silences for who in silence.keys],
             rooms,
         )
-        private.write(self.path, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+        data = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+        if len(data) > _LARGEST:  # what could not be read again would keep the host from starting
+            raise CannotKeep(path=self.path, why=tr("it would be larger than 16 MiB"))
+        private.write(self.path, data)
 
     def _until(self, term: Term) -> datetime | None:
         return None if term.seconds is None else datetime.fromtimestamp(round(self._clock() + term.seconds), UTC)
