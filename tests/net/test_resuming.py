@@ -12,7 +12,7 @@ import pytest
 from tests.net.conftest import CUT, Frame, House, Proxy, Puppet, Seat
 from usi.core import commands, wire
 from usi.core import events as ev
-from usi.core.errors import Busy, NotConnected, TooSlow
+from usi.core.errors import Busy, NotConnected, PeerError, TooSlow
 
 pytestmark = pytest.mark.usefixtures("quick_ticks")
 
@@ -652,3 +652,23 @@ async def test_so_many_members_from_one_address(house: House, monkeypatch: pytes
     await bob.leave()
     await alice.hears(ev.MemberLeft, name="bob")
     await house.guest("carol", host.port)
+
+
+@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
+async def test_who_was_cut_comes_back_where_no_place_is_left(
+    limit: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nobody else gets the place meanwhile."""
+    monkeypatch.setattr("usi.net.link.network_of", lambda address: "192.0.2.1")
+    host = await house.host(**SEATS, **{limit: 2})
+    line = await wire_to(house, host)
+    alice = await house.guest("alice", line.port, **TRIES)
+    bob = await house.guest("bob", host.port)
+    line.close()
+    await alice.hears(ev.Reconnecting)
+    with pytest.raises(PeerError, match="busy"):
+        await house.guest("carol", host.port)
+    line.open()
+    await alice.hears(ev.Resumed)
+    assert not bob.all(ev.MemberLeft)
+    assert not bob.all(ev.MemberJoined, name="carol")

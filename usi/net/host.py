@@ -262,10 +262,10 @@ class Host:
             link.turn_away()
             return False
         network = link.network
-        full = self._taken >= self._most_connections
+        full = self._taken - self._seats.empty >= self._most_connections
         if (
             full
-            or self._seats.crowded(network)
+            or self._seats.crowded(network, to_come_back=True)
             or self.half_open >= self._limits.half_open
             or self._half_open[network] >= self._limits.half_open_per_address
         ):
@@ -313,6 +313,8 @@ class Host:
             if isinstance(message, wire.Join) and not link.is_joined:
                 try:
                     self._door.let_in(link.number)
+                    if self._taken > self._most_connections or self._seats.crowded(link.network):
+                        raise Busy  # whoever may come back has a place; it is not given to anybody else
                 except PeerError as error:
                     link.close(error)
                     return

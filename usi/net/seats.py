@@ -82,9 +82,12 @@ class Seats:
         """Bytes that are kept for the member for whom most is."""
         return max((seat.channel.weight for seat in self), default=0)
 
-    def crowded(self, network: str) -> bool:
-        """Whether so many members come from one network that it gets no more seats."""
-        return not is_local(network) and self._networks[network] >= self._limits.connections_per_address
+    def crowded(self, network: str, *, to_come_back: bool = False) -> bool:
+        """Whether so many members come from one network that it gets no more seats; `to_come_back`: that nobody of them
+        can be about to come back."""
+        if is_local(network) or self._networks[network] < self._limits.connections_per_address:
+            return False
+        return not (to_come_back and any(seat.network == network for seat in self._empty.values()))
 
     def get(self, number: int) -> Seat | None:
         return self._by_number.get(number)
