@@ -47,7 +47,8 @@ class Limits:
     """What is kept of one member's messages until it has them. Less than its queue takes, because it is what goes out
     at once when the member is back. Posts beyond it are left out, and asked for by their numbers."""
     kept_bytes_in_all: int = 256 * 1024 * 1024
-    """The same for all members together whose links were cut; who was cut first goes first."""
+    """The same for all members together whose links were cut; of the address for which most is kept, who was cut first
+    goes first."""
     connections: int = 10_000
     """Connections in all, joined or not; fewer where the operating system gives fewer descriptors."""
     connections_per_address: int = 500

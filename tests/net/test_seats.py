@@ -99,6 +99,27 @@ def test_what_is_kept_in_all_costs_the_seat_that_was_left_first(seats: Seats) ->
     assert seats.over(0.0) == [kept[1]]
 
 
+def test_a_seat_that_is_over_costs_no_other_one(seats: Seats) -> None:
+    """A member that lets far too much wait for itself must not have others given up."""
+    first, greedy = opened(seats, 1), opened(seats, 2)
+    for seat, count in ((first, 2), (greedy, 9)):
+        for _ in range(count):
+            seat.queue(KEY)
+        seats.leave(seat, Cut(), 0.0)
+    assert seats.kept > LIMITS.kept_bytes_in_all
+    assert seats.over(1.0) == [greedy]
+
+
+def test_one_network_with_many_seats_costs_no_other_one(seats: Seats) -> None:
+    """Somebody with hundreds of seats, and much said to all, must not have those of others given up."""
+    honest, *greedy = opened(seats, 1), opened(seats, 2, "2001:db8::/64"), opened(seats, 3, "2001:db8::/64")
+    for seat in (honest, *greedy):
+        seat.queue(KEY)
+        seat.queue(KEY)
+        seats.leave(seat, Cut(), 0.0)
+    assert seats.over(1.0) == [greedy[0]]
+
+
 def test_a_seat_that_cannot_be_told_all_is_over(seats: Seats) -> None:
     seat = opened(seats, 1)
     seats.leave(seat, Cut(), 0.0)

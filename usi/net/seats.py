@@ -136,13 +136,18 @@ class Seats:
         seat.link, link.number = link, seat.number
 
     def over(self, now: float) -> list[Seat]:
-        """Those whose time is over, or that cannot be kept: what is kept for one, or for all, is too much."""
-        ended = [seat for seat in self._empty.values() if now >= seat.until or seat.channel.overflown]
-        weight = self.kept
+        """Those whose time is over, or that cannot be kept: what is kept for one, or for all, is too much. Then the
+        network goes first for which most is kept, and of its seats the one that was left first."""
+        ended, waiting = list[Seat](), list[Seat]()
         for seat in self._empty.values():
+            (ended if now >= seat.until or seat.channel.overflown else waiting).append(seat)
+        weights = Counter[str]()
+        for seat in waiting:
+            weights[seat.network] += seat.channel.weight
+        weight = weights.total()
+        for seat in sorted(waiting, key=lambda seat: -weights[seat.network]):
             if weight <= self._limits.kept_bytes_in_all:
                 break
             weight -= seat.channel.weight
-            if seat not in ended:
-                ended.append(seat)
+            ended.append(seat)
         return ended
