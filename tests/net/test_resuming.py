@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.net.conftest import CUT, Frame, House, Proxy, Puppet, Seat
+from tests.net.conftest import CUT, HERE, Frame, House, Proxy, Puppet, Seat
+from usi.config import Limits, Settings
 from usi.core import commands, wire
 from usi.core import events as ev
+from usi.core.accounts import Login, stored_of
 from usi.core.errors import Busy, NotConnected, PeerError, TooSlow
+from usi.net import knock
+from usi.store.house import House as StoreHouse
 
 pytestmark = pytest.mark.usefixtures("quick_ticks")
 
@@ -238,6 +243,50 @@ async def test_a_host_that_was_started_anew_with_the_same_key_is_joined_anew(hou
     assert (await again.hears(ev.MemberAway)).away_text == "asleep", "it still is"
     await alice.says("hello anew")
     await again.hears(ev.Message, text="hello anew")
+
+
+async def test_what_is_said_while_the_password_is_shown_anew_is_given_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is for the conversation that is over: the host must not hear it at its door, nor may it count for anything."""
+    guarded = StoreHouse(password=stored_of("open sesame"))
+    typed, shown = threading.Event(), asyncio.Event()
+    loop, stretch = asyncio.get_running_loop(), knock.login_of
+
+    def stretched(password: str, salt: bytes) -> Login:
+        loop.call_soon_threadsafe(shown.set)
+        assert typed.wait(20.0)
+        return stretch(password, salt)
+
+    async def host_of(port: int = 0) -> Seat:
+        settings = Settings(True, "host", HERE, port, house=guarded, limits=Limits(**SEATS))
+        seat = await house.open(settings, house.keys["host"])
+        await seat.hears(ev.Users)
+        return seat
+
+    host = await host_of()
+    line = await wire_to(house, host)
+    limits = Limits(**TRIES)
+    settings = Settings(False, "alice", HERE, line.port, password="open sesame", limits=limits)
+    alice = await house.open(settings, house.keys["alice"])
+    await alice.hears(ev.Users)
+    monkeypatch.setattr(knock, "login_of", stretched)
+    line.close()
+    await alice.hears(ev.Reconnecting)
+    await host.leave()
+    again = await host_of()
+    line.proxy.target = again.port
+    line.open()
+    await shown.wait()
+    await alice.says("too late")
+    typed.set()
+    await alice.hears(ev.Connected, count=2)
+    assert (await alice.hears(ev.Failed)).message == "too late"
+    line.cut()
+    await alice.hears(ev.Resumed)
+    await alice.says("hello anew")
+    await again.hears(ev.Message, text="hello anew")
+    assert again.texts() == ["hello anew"]
 
 
 async def test_after_a_while_it_is_given_up_and_the_keys_are_gone(house: House) -> None:

@@ -222,16 +222,21 @@ class Client:
     def _enter(self, link: Link, by_code: bool) -> None:
         self._exchanged.set_result(None)
         if self._anew:
-            self._anew = False
+            self._anew, self._channel = False, Channel()  # what was said meanwhile was for the seat that is gone
             self._person.anew(link.session)
         else:
             self._person.keyed(link.session, by_code=by_code)
+
+    @property
+    def _knocks(self) -> bool:
+        """Whether this guest still has to show what it was given: until then nothing else is said, or listened to."""
+        return self._knock is not None and not self._knock.is_over
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
         if link is not self._link:
             return
         try:
-            while self._cut or (self._knock is not None and not self._knock.is_over):
+            while self._cut or self._knocks:
                 if not messages or isinstance(messages[0], wire.Bye):
                     return
                 if self._cut:
@@ -347,7 +352,7 @@ class Client:
                 self._exchanged.set_result(None)
                 self._person.resumed(self._attempt, posts)
             case wire.NoSeat():
-                self._cut, self._seat, self._channel, self._anew = False, None, Channel(), True
+                self._cut, self._seat, self._anew = False, None, True
                 self._go_in(link, None)
             case _:
                 raise OutOfTurn(what=wire.tag_of(answer))
@@ -359,7 +364,7 @@ class Client:
             encoded = codec.encode(message)
             if not isinstance(message, wire.Join):
                 self._channel.note(encoded)
-            if self._link is not None and not self._cut:
+            if self._link is not None and not self._cut and not self._knocks:
                 if isinstance(message, wire.Again):
                     self._confirm(self._link)  # so that the host keeps one answer for us, and not all of them
                 self._link.queue(encoded)
