@@ -69,7 +69,7 @@ def to_plain(event: ev.Event) -> str | None:
         case ev.MemberLeft():
             if event.here:
                 return _told([tr("{name} left {room}", name=event.name, room=title_of(event.rooms[0]))])
-            if why := _LEFT.get(event.reason):
+            if why := community.LEFT.get(event.reason):
                 return _told([tr("{name} left ({why})", name=event.name, why=tr(why))])
             return _told([tr("{name} left", name=event.name)])
         case ev.MemberRenamed():
@@ -130,16 +130,6 @@ def to_plain(event: ev.Event) -> str | None:
             return f"# {event.link}  {_inline(line)}"
         case _:
             return None
-
-
-_LEFT = {
-    "cut": mark("connection lost"),
-    "silent": mark("no sign of life"),
-    "too-slow": mark("too slow"),
-    "replaced": mark("back over a new connection"),
-    "kicked": mark("removed"),
-    "banned": mark("banned"),
-}
 
 
 def _told(lines: Iterable[str]) -> str:

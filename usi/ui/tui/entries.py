@@ -6,18 +6,9 @@ from usi.core import events as ev
 from usi.core.addresses import place
 from usi.core.language import tr
 from usi.ui import amounts, community, trust
-from usi.ui.i18n import mark
 from usi.ui.tui.entry import Entry, Role, notice
 from usi.ui.tui.texts import fingerprint_lines, inline
 
-_LEFT = {
-    "cut": mark("connection lost"),
-    "silent": mark("no sign of life"),
-    "too-slow": mark("too slow"),
-    "replaced": mark("back over a new connection"),
-    "kicked": mark("removed"),
-    "banned": mark("banned"),
-}
 _SUSPICIOUS = frozenset(
     {"withheld", "withheld-from", "repeated", "unreadable", "name-changed-hands", "outsider", "pair-ended"}
 )
@@ -115,7 +106,7 @@ def place_of(event: ev.Event) -> str | None:
 
 def left(event: ev.MemberLeft) -> str:
     """That somebody left, and why."""
-    name, why = inline(event.name), _LEFT.get(event.reason)
+    name, why = inline(event.name), community.LEFT.get(event.reason)
     return tr("{name} left ({why})", name=name, why=why) if why else tr("{name} left", name=name)
 
 
