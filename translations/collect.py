@@ -8,8 +8,7 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import NamedTuple
 
-from usi.core import commands, lobby, report, text
-from usi.net import refusals
+from usi.core import commands, errors, lobby, report, text
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,7 +79,7 @@ def _tables() -> Iterator[tuple[str, str]]:
         yield from (("usi/core/lobby.py", each) for each in table.values())
     yield from (("usi/core/report.py", each) for each in report.NOTICES.values())
     yield from (("usi/core/text.py", each) for each in text.NAME_FAULTS)
-    yield from (("usi/net/refusals.py", each) for each in refusals.REASONS.values())
+    yield from (("usi/core/errors.py", each) for each in errors.REFUSED_BECAUSE.values())
     yield from (("argparse", each) for each in ARGPARSE)
     yield from (("the operating system", each) for each in SYSTEM)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from usi.core import events as ev
-from usi.core.errors import Busy, PeerError, WrongKey
-from usi.net.refusals import REASONS, TOLD, Refusals
+from usi.core.errors import REFUSED_BECAUSE, Busy, PeerError, WrongKey
+from usi.net.refusals import TOLD, Refusals
 
 
 def test_the_first_of_a_second_are_told_and_the_rest_counted() -> None:
@@ -25,7 +25,7 @@ def test_every_reason_is_of_an_error_that_there_is() -> None:
     def below(kind: type[PeerError]) -> set[str]:
         return {kind.code}.union(*map(below, kind.__subclasses__()))
 
-    assert set(REASONS) <= below(PeerError)
+    assert set(REFUSED_BECAUSE) <= below(PeerError)
 
 
 def test_another_reason_is_said_in_its_own_words() -> None:

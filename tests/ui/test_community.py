@@ -9,7 +9,7 @@ import pytest
 
 from usi.core import events as ev
 from usi.store.audit import EVENTS
-from usi.ui import community
+from usi.ui import community, i18n
 
 NOW = datetime(2030, 5, 17, 9, 41, tzinfo=UTC)
 
@@ -74,6 +74,25 @@ def test_every_entry_of_the_log_has_words() -> None:
     assert community.log_line(line).startswith("removed: bob, mod, x")
     assert "\x1b" not in community.log_line(line)
     assert community.log_line(ev.LogLine(time=NOW, what="odd", at=NOW, facts={})) == "odd"
+
+
+@pytest.mark.parametrize(
+    ("what", "facts", "said"),
+    [
+        ("left", {"name": "bob", "reason": "left"}, "parti : bob"),
+        ("left", {"name": "bob", "reason": "cut"}, "parti : bob, connexion perdue"),
+        ("joined", {"name": "bob", "role": "guest", "address": "::1"}, "entré : bob, invité, ::1"),
+        ("refused", {"reason": "not-usi"}, "refusé : elle ne parle pas USI"),
+        ("kicked", {"name": "bob", "reason": "left"}, "expulsé : bob, left"),
+    ],
+)
+def test_an_entry_of_the_log_has_no_code_in_it(what: str, facts: dict[str, str], said: str) -> None:
+    i18n.speak("fr")
+    try:
+        line = community.log_line(ev.LogLine(time=NOW, what=what, at=NOW, facts=facts))
+    finally:
+        i18n.speak("en")
+    assert line.replace("\u00a0", " ") == said
 
 
 def test_every_role_has_a_sentence() -> None:

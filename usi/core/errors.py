@@ -1143,3 +1143,22 @@ REFUSALS: dict[int, type[PeerError]] = {
     8: Unwelcome,
 }
 REFUSAL_OF: dict[type[PeerError], int] = {error: number for number, error in REFUSALS.items()} | {HostStopped: 7}
+
+REFUSED_BECAUSE = {
+    "busy": "too many were joining at once",
+    "key-needed": "it came without the preset key",
+    "key-not-wanted": "it came with a preset key, and this host uses none",
+    "wrong-key": "its preset key is another one",
+    "wrong-code": "its code was wrong",
+    "wrong-password": "its name or password was wrong",
+    "password-needed": "it came without the password",
+    "too-many-tries": "there were too many wrong passwords",
+    "no-invitation": "there is no invitation with its code",
+    "too-many-codes": "too many wrong codes came from its address",
+    "bad-handshake": "its key exchange was altered or broken",
+    "not-usi": "it does not speak USI",
+    "handshake-timeout": "it did not finish the key exchange in time",
+    "cut": "it was cut off during the key exchange",
+    "left": "it left during the key exchange",
+}
+"""Why somebody was turned away, by code, as a host says it of somebody else."""

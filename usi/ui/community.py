@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from usi.core import events as ev
 from usi.core import text
+from usi.core.errors import REFUSED_BECAUSE
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.ui.i18n import mark
@@ -35,6 +36,7 @@ EVENTS = {
     "room-closed": mark("room closed"),
 }
 """What the log calls an event → in words."""
+_ROLES = {"guest": mark("guest"), "member": mark("member"), "moderator": mark("moderator"), "host": mark("host")}
 _LEFT = {
     "cut": mark("connection lost"),
     "silent": mark("no sign of life"),
@@ -43,7 +45,7 @@ _LEFT = {
     "kicked": mark("removed"),
     "banned": mark("banned"),
 }
-"""Why somebody has left → in words."""
+"""Why somebody left, by code, where it is not by a wish of its own → in words."""
 _FACTS = ("name", "room", "role", "by", "reason", "until", "address")
 
 
@@ -139,6 +141,20 @@ def found(event: ev.Found) -> list[str]:
 def log_line(event: ev.LogLine) -> str:
     """An entry of the log without its time."""
     known = EVENTS.get(event.what)
-    facts = ", ".join(_inline(event.facts[name]) for name in _FACTS if event.facts.get(name))
+    facts = ", ".join(filter(None, (_fact(event, name) for name in _FACTS)))
     what = tr(known) if known is not None else _inline(event.what)
-    return f"{what}: {facts}" if facts else what
+    return tr("{what}: {facts}", what=what, facts=facts) if facts else what
+
+
+def _fact(event: ev.LogLine, name: str) -> str:
+    """One fact of an entry, in words where the log has a code; empty where there is nothing to say."""
+    value = event.facts.get(name, "")
+    match name, event.what:
+        case "role", _ if value in _ROLES:
+            return tr(_ROLES[value])
+        case "reason", "refused" if value in REFUSED_BECAUSE:
+            return tr(REFUSED_BECAUSE[value])
+        case "reason", "left" if value == "left" or value in _LEFT:
+            return tr(_LEFT[value]) if value in _LEFT else ""
+        case _:
+            return _inline(value)

@@ -773,6 +773,14 @@ async def test_refusals_stand_in_the_log_of_a_host(open_stage: Open, cast: Simpl
         assert stage.app.focused is stage.composer
 
 
+async def test_a_low_terminal_shows_members_rather_than_what_f2_shows(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((40, 12)) as stage:
+        await stage.pilot.press("f3")
+        await stage.pilot.pause()
+        seen = "\n".join(cast.look(stage.get(Members)))
+        assert all(name in seen for name in ("host", "alice", "bob")), seen
+
+
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 35), (200, 60)])
 @pytest.mark.parametrize(("key", "panel"), [("f3", Members), ("f5", Activity), ("f8", Conversations)])
 async def test_panels_unfold_and_take_the_focus(

@@ -120,6 +120,13 @@ async def test_in_a_private_conversation_it_says_so(open_stage: Open, cast: Simp
         await stage.until(lambda: stage.peer.wanted == [commands.Send(os.path.abspath("report.pdf"), "@bob")])
 
 
+async def test_who_comes_meanwhile_is_counted(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage() as stage:
+        dialog = await opened(stage)
+        await stage.tell(ev.MemberJoined(time=cast.NOW, name="dora", member="d0" * 32))
+        await stage.until(lambda: "To all in #general: 4 here" in str(dialog.query_one("#whom", Static).render()))
+
+
 async def test_not_without_a_connection(open_stage: Open) -> None:
     async with open_stage(hosting=True, joined=False) as stage:
         await stage.pilot.press("ctrl+o")

@@ -333,6 +333,7 @@ class ChatScreen(DealingScreen):
         composer.names = [member.name for member in situation.members.values() if not member.me]
         composer.rooms = [room for room in situation.unread if room not in situation.talks]
         self._list_rooms()
+        self.show_whom()
         self.refresh_bindings()
         if situation.partner is not None:
             self.query_one(Card).show_partner(situation.partner)

@@ -229,7 +229,13 @@ class DealingScreen(Screen[None]):
     def action_file(self) -> None:
         """Choose a file or folder and offer it to this conversation."""
         room = self.situation.status.room  # the dialog says whom it is for; that must stay true
-        _ = self.app.push_screen(SendDialog(self._whom()), lambda line: self._send(line, room))
+        _ = self.app.push_screen(SendDialog(self._whom(), room), lambda line: self._send(line, room))
+
+    def show_whom(self) -> None:
+        """Keep true what an open dialog says of who is offered a file."""
+        dialog = self.app.screen
+        if isinstance(dialog, SendDialog) and dialog.room == self.situation.status.room:
+            dialog.tell_whom(self._whom())
 
     def _whom(self) -> str:
         status = self.situation.status

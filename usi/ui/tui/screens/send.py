@@ -125,9 +125,10 @@ class SendDialog(Dialog[str]):
     SendDialog.-low #keys, SendDialog.-narrow #keys { display: none; }
     """
 
-    def __init__(self, whom: str) -> None:
-        """`whom`: who will be offered it, as a sentence."""
+    def __init__(self, whom: str, room: str) -> None:
+        """`whom`: who will be offered it in `room`, as a sentence."""
         super().__init__()
+        self.room = room
         self._whom = whom
         self._picked: str | None = None
         """The exact path of what was chosen in the tree, while the input shows it."""
@@ -204,6 +205,12 @@ class SendDialog(Dialog[str]):
             if self._chose and found is not None:
                 self._chose = False
                 self.query_one("#send").focus()
+
+    def tell_whom(self, whom: str) -> None:
+        """Somebody came or left: this is who will be offered it now."""
+        self._whom = whom
+        for said in self.query("#whom").results(Static):
+            said.update(Content(whom))
 
     def _tell(self, found: Found | None, said: str) -> None:
         self.query_one("#found", Static).update(said)
