@@ -147,7 +147,7 @@ async def test_a_removal_can_be_thought_better_of(open_stage: Open, cast: Simple
     async with open_stage(hosting=True) as stage:
         joined = ev.MemberJoined(time=cast.NOW, name="bob", member=cast.BOB)
         await stage.tell(joined)
-        stage.app._remove("kick", cast.THERE.members[2])
+        stage.app.dialogs._remove("kick", cast.THERE.members[2])
         await stage.until(lambda: isinstance(stage.app.screen, ReasonDialog))
         await stage.pilot.press("escape")
         await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
