@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+import pytest
+
 from usi.core import events as ev
 from usi.store.audit import EVENTS
 from usi.ui import community
@@ -75,3 +78,22 @@ def test_every_entry_of_the_log_has_words() -> None:
 
 def test_every_role_has_a_sentence() -> None:
     assert len({community.role(ev.Role(time=NOW, role=role)) for role in community.ROLES}) == 4  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("left", "bob left"),
+        ("unheard-of", "bob left"),
+        ("cut", "bob left (connection lost)"),
+        ("replaced", "bob left (back over a new connection)"),
+    ],
+)
+def test_why_somebody_left(reason: str, told: str) -> None:
+    assert community.left(ev.MemberLeft(time=NOW, name="bob", member="b0", reason=reason)) == told
+
+
+def test_a_new_name_is_one_s_own_or_somebody_s() -> None:
+    renamed = ev.MemberRenamed(time=NOW, old="bob", name="rob", member="b0", mine=False)
+    assert community.renamed(renamed) == "bob is now called rob"
+    assert community.renamed(msgspec.structs.replace(renamed, mine=True)) == "You are now called rob"

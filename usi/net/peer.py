@@ -186,10 +186,9 @@ class Peer:
         self._member.give_up_asking(time.time())
         self._pump()
 
-    async def events(self) -> AsyncIterator[ev.Event]:
+    def events(self) -> AsyncIterator[ev.Event]:
         """What happens, in order, until the connection has ended. For one reader."""
-        async for event in self._feed.read():
-            yield event
+        return self._feed.read()
 
     # --- what the person wants ---
 

@@ -1,4 +1,4 @@
-"""Sizes, speeds and times as people read them, in the person's language."""
+"""Sizes, speeds, times and states of transfers as people read them, in the person's language."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ _UNITS = (
     mark("{amount} TB"),
 )
 _STEP = 1000
+
+STATES = {
+    "offered": mark("offered"),
+    "waiting": mark("waiting"),
+    "running": mark("under way"),
+    "done": mark("done"),
+    "failed": mark("stopped"),
+    "kept": mark("kept"),
+    "closed": mark("over"),
+}
+"""State of a row of /files → in words."""
 
 
 def size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Rooms, moderation, history and the log in words, for every face."""
+"""Who comes and goes, rooms, moderation, history and the log in words, for every face."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ EVENTS = {
     "room-closed": mark("room closed"),
 }
 """What the log calls an event → in words."""
+_LEFT = {
+    "cut": mark("connection lost"),
+    "silent": mark("no sign of life"),
+    "too-slow": mark("too slow"),
+    "replaced": mark("back over a new connection"),
+    "kicked": mark("removed"),
+    "banned": mark("banned"),
+}
+"""Why somebody has left → in words."""
 _FACTS = ("name", "room", "role", "by", "reason", "until", "address")
 
 
@@ -59,6 +68,20 @@ def topic(event: ev.RoomTopic) -> str:
     if event.by:
         return tr("{name} sets the topic of {room}: {topic}", name=event.by, room=room, topic=event.topic)
     return tr("The topic of {room}: {topic}", room=room, topic=event.topic)
+
+
+def left(event: ev.MemberLeft) -> str:
+    """That somebody left, and why."""
+    name, why = _inline(event.name), _LEFT.get(event.reason)
+    return tr("{name} left ({why})", name=name, why=why) if why else tr("{name} left", name=name)
+
+
+def renamed(event: ev.MemberRenamed) -> str:
+    """That somebody has another name now."""
+    name = _inline(event.name)
+    if event.mine:
+        return tr("You are now called {name}", name=name)
+    return tr("{old} is now called {name}", old=_inline(event.old), name=name)
 
 
 def away(event: ev.MemberAway) -> str:

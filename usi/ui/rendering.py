@@ -69,13 +69,9 @@ def to_plain(event: ev.Event) -> str | None:
         case ev.MemberLeft():
             if event.here:
                 return _told([tr("{name} left {room}", name=event.name, room=title_of(event.rooms[0]))])
-            if why := _LEFT.get(event.reason):
-                return _told([tr("{name} left ({why})", name=event.name, why=tr(why))])
-            return _told([tr("{name} left", name=event.name)])
+            return _told([community.left(event)])
         case ev.MemberRenamed():
-            if event.mine:
-                return _told([tr("You are now called {name}", name=event.name)])
-            return _told([tr("{old} is now called {name}", old=event.old, name=event.name)])
+            return _told([community.renamed(event)])
         case ev.MemberAway():
             return _told([community.away(event)])
         case ev.Users():
@@ -130,16 +126,6 @@ def to_plain(event: ev.Event) -> str | None:
             return f"# {event.link}  {_inline(line)}"
         case _:
             return None
-
-
-_LEFT = {
-    "cut": mark("connection lost"),
-    "silent": mark("no sign of life"),
-    "too-slow": mark("too slow"),
-    "replaced": mark("back over a new connection"),
-    "kicked": mark("removed"),
-    "banned": mark("banned"),
-}
 
 
 def _told(lines: Iterable[str]) -> str:
@@ -231,22 +217,12 @@ def _done(event: ev.FileDone) -> str:
               peer=event.peer, name=_inline(event.name), size=size, time=time_)  # fmt: skip
 
 
-_STATES = {
-    "offered": mark("offered"),
-    "waiting": mark("waiting"),
-    "running": mark("under way"),
-    "done": mark("done"),
-    "failed": mark("stopped"),
-    "kept": mark("kept"),
-}
-
-
 def _files(event: ev.Files) -> list[str]:
     lines = [tr("Received files go to {folder}", folder=_inline(event.folder))]
     for row in event.transfers:
         way = "↓" if row.direction == "in" else "↑"
         who = f"  {row.peer}" if row.peer is not None else ""
-        state = tr(_STATES[row.state])
+        state = tr(amounts.STATES[row.state])
         if row.state in ("running", "waiting", "failed", "kept") and row.done:
             state += f", {amounts.percent(row.done, row.size)} %"
         if row.state == "running":

@@ -6,18 +6,9 @@ from usi.core import events as ev
 from usi.core.addresses import place
 from usi.core.language import tr
 from usi.ui import amounts, community, trust
-from usi.ui.i18n import mark
 from usi.ui.tui.entry import Entry, Role, notice
 from usi.ui.tui.texts import fingerprint_lines, inline
 
-_LEFT = {
-    "cut": mark("connection lost"),
-    "silent": mark("no sign of life"),
-    "too-slow": mark("too slow"),
-    "replaced": mark("back over a new connection"),
-    "kicked": mark("removed"),
-    "banned": mark("banned"),
-}
 _SUSPICIOUS = frozenset(
     {"withheld", "withheld-from", "repeated", "unreadable", "name-changed-hands", "outsider", "pair-ended"}
 )
@@ -45,9 +36,9 @@ def entry_of(event: ev.Event) -> Entry | None:
                 rows += [("text", words), ("quiet", _fingerprint_rows(event.fingerprint))]
             return Entry("notice", event.time, rows)
         case ev.MemberLeft():
-            return notice(event, f"— {left(event)} —")
+            return notice(event, f"— {inline(community.left(event))} —")
         case ev.MemberRenamed():
-            return notice(event, f"— {renamed(event)} —")
+            return notice(event, f"— {inline(community.renamed(event))} —")
         case ev.MemberAway():
             return notice(event, f"— {community.away(event)} —")
         case ev.Users():
@@ -111,19 +102,6 @@ def place_of(event: ev.Event) -> str | None:
             return event.rooms[0]
         case _:
             return None
-
-
-def left(event: ev.MemberLeft) -> str:
-    """That somebody left, and why."""
-    name, why = inline(event.name), _LEFT.get(event.reason)
-    return tr("{name} left ({why})", name=name, why=why) if why else tr("{name} left", name=name)
-
-
-def renamed(event: ev.MemberRenamed) -> str:
-    """That somebody has another name now."""
-    if event.mine:
-        return tr("You are now called {name}", name=inline(event.name))
-    return tr("{old} is now called {name}", old=inline(event.old), name=inline(event.name))
 
 
 def joined(event: ev.MemberJoined) -> str:

@@ -10,7 +10,7 @@ from usi.core.errors import PeerError, TooManyTransfers, Withheld
 from usi.core.language import tr
 from usi.core.thread import title_of
 from usi.ui import community, trust
-from usi.ui.tui.entries import joined, left, renamed
+from usi.ui.tui.entries import joined
 from usi.ui.tui.entry import Entry, Role
 from usi.ui.tui.texts import inline
 
@@ -45,10 +45,10 @@ def _logged(event: ev.Event, addresses: Mapping[str, str]) -> tuple[Role, str] |
             return "text", f"→ {said}"
         case ev.MemberLeft():
             address = inline(addresses.get(event.member, ""))
-            said = left(event)
+            said = inline(community.left(event))
             return "text", f"← {said}{f', {address}' if address else ''}"
         case ev.MemberRenamed():
-            return "quiet", f"· {renamed(event)}"
+            return "quiet", f"· {inline(community.renamed(event))}"
         case ev.Verification() if event.state == "verified":
             return "quiet", f"✔ {trust.verified(event)}"
         case ev.Invitation() if event.state == "used":

@@ -32,15 +32,6 @@ _LABELS = {
     "back": mark("take back"),
 }
 """What stands on the button of each deed."""
-_STATES = {
-    "offered": mark("offered"),
-    "waiting": mark("waiting"),
-    "running": mark("under way"),
-    "done": mark("done"),
-    "failed": mark("stopped"),
-    "kept": mark("kept"),
-    "closed": mark("over"),
-}
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -173,7 +164,8 @@ def listing(event: ev.Files) -> Entry:
         rows.append(("quiet", tr("No file is offered or under way.")))
     for row in event.transfers:
         way = "↓" if row.direction == "in" else "↑"
-        facts = [amounts.size(row.size), *([inline(row.peer)] if row.peer is not None else []), tr(_STATES[row.state])]
+        facts = [amounts.size(row.size), *([inline(row.peer)] if row.peer is not None else [])]
+        facts.append(tr(amounts.STATES[row.state]))
         if row.state in ("running", "waiting", "failed", "kept") and row.done:
             facts.append(percent(row.done, row.size))
         if row.state == "running":
