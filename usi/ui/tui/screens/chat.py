@@ -32,7 +32,6 @@ from usi.ui.tui.model import Talk as PrivateTalk
 from usi.ui.tui.screens.dealing import DealingScreen
 from usi.ui.tui.screens.inspector import InspectorScreen
 from usi.ui.tui.spans import may_open
-from usi.ui.tui.texts import shown
 from usi.ui.tui.widgets.activity import Activity
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.conversations import Conversations, Talk
@@ -41,11 +40,11 @@ from usi.ui.tui.widgets.keybar import KeyBar
 from usi.ui.tui.widgets.lines import Lines
 from usi.ui.tui.widgets.members import Card, Members
 from usi.ui.tui.widgets.readers import Readers
-from usi.ui.tui.widgets.suggestions import Suggestions
 from usi.ui.tui.widgets.tracing import Tracing
 from usi.ui.tui.widgets.transcript import Transcript
 from usi.ui.tui.widgets.transcripts import Transcripts
 from usi.ui.tui.widgets.transfers import Passing, Transfers
+from usi.ui.tui.widgets.writing import Writing
 
 _KEYS = (
     "help", "verify", "file", "rejoin", "offer", "unread", "members", "inspector", "inspect", "activity", "rooms",
@@ -151,9 +150,6 @@ class ChatScreen(DealingScreen):
         self._situation = Situation(settings)
         self._own: dict[str, tuple[Entry, Transcript]] = {}
         """Own messages that the host has not answered, by id, and where they stand."""
-        self._refused = ""
-        self._drafts: dict[str, Composer.Draft] = {}
-        """What is being written in conversations that are not on the screen."""
         self._errands = Errands(peer)
         self._past: dict[str, list[Entry]] = {}
         """Messages from before, by room, until all that was asked for are there."""
@@ -204,16 +200,10 @@ class ChatScreen(DealingScreen):
                 yield Static(tr("Members"), classes="heading", markup=False)
                 yield Members(id="members")
                 yield Card(id="card")
-        yield Suggestions(id="suggestions")
-        yield Static(id="hint", markup=False)
-        yield Readers(id="readers")
-        with Horizontal(id="entry"):
-            yield Static(">", id="prompt", markup=False)
-            yield Composer(id="composer", placeholder=tr("message, or / for commands"))
+        yield Writing(id="writing")
         yield KeyBar(_KEYS, _IMPORTANT_KEYS, id="keys")
 
     def on_mount(self) -> None:
-        self.query_one(Composer).suggestions = self.query_one(Suggestions)
         if self._settings.hosting:
             fresh = tr("Making a fresh key for this conversation … Opening the port …")
             self._tell(fresh if self._settings.key is None else tr("Opening the port …"))
@@ -399,8 +389,7 @@ class ChatScreen(DealingScreen):
         if isinstance(self.focused, Transcript):
             self.query_one(Composer).focus()
         self.clear_selection()
-        self._drafts[before] = self.query_one(Composer).exchange(self._drafts.pop(room, None))
-        self._hint("")
+        self.query_one(Writing).turn(before, room)
         self._situation.open(room)
         self.query_one(Transcripts).show(room)
         self._update()
@@ -438,11 +427,7 @@ class ChatScreen(DealingScreen):
             room = self.query_one(Transcripts).room_of(message.transcript)
             self._want(make(entry.unsent), entry, room)
         except LocalError as error:
-            self._hint(str(error))
-
-    @on(Suggestions.Picked)
-    def _picked(self, message: Suggestions.Picked) -> None:
-        self.query_one(Composer).focus().take(message.candidate)
+            self.query_one(Writing).hint(str(error))
 
     def _tell(self, said: str) -> None:
         self.transcript.append([Entry("notice", datetime.now(UTC), [("quiet", said)])])
@@ -467,7 +452,7 @@ class ChatScreen(DealingScreen):
         try:
             self._want(intent, room=room)
         except LocalError as error:
-            self._hint(str(error))
+            self.query_one(Writing).hint(str(error))
 
     def _want(
         self, intent: commands.Intent, entered: Composer.Submitted | Entry | None = None, room: str | None = None
@@ -514,24 +499,14 @@ class ChatScreen(DealingScreen):
         """Give a text back to its author, with the reason; in the conversation where it was written."""
         if room != self._situation.status.room:  # meanwhile one is elsewhere
             if entered is not None:
-                self._drafts[room] = entered.before(self._drafts.get(room))
+                self.query_one(Writing).keep(room, entered)
             failure = Entry("failure", datetime.now(UTC), [("alarm", f"! {reason}")])
             self.query_one(Transcripts).of(room).append([failure])
             return
+        writing = self.query_one(Writing)
         if entered is not None:
-            self._refused = self.query_one(Composer).give_back(entered)
-        self._hint(reason)
-
-    @on(Composer.Changed)
-    def _changed(self, message: Composer.Changed) -> None:
-        """A refusal is shown until its text is changed."""
-        if message.text_area.text != self._refused:
-            self._hint("")
-
-    def _hint(self, reason: str) -> None:
-        hint = self.query_one("#hint", Static)
-        hint.update(shown(reason))
-        hint.display = bool(reason)
+            writing.give_back(entered)
+        writing.hint(reason)
 
     def action_page(self, direction: int) -> None:
         """Scroll what is focused, or else the transcript, by a page."""
