@@ -157,7 +157,7 @@ def main(argv: list[str] | None = None) -> int:
     except errors.UsiError as error:
         if "--debug" in arguments:
             raise
-        print(f"usi: {text.visible(str(error), keep_newlines=False)}", file=sys.stderr)
+        print(f"usi: {text.visible_line(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         return 0

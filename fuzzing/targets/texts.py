@@ -44,11 +44,11 @@ def names(data: bytes) -> None:
 @target(b"a\x1b[31mb\r\nc", "\u200f\u202ex".encode(), "👩‍👩‍👧 é".encode(), ("a" + "\u0301" * 9).encode())
 def texts(data: bytes) -> None:
     for raw in _texts(data):
-        for keep in (True, False):
-            shown = text.visible(raw, keep_newlines=keep)
+        for show in (text.visible, text.visible_line):
+            shown = show(raw)
             assert not set(shown) & set(map(chr, (*range(10), *range(11, 32), 127, *range(128, 160), 0x202E, 0x2066)))
-            assert keep or "\n" not in shown
-            assert text.visible(shown, keep_newlines=keep) == shown
+            assert show is text.visible or "\n" not in shown
+            assert show(shown) == shown
 
 
 def check_file_name(name: str) -> None:

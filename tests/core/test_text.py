@@ -18,6 +18,7 @@ from usi.core.text import (
     numbered_name,
     skeleton,
     visible,
+    visible_line,
 )
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -181,7 +182,7 @@ def test_a_clean_name_is_clean(raw: str) -> None:
         return
     assert clean_name(name) == name
     assert 1 <= len(name) <= text.MAX_NAME
-    assert visible(name, keep_newlines=False) == name
+    assert visible_line(name) == name
     assert not {unicodedata.category(char) for char in name} & {*UNSAFE_CATEGORIES, "Cf", "Cn", "Zs"}
 
 
@@ -397,22 +398,23 @@ def test_what_hides_is_shown(said: str, shown: str) -> None:
     ],
 )
 def test_one_line(said: str, shown: str) -> None:
-    assert visible(said, keep_newlines=False) == shown
+    assert visible_line(said) == shown
 
 
 @given(strings, st.booleans())
-@example("क" + "\u094d" * 5 + "\u200dक", True)
-@example("\u2764\ufe0f\u0301\u0301\u0301\u0301\u200d\U0001f525", True)
-def test_nothing_that_hides_comes_through(said: str, keep_newlines: bool) -> None:
-    shown = visible(said, keep_newlines=keep_newlines)
-    bare = shown.replace("\n", "") if keep_newlines else shown
+@example("क" + "\u094d" * 5 + "\u200dक", False)
+@example("\u2764\ufe0f\u0301\u0301\u0301\u0301\u200d\U0001f525", False)
+def test_nothing_that_hides_comes_through(said: str, one_line: bool) -> None:
+    show = visible_line if one_line else visible
+    shown = show(said)
+    bare = shown if one_line else shown.replace("\n", "")
     assert not {unicodedata.category(char) for char in bare} & UNSAFE_CATEGORIES
     assert not BIDI & set(shown)
     assert not re.search("[\u200b\u2060-\u206f\u00ad\u3164\ufeff\u034f\U000e0000-\U000e0fff]", shown)
     marks = "".join("M" if unicodedata.category(char)[0] == "M" else "." for char in shown)
     assert "MMMMM" not in marks
     shown.encode()
-    assert visible(shown, keep_newlines=keep_newlines) == shown
+    assert show(shown) == shown
 
 
 @given(strings)

@@ -181,7 +181,7 @@ def test_hostile_names_of_files_are_one_short_visible_line(said: str) -> None:
     for heard in (offer(name=said, from_=said, room=said), ended(name=said, peer=said)):
         note = note_of(heard, with_content=True)
         for line in (note.title, note.body):
-            assert text.visible(line, keep_newlines=False) == line
+            assert text.visible_line(line) == line
             assert len(line) < LONGEST_TEXT + 60
 
 
@@ -195,7 +195,7 @@ def test_a_long_text_is_cut() -> None:
 def test_hostile_text_is_one_short_visible_line(said: str) -> None:
     note = note_of(message(said, from_=said, room=said), with_content=True)
     for line in (note.title, note.body):
-        assert text.visible(line, keep_newlines=False) == line
+        assert text.visible_line(line) == line
         assert line.isprintable() or "\u200d" in line  # joiners inside emoji
         assert len(line) < LONGEST_TEXT + 60
     assert note_of(message("x", from_=said, room=said)).title.startswith("Message from ")
@@ -750,7 +750,7 @@ async def test_hostile_text_reaches_the_desktop_as_text(
 @pytest.mark.parametrize("line", HOSTILE.values(), ids=HOSTILE)
 async def test_nothing_depends_on_our_words_standing_first(desktop: Service, line: str) -> None:
     """A translation may begin with the name: a title or a body that looks like an option is a title or a body."""
-    safe = text.visible(line, keep_newlines=False)[:200]
+    safe = text.visible_line(line)[:200]
     await asyncio.to_thread(notify.deliver, Note(safe, safe))
     shown = await desktop.next()
     assert (shown.title, html.unescape(shown.body)) == (safe, safe)

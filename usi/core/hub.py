@@ -468,7 +468,7 @@ class Hub:
         away = message.text
         if away is not None:
             silent = self.moderation.is_silent(seat.who)  # then it says nothing by this either
-            away = "" if silent else text.visible(away, keep_newlines=False)[: wire.MAX_AWAY]
+            away = "" if silent else text.visible_line(away)[: wire.MAX_AWAY]
         if away == seat.away:
             return []
         seat.away = away

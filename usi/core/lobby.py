@@ -164,14 +164,14 @@ class Lobby:
         return bool(self.rooms) and all(room.listed for room in self.rooms.values())
 
     def _open(self, info: wire.RoomInfo) -> Room:
-        name = text.visible(info.name, keep_newlines=False)
+        name = text.visible_line(info.name)
         # "@" begins the names of private conversations: no room may look like one.
         room = Room(
             ConversationKey(info.conversation, self._roster.host, info.key),
             f"#{name}" if name.startswith(PRIVATE_MARK) else name,
             info.number,
             conversation=info.conversation,
-            topic=text.visible(info.topic, keep_newlines=False),
+            topic=text.visible_line(info.topic),
             restricted=info.private,
             oldest=info.number + 1,
         )
@@ -325,13 +325,13 @@ class Lobby:
 
     def take_topic(self, message: wire.Topic) -> None:
         room = self._room(message.room)
-        room.topic = text.visible(message.topic, keep_newlines=False)
-        by = text.visible(message.by, keep_newlines=False)
+        room.topic = text.visible_line(message.topic)
+        by = text.visible_line(message.by)
         self._report.tell(events.RoomTopic(time=self._report.time, room=room.name, topic=room.topic, by=by))
 
     def take_deed(self, message: wire.Deed) -> None:
         name, by, reason = (
-            text.visible(each, keep_newlines=False) for each in (message.name, message.by, message.reason)
+            text.visible_line(each) for each in (message.name, message.by, message.reason)
         )
         sentence = DEEDS.get(message.code)
         if sentence is None:
@@ -357,8 +357,8 @@ class Lobby:
     def take_list(self, message: wire.RoomList) -> None:
         rows = [
             events.RoomRow(
-                room=text.visible(row.name, keep_newlines=False),
-                topic=text.visible(row.topic, keep_newlines=False),
+                room=text.visible_line(row.name),
+                topic=text.visible_line(row.topic),
                 restricted=row.private,
                 members=row.members,
                 entered=row.entered,
@@ -369,7 +369,7 @@ class Lobby:
 
     def take_log(self, message: wire.LogEntry) -> None:
         facts = {
-            text.visible(name, keep_newlines=False): text.visible(value, keep_newlines=False)
+            text.visible_line(name): text.visible_line(value)
             for name, value in message.facts
         }
         at = datetime.fromtimestamp(min(message.time, 250_000_000_000_000) / 1000, UTC)
@@ -382,7 +382,7 @@ class Lobby:
             return False
         if message.code in _NO_ROOM:
             self.wanted = None
-        about = text.visible(message.about, keep_newlines=False)
+        about = text.visible_line(message.about)
         self._report.tell(events.Notice(time=self._report.time, code=message.code, text=tr(sentence, about=about)))
         return True
 

@@ -171,7 +171,7 @@ class Lookback:
                 question.hits.append(self._hit(message, body, opened, author))
             return
         signature = _judge(opened, author)
-        name = text.visible(body.name, keep_newlines=False)
+        name = text.visible_line(body.name)
         question.shown.append(
             events.Message(
                 time=self._report.time,
@@ -192,7 +192,7 @@ class Lookback:
         return events.Hit(
             id=message.id.hex(),
             number=message.number,
-            from_=text.visible(body.name, keep_newlines=False),
+            from_=text.visible_line(body.name),
             member=message.sender.hex(),
             text=body.text,
             sent_at=_clock(body.sent_at, self._report.now),

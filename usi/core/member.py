@@ -646,7 +646,7 @@ class Member:
 
     def _take_notice(self, message: wire.Notice) -> None:
         if message.code == NameTaken.code:
-            name = text.visible(message.about, keep_newlines=False)
+            name = text.visible_line(message.about)
             self._emit(events.Notice(time=self._time(), code=message.code, text=str(NameTaken(name=name))))
         elif not self._lobby.knows_notice(message):
             self._report.notify("unknown-notice")  # its words are the host's, and must not look like ours

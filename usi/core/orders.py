@@ -176,7 +176,7 @@ class Orders:
 
     def _topic(self, actor: Seat, order: wire.Order) -> list[Effect]:
         room = self._room(actor, order.room)
-        room.change_topic(text.visible(order.text, keep_newlines=False)[: wire.MAX_TOPIC])
+        room.change_topic(text.visible_line(order.text)[: wire.MAX_TOPIC])
         kept: list[Effect] = [KeepRoom(room.info, room.past)] if self._house.keeps else []
         return [*kept, Send(list(room.links), wire.Topic(room.conversation, room.topic, actor.name))]
 

@@ -65,7 +65,7 @@ class Reader:
         thread.shown[posted.sender, posted.id] = None
         if signature == "missing" and posted.sender in thread.fresh:
             thread.unsigned[posted.sender] = thread.unsigned.get(posted.sender, 0) + 1
-        signed_name = text.visible(body.name, keep_newlines=False)
+        signed_name = text.visible_line(body.name)
         sent_at, late = self._read_clock(body.sent_at)
         return Read(
             body,
@@ -82,7 +82,7 @@ class Reader:
         if missing < 0:
             self._report.notify("repeated", room=thread.title)
         elif missing:
-            name = profile.name if profile else text.visible(body.name, keep_newlines=False)
+            name = profile.name if profile else text.visible_line(body.name)
             self._report.notify("withheld-from", room=thread.title, name=name, count=missing)
         return missing >= 0
 

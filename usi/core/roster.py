@@ -86,7 +86,7 @@ class Roster:
     def note_away(self, member: bytes, away: str | None) -> Profile:
         """Note that a member who is here is away and why, or (None) back."""
         profile = self.here[member]
-        profile.away = None if away is None else text.visible(away, keep_newlines=False).strip()
+        profile.away = None if away is None else text.visible_line(away).strip()
         return profile
 
     def note_link(self, facts: wire.LinkFacts) -> None:

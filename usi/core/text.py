@@ -360,25 +360,30 @@ _ZWNJ, _ZWJ, _VS15, _VS16, _KEYCAP = "\u200c", "\u200d", "\ufe0e", "\ufe0f", "\u
 _JOINERS: Final = _ZWNJ + _ZWJ + _VS15 + _VS16
 
 
-def visible(text: str, *, keep_newlines: bool = True) -> str:
+def visible(text: str) -> str:
     """Somebody else's text, safe to show on a terminal: what hid is shown, and nothing that was seen is lost.
 
     - C0 controls and DEL become their pictures (␛, ␡), a tab four spaces, every kind of newline "\\n".
-      Without `keep_newlines` the result is one line: a tab is one space, a newline " ⏎ ".
     - C1 and bidirectional controls, zero-width and other ignorable characters, tags, surrogates, private use
       and noncharacters become their number: ‹U+202E›. Kept are joiners and variation selectors inside an
       emoji, and joiners between two letters of Arabic or an Indic script.
     - Of more than four combining marks in a row four stay, with ‹…› behind them.
 
     A text without any of these comes back as it is, after one search. What comes out comes out again when it
-    is put in with the same `keep_newlines`. `[` stays what it is: never give the result to a markup parser.
+    is put in. `[` stays what it is: never give the result to a markup parser.
     """
-    if not (_ODD_IN_LINES if keep_newlines else _ODD_IN_LINE).search(text):
-        return text
+    return _visible(text, "\n", "    ") if _ODD_IN_LINES.search(text) else text
+
+
+def visible_line(text: str) -> str:
+    """The same on one line: a newline is " ⏎ ", a tab one space."""
+    return _visible(text, " ⏎ ", " ") if _ODD_IN_LINE.search(text) else text
+
+
+def _visible(text: str, newline: str, tab: str) -> str:
     text = _SIGNS.sub(_cut_piles, text)
-    text = _NEWLINE.sub("\n" if keep_newlines else " ⏎ ", text)
-    text = text.replace("\t", "    " if keep_newlines else " ")
-    return _HIDDEN.sub(_shown, text)
+    text = _NEWLINE.sub(newline, text)
+    return _HIDDEN.sub(_shown, text.replace("\t", tab))
 
 
 def _cut_piles(found: re.Match[str]) -> str:

@@ -91,7 +91,7 @@ class ModerationFile:
             except BadName:
                 fits = False
             if not fits:
-                raise BadModeration(path=self.path, why=text.visible(f"“{room.name}”", keep_newlines=False))
+                raise BadModeration(path=self.path, why=text.visible_line(f"“{room.name}”"))
         return document
 
     def _decided(self) -> Decided:
@@ -103,7 +103,7 @@ class ModerationFile:
                 room.name,
                 room.private,
                 room.made,
-                None if room.topic is None else text.visible(room.topic, keep_newlines=False)[: wire.MAX_TOPIC],
+                None if room.topic is None else text.visible_line(room.topic)[: wire.MAX_TOPIC],
                 room.instead_of,
                 tuple(room.granted),
                 tuple(room.denied),

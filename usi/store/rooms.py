@@ -95,7 +95,7 @@ def _rule(path: Path, fields: dict[str, Any]) -> RoomRule:
     for field in ("keep_days", "keep_messages"):
         if not 1 <= fields.get(field, 1) <= 10**9:
             raise wrong(why=tr("the value of {field} is not possible", field=field))
-    topic = text.visible(fields.get("topic", ""), keep_newlines=False)
+    topic = text.visible_line(fields.get("topic", ""))
     if len(topic) > wire.MAX_TOPIC:
         raise wrong(why=tr("a topic has at most {limit} characters", limit=wire.MAX_TOPIC))
     return RoomRule(

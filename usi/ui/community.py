@@ -48,7 +48,7 @@ _FACTS = ("name", "room", "role", "by", "reason", "until", "address")
 
 
 def _inline(value: str) -> str:
-    return text.visible(value, keep_newlines=False)
+    return text.visible_line(value)
 
 
 def rooms(event: ev.Rooms) -> list[str]:

@@ -235,7 +235,7 @@ def _content(message: ev.Message) -> str:
 def _brief(value: str, longest: int) -> str:
     """Somebody else's text in one visible line, cut after so many characters."""
     # Much longer texts are cut beforehand as well: there is no use in cleaning what nobody will see.
-    shown = text.visible(value[: 8 * longest], keep_newlines=False).strip()
+    shown = text.visible_line(value[: 8 * longest]).strip()
     return shown if len(shown) <= longest and len(value) <= 8 * longest else f"{shown[: longest - 1].rstrip()}…"
 
 

@@ -136,7 +136,7 @@ def unseen(stream: TextIO) -> Iterator[None]:
 
 def complain(sentence: str) -> None:
     """One sentence on standard error."""
-    print(f"usi: {text.visible(sentence, keep_newlines=False)}", file=sys.stderr, flush=True)
+    print(f"usi: {text.visible_line(sentence)}", file=sys.stderr, flush=True)
 
 
 def raw(stream: TextIO) -> RawIOBase:

@@ -293,4 +293,4 @@ def _grouped(fingerprint: str) -> str:
 
 
 def _inline(value: str) -> str:
-    return text.visible(value, keep_newlines=False)
+    return text.visible_line(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from usi.core import events as ev
 from usi.core.language import tr
-from usi.core.text import visible
+from usi.core.text import visible_line
 from usi.ui.i18n import mark
 
 _VERIFIED = {
@@ -68,4 +68,4 @@ def invitation(event: ev.Invitation) -> list[str]:
 
 
 def _inline(value: str) -> str:
-    return visible(value, keep_newlines=False)
+    return visible_line(value)

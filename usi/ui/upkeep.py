@@ -90,4 +90,4 @@ def check_log(path: Path, noted: str | None = None) -> int:
 
 
 def _say(line: str) -> None:
-    print(text.visible(line, keep_newlines=False))
+    print(text.visible_line(line))

@@ -158,12 +158,12 @@ def _json(finding: Finding) -> str:
 def _lines(finding: Finding, colours: bool, width: int | None) -> str:
     """What was found and what to do; broken at words where it would be wider than `width`."""
     sign = _mark(finding.state)
-    said = _broken(text.visible(finding.text, keep_newlines=False), "  ", width).removeprefix("  ")
+    said = _broken(text.visible_line(finding.text), "  ", width).removeprefix("  ")
     if colours:
         sign = f"\x1b[{_MARKS[finding.state][2]}m{sign}\x1b[0m"
     if not finding.advice:
         return f"{sign} {said}"
-    return f"{sign} {said}\n{_broken(text.visible(finding.advice, keep_newlines=False), '    ', width)}"
+    return f"{sign} {said}\n{_broken(text.visible_line(finding.advice), '    ', width)}"
 
 
 def _broken(line: str, indent: str, width: int | None) -> str:

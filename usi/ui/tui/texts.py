@@ -19,7 +19,7 @@ def shown(value: str) -> str:
 
 def inline(value: str) -> str:
     """The same on one line."""
-    return _steady(text.visible(value, keep_newlines=False))
+    return _steady(text.visible_line(value))
 
 
 def _steady(value: str) -> str:
