@@ -30,18 +30,18 @@ from usi.core.crypto import PrivateKey
 key, notes, sys.argv = PrivateKey.from_pem(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), sys.argv[3:]
 PrivateKey.generate = classmethod(lambda cls: key)
 
-import usi.core.pair, usi.core.private
+import usi.core.pair, usi.core.talk
 
 def note(*values):
     with notes.open("a") as file:
         file.writelines(value.hex() + "\\n" for value in values)
 
-derive = usi.core.private.derive
+derive = usi.core.talk.derive
 def noted_derive(secret, *arguments, **options):
     keys = derive(secret, *arguments, **options)
     note(secret, *keys)
     return keys
-usi.core.private.derive = noted_derive
+usi.core.talk.derive = noted_derive
 
 class NotedSession(usi.core.pair.Session):
     def _make_keys(self, secret, shared, th2, signature):
