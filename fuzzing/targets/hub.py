@@ -1,4 +1,5 @@
-"""The hub, with members who say anything that a wire lets through, in any order, and come and go meanwhile."""
+"""The hub, with members and a moderator who say anything that a wire lets through, in any order, and come and go
+meanwhile."""
 
 from __future__ import annotations
 
@@ -6,30 +7,52 @@ from collections import deque
 
 from fuzzing.targets.registry import target
 from usi.core import codec, wire
+from usi.core.accounts import Account, Accounts, Role, Stored
 from usi.core.crypto import NONCE_SIZE, TAG_SIZE, sha256
-from usi.core.facts import OWN, Arrived, Close, Drop, Expect, Fact, Gone, Heard, Passed, Send
+from usi.core.facts import OWN, Announce, Arrived, Close, Drop, Expect, Fact, Gone, Heard, Passed, Read, ReadPast, Send
 from usi.core.hub import Hub
+from usi.core.moderation import Decided
+from usi.core.rooms import HostedRoom
+from usi.core.text import skeleton
 
 _WHO = [sha256(bytes((number,))) for number in range(5)]
-_CONVERSATIONS = [bytes((number,)) * 16 for number in range(4)]  # the first is the hosted room
+_CONVERSATIONS = [bytes((number,)) * 16 for number in range(4)]  # the first two are hosted rooms
 _KEY_IDS = [sha256(b"key" + bytes((number,))) for number in range(3)]
-_NAMES = ["alice", "a1ice", "bob", "e" * 24, "\u202e", "host"]
+_NAMES = ["alice", "bob", "a1ice", "e" * 24, "\u202e", "host"]
+_ROOMS = ["general", "staff", "new", "g\u0435neral"]
+_ORDERS = [
+    "kick", "ban", "unban", "silence", "lock", "room-new", "room-close", "grant", "revoke", "topic", "limits", "x",
+]  # fmt: skip
 _SEALED = bytes(wire.PADDING + TAG_SIZE)
+_MODERATOR = Account("alice", Stored(bytes(16), bytes(32), bytes(32)), Role.MODERATOR, {skeleton("staff"): True})
 
 
 class _Play:
+    """`inside`: the hosted rooms in which each link is, by what it was told."""
+
     def __init__(self) -> None:
-        room = wire.RoomInfo(_CONVERSATIONS[0], "general", "", bytes(32), 0)
-        self.hub = Hub([(room, _KEY_IDS[0])])
+        rooms = [
+            HostedRoom(conversation=_CONVERSATIONS[number], key_id=_KEY_IDS[number], name=_ROOMS[number], key=bytes(32),
+                       private=number == 1)
+            for number in range(2)
+        ]  # fmt: skip
+        self.hub = Hub(
+            rooms, keeps=True, decided=Decided(), accounts=Accounts([_MODERATOR], bytes(32)),
+            new_key=lambda: bytes(32),
+        )  # fmt: skip
+        self.hosted = {room.conversation for room in rooms}
         self.members: dict[int, bytes] = {}
         self.told: dict[int, list[wire.Message | wire.LinkFacts]] = {}
+        self.inside: dict[int, set[bytes]] = {}
         self.expected: set[bytes] = set()
         self.next = OWN
 
     def arrive(self, member: bytes) -> None:
         link, self.next = self.next, self.next + 1
-        self.members[link], self.told[link] = member, []
-        self.handle(Arrived(link, wire.LinkFacts(member, bytes(256), bytes(32), (), "192.0.2.1:1")))
+        self.members[link], self.told[link], self.inside[link] = member, [], set()
+        account = _MODERATOR if member == _WHO[1] else None
+        facts = wire.LinkFacts(member, bytes(256), bytes(32), (), "192.0.2.1:1")
+        self.handle(Arrived(link, facts, account, "192.0.2.1"))
 
     def handle(self, fact: Fact) -> None:
         """Perform the effects, and check each: nobody is told who is not here, nor of what is not his."""
@@ -53,6 +76,9 @@ class _Play:
                     self.expected.add(effect.request)
                 elif isinstance(effect, Drop):
                     assert effect.request in self.expected
+                elif isinstance(effect, ReadPast):
+                    assert effect.room in self.inside[effect.link]
+                    facts.append(Read(effect.link, effect.room, (), (), {}, 0, 0, False))
 
     def _tell(self, link: int, message: wire.Message | wire.LinkFacts) -> None:
         assert link in self.members
@@ -61,7 +87,22 @@ class _Play:
             assert link == OWN
             return
         assert heard or isinstance(message, wire.Welcome | wire.Notice | wire.Bye), "told before it has joined"
-        if isinstance(message, wire.Posted) and message.conversation != _CONVERSATIONS[0]:
+        inside = self.inside[link]
+        match message:
+            case wire.Welcome(rooms=rooms):
+                inside.update(room.conversation for room in rooms)
+            case wire.Entered(room):
+                inside.add(room.conversation)
+            case wire.Out(room):
+                inside.remove(room)
+            case (
+                wire.Posted(conversation=room) | wire.Found(conversation=room) | wire.Old(conversation=room)
+                | wire.Present(room=room) | wire.Joined(room=room) | wire.Left(room=room)
+                | wire.Topic(room=room) | wire.RoomKey(room=room)
+            ) if room in self.hosted:
+                assert room in inside, "told of a room that it is not in"
+        self.hosted |= inside
+        if isinstance(message, wire.Posted) and message.conversation not in self.hosted:
             gathered = [one for one in heard if isinstance(one, wire.Gathered)]
             assert message.conversation in {one.conversation for one in gathered}, "a private post to a stranger"
         codec.decode_from_host(codec.pack([codec.encode(message)])[0])  # each message of ours is one that is understood
@@ -84,11 +125,27 @@ def _message(kind: int, one: int, two: int, link: int, mine: bytes) -> wire.Mess
         wire.Gather(conversation, key_id, sorted({_WHO[index] for index in range(5) if two >> index & 1} | {mine})),
         wire.Alive(),
         wire.Bye("left"),
-    ]
+        wire.Away("out" if two % 2 else None),
+        wire.ListRooms(),
+        wire.Enter(_ROOMS[one % len(_ROOMS)]),
+        wire.Past(conversation, 0, 1 + two % wire.MAX_PAGE),
+        wire.Again(conversation, 1, 1 + two),
+        wire.Order(
+            _ORDERS[two % len(_ORDERS)], _NAMES[one % len(_NAMES)], _ROOMS[one % len(_ROOMS)], "why", two % 3,
+            bool(one % 2),
+        ),
+    ]  # fmt: skip
     return made[kind % len(made)]
 
 
+_TWO = (10, 0, 0, 51, 1, 0, 10, 1, 0, 51, 2, 1)  # alice, who is a moderator, and bob
+_GRANTED = (67, 7, 1, 64, 2, 1, 52, 5, 1)  # bob is let into #staff, enters it, and says something there
+
+
 @target(
+    bytes((*_TWO, *_GRANTED, 65, 5, 1, 58, 5, 1, 64, 2, 1, 52, 5, 1, 67, 4, 13, 52, 5, 1)),  # goes, returns, is put out
+    bytes((*_TWO, *_GRANTED, 67, 1, 7, 52, 5, 1, 62, 2, 1, 67, 10, 7)),  # is silenced, away, and kicked
+    bytes((*_TWO, 67, 1, 12, 63, 2, 0, 64, 2, 2, 67, 2, 12, 65, 2, 0)),  # another room
     bytes((10, 1, 0, 10, 2, 0, 0, 2, 5, 0, 3, 1, 0, 8, 0)),
     bytes((40, 1, 0, 41, 2, 0, 2, 0, 0, 3, 1, 2, 11, 1, 3, 14, 1, 3)),
     b"(\x01\x00)\x02\x00\x02\x00\x00\x03\x01\x02\x22\x01\x06\x0a\x01\x01\x22\x01\x06",
@@ -109,7 +166,11 @@ def hub(data: bytes) -> None:
             if link != OWN:
                 play.handle(Gone(link, "cut"))
         elif step < 36:
-            play.handle(Passed(bytes((two % 8,)) * 16))
+            request = bytes((two % 8,)) * 16
+            play.expected.discard(request)
+            play.handle(Passed(request))
+        elif step < 38:
+            play.handle(Announce())
         else:
             said = _message(step, two, (two // 3 + one) % 256, link, play.members[link])
             if link != OWN or isinstance(said, wire.GetKey):  # the host's own program is an honest one

@@ -22,6 +22,8 @@ def _member_messages() -> list[bytes]:
     sealed = bytes(wire.PADDING + TAG_SIZE)
     said: list[wire.Message] = [
         wire.Join("alice"), wire.Post(bytes(16), ids, ids, post, sealed), wire.GetKey(ids), wire.Nick("bob"),
+        wire.Away("out"), wire.Away(None), wire.ListRooms(), wire.Enter("staff"), wire.Past(bytes(16), 0, 10),
+        wire.Order("ban", "bob", "", "too loud", 600, False), wire.Leave(bytes(16)), wire.Again(bytes(16), 1, 2),
         wire.Fetch(ids, bytes(16), bytes(16), 3), wire.FileWord(ids, bytes(16), "declined"), wire.Alive(),
         wire.Bye("left"),
     ]  # fmt: skip
@@ -29,7 +31,7 @@ def _member_messages() -> list[bytes]:
 
 
 def _host_messages() -> list[bytes]:
-    ids, me = bytes(32), wire.MemberInfo(bytes(32), "alice")
+    ids, me, sealed = bytes(32), wire.MemberInfo(bytes(32), "alice"), bytes(wire.PADDING + TAG_SIZE)
     room = wire.RoomInfo(bytes(16), "general", "of all", ids, 7)
     said: list[wire.Message] = [
         wire.Welcome(me, me, bytes(16), False, [room]), wire.Present(bytes(16), [me, me], True), wire.KeyOf(ids, None),
@@ -37,7 +39,11 @@ def _host_messages() -> list[bytes]:
         wire.Joined(bytes(16), [me]), wire.Left(bytes(16), [ids], "cut"), wire.Renamed(ids, "bob"),
         wire.Notice("name-taken", "bob"),
         wire.Ticket(bytes(16), ids), wire.NoTicket(bytes(16), "gone"), wire.Wanted(ids, bytes(16), 0, ids),
-        wire.Resumed(3, 4), wire.NoSeat(), wire.Standing(2),
+        wire.Resumed(3, 4), wire.NoSeat(), wire.Standing(2), wire.Absent(ids, "out"), wire.Entered(room),
+        wire.Out(bytes(16), "revoked"), wire.RoomKey(bytes(16), ids), wire.Topic(bytes(16), "cats", "bob"),
+        wire.Deed("kicked", "bob", "alice", "too loud"), wire.Old(bytes(16), ids, ids, bytes(NONCE_SIZE), 1, sealed),
+        wire.OldKey(bytes(16), ids, ids), wire.OldEnd(bytes(16), 1, 0, True), wire.Skipped(2),
+        wire.LogEntry(1, "kicked", [("name", "bob")]), wire.LimitValues([wire.LimitValue("rooms", 64.0, 3.0, 0)]),
     ]  # fmt: skip
     return [*(codec.pack([codec.encode(one)])[0] for one in said), *codec.pack(list(map(codec.encode, said)))]
 

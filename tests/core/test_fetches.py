@@ -6,7 +6,7 @@ import pytest
 
 from usi.core import wire
 from usi.core.errors import BadMessage
-from usi.core.facts import OWN, Expect, Gone, Heard, Passed, Send
+from usi.core.facts import OWN, Close, Drop, Expect, Gone, Heard, Passed, Send
 from usi.core.fetches import TRANSFERS, TRANSFERS_OF_ONE
 
 from .floor import Floor, member_id
@@ -156,6 +156,18 @@ def test_who_fetches_again_has_given_its_earlier_connections_up(floor: Floor) ->
     floor.handle(Passed(fetch("alice", 1).request))  # late news of one that was given up
     floor.hear(bob, fetch("alice", 1_000))
     assert floor.dropped[-1] == fetch("alice", 3 * TRANSFERS).request
+
+
+def test_a_request_that_was_given_up_cannot_come_again_before_its_connections_are_gone(floor: Floor) -> None:
+    """The host would take the end of the first for that of the second, whose connections nobody would count."""
+    floor.join("alice")
+    bob = floor.join("bob")
+    floor.hear(bob, fetch("alice", 1))
+    dropped = floor.hub.handle(Heard(bob, fetch("alice", 2)))
+    assert Drop(fetch("alice", 1).request) in dropped
+    (close,) = floor.hub.handle(Heard(bob, fetch("alice", 1, transfer=2)))
+    assert isinstance(close, Close)
+    assert isinstance(close.error, BadMessage)
 
 
 @pytest.mark.parametrize("leaver", ["alice", "bob"])

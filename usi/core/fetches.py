@@ -32,6 +32,8 @@ class Fetches:
         self._clock = clock
         self._under_way: dict[bytes, tuple[Seat, Seat, bytes]] = {}
         """Request → sender, receiver and transfer."""
+        self._given_up: set[bytes] = set()
+        """Requests whose receiver has asked anew, and whose connections are not gone yet."""
         self._line: Line[int] = Line()
         """Links of those who wait for a place."""
 
@@ -48,7 +50,7 @@ class Fetches:
     def fetch(self, receiver: Seat, message: wire.Fetch) -> list[Effect]:
         """Let a member have a file of another one, if there is a place."""
         sender = self._seats.of(message.sender)
-        if message.request in self._under_way:
+        if message.request in self._under_way or message.request in self._given_up:
             return [Close(receiver.link, BadMessage(why="two transfers under one request"))]
         if sender is None or sender is receiver or not self._seats.sees(receiver, sender):
             return [Send((receiver.link,), wire.NoTicket(message.request, SenderGone.code))]
@@ -56,7 +58,8 @@ class Fetches:
         drops: list[Effect] = []
         if (earlier := receiver.fetches.get(place)) is not None:  # given up, as it asks anew; its wire may be dead
             drops.append(Drop(earlier))
-            self.passed(earlier)
+            self._free(earlier)
+            self._given_up.add(earlier)
         if not self._has_place(receiver):
             drops += [FreePlace()] if len(self._under_way) >= TRANSFERS else []
             return [*drops, Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
@@ -82,7 +85,12 @@ class Fetches:
         return [Send((other.link,), wire.FileWord(seat.facts.member, message.transfer, message.code))]
 
     def passed(self, request: bytes) -> None:
-        """This transfer is over."""
+        """The connections of this transfer are gone."""
+        self._given_up.discard(request)
+        self._free(request)
+
+    def _free(self, request: bytes) -> None:
+        """Let somebody else have its place."""
         if (found := self._under_way.pop(request, None)) is not None:
             sender, receiver, transfer = found
             del receiver.fetches[sender.facts.member, transfer]
