@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from usi.core.recent import Recent
+
+K = TypeVar("K", bound=Hashable)
 
 
 class Allowance:
@@ -26,3 +32,17 @@ class Allowance:
             return False
         self._taken.append(now)
         return True
+
+
+class Allowances(Generic[K]):
+    """The same for each of many, for whom it is remembered: the newest `kept` of them."""
+
+    def __init__(self, count: int, seconds: float, kept: int) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._of: Recent[K, Allowance] = Recent(kept)
+
+    def take(self, who: K, now: float) -> bool:
+        """Take one of theirs, if there is one left."""
+        allowance = self._of[who] = self._of.get(who) or Allowance(self._count, self._seconds)
+        return allowance.take(now)

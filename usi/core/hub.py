@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from usi.core import accounts as rights
 from usi.core import text, wire
 from usi.core.accounts import Accounts, Role
-from usi.core.allowance import Allowance
+from usi.core.allowance import Allowances
 from usi.core.crypto import random_bytes
 from usi.core.delivery import Delivery
 from usi.core.errors import (
@@ -60,7 +60,6 @@ from usi.core.facts import (
 from usi.core.fetches import TRANSFERS_OF_ADDRESS, Fetches
 from usi.core.moderation import Decided, Moderation
 from usi.core.orders import Orders
-from usi.core.recent import Recent
 from usi.core.rooms import HostedRoom, Rooms
 from usi.core.seats import KNOWN_KEYS, Seat, Seats
 from usi.core.trace import Tracer
@@ -129,8 +128,8 @@ class Hub:
         self._orders = Orders(self)
         self._lasting = lasting
         self._clock = clock
-        self._changes: Recent[bytes, Allowance] = Recent(KNOWN_KEYS)
-        """Member → what it may still change now."""
+        self._changes: Allowances[bytes] = Allowances(CHANGES, CHANGE_SECONDS, KNOWN_KEYS)
+        """Of members."""
 
     @property
     def members(self) -> int:
@@ -249,11 +248,7 @@ class Hub:
                 return None
 
     def _may_change(self, seat: Seat) -> bool:
-        if seat.link == OWN:
-            return True
-        member = seat.facts.member
-        allowance = self._changes[member] = self._changes.get(member) or Allowance(CHANGES, CHANGE_SECONDS)
-        return allowance.take(self._clock())
+        return seat.link == OWN or self._changes.take(seat.facts.member, self._clock())
 
     # --- coming and going ---
 

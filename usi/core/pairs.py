@@ -11,11 +11,10 @@ from typing import Protocol
 
 from usi.core import pair as pairing
 from usi.core import wire
-from usi.core.allowance import Allowance
+from usi.core.allowance import Allowance, Allowances
 from usi.core.crypto import PrivateKey, random_bytes
 from usi.core.errors import BadMessage, Busy, Cut, NoAnswer, PeerError, TooManyPairs, Unwelcome, from_code
 from usi.core.pair import Pair
-from usi.core.recent import Recent
 from usi.core.relay import NEW_PAIRS, PAIR_SECONDS
 from usi.core.session import HELLO_SIZE, refusal
 from usi.core.trace import Tracer
@@ -23,7 +22,7 @@ from usi.core.trace import Tracer
 ANSWERED = 60  # pair links of others that are answered in a minute, in all: each costs milliseconds of computing
 MOST_PAIRS = 256  # open at once: each is some kilobytes
 PATIENCE = 10.0  # seconds for a handshake
-_PACES_KEPT = 1_000
+_CALLERS_KEPT = 1_000  # members for whom it is remembered how many of theirs were answered
 
 
 class Owner(Protocol):
@@ -64,7 +63,7 @@ class Pairs:
         self._by_member: dict[bytes, Pair] = {}
         self._opened = Allowance(NEW_PAIRS, PAIR_SECONDS)
         self._answered = Allowance(ANSWERED, PAIR_SECONDS)
-        self._answered_of: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
+        self._answered_of: Allowances[bytes] = Allowances(NEW_PAIRS, PAIR_SECONDS, _CALLERS_KEPT)
 
     def get(self, other: bytes) -> Pair | None:
         return self._by_member.get(other)
@@ -176,11 +175,14 @@ class Pairs:
         if known is not None and known.mine and not known.ready and not known.asking and self._own < other:
             self._send(wire.Pass(other, passed.pair, b""))
             return None  # both call at once: the call of the smaller id counts, on both sides
-        pace = self._answered_of[other] = self._answered_of.get(other) or Allowance(NEW_PAIRS, PAIR_SECONDS)
         error: PeerError | None = None
         if other in self.blocked:
             error = Unwelcome()
-        elif len(self._by_member) >= MOST_PAIRS or not pace.take(now) or not self._answered.take(now):
+        elif (
+            len(self._by_member) >= MOST_PAIRS
+            or not self._answered_of.take(other, now)
+            or not self._answered.take(now)
+        ):
             error = Busy()
         if error is not None:
             self._send(wire.Pass(other, passed.pair, refusal(error)))

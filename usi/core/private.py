@@ -12,7 +12,7 @@ from typing import Literal
 
 from usi.core import events, wire
 from usi.core import pair as pairing
-from usi.core.allowance import Allowance
+from usi.core.allowance import Allowances
 from usi.core.content import Body
 from usi.core.crypto import KEY_SIZE, PrivateKey, random_bytes
 from usi.core.errors import (
@@ -41,7 +41,6 @@ from usi.core.language import tr
 from usi.core.outbox import Outbox
 from usi.core.pair import Pair
 from usi.core.pairs import PATIENCE, Pairs
-from usi.core.recent import Recent
 from usi.core.relay import OPEN_TALKS, PAIR_SECONDS
 from usi.core.report import Report
 from usi.core.roster import Roster
@@ -51,7 +50,7 @@ from usi.core.trace import Tracer
 
 MOST_TALKS = 256  # conversations that others can put us into, in all
 WAITING_POSTS = 8  # texts that wait for a person who is asked first
-_PACES_KEPT = 1_000
+_OPENERS_KEPT = 1_000  # members for whom it is remembered how many they opened
 
 
 class Private:
@@ -83,9 +82,9 @@ class Private:
         self._pairs = Pairs(key, self, send, ask=ask, tracer=lambda other: tracer(roster.name_of(other)))
         self._talks = Talks(roster, report)
         self._to_show: set[bytes] = set()
-        self._paces: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
+        self._entries: Allowances[bytes] = Allowances(OPEN_TALKS, PAIR_SECONDS, _OPENERS_KEPT)
         """How many conversations each member may still put us into now."""
-        self._refusals: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
+        self._refusals: Allowances[bytes] = Allowances(OPEN_TALKS, PAIR_SECONDS, _OPENERS_KEPT)
         """And how many more are refused one by one."""
 
     # --- looking ---
@@ -285,7 +284,8 @@ class Private:
             case pairing.Want():
                 talk = self._talks.direct(pair.other)
                 if talk is None:
-                    if self._talks.opened_by(self._own) >= OPEN_TALKS or not self._pace(self._paces, pair.other):
+                    many = self._talks.opened_by(self._own) >= OPEN_TALKS
+                    if many or not self._entries.take(pair.other, self._report.now):
                         raise Busy
                     talk = self._talks.new_direct(pair.other)
                 self._settle(talk)
@@ -342,8 +342,8 @@ class Private:
                 talk = known
             else:
                 many = self._talks.opened_by(other) >= OPEN_TALKS or len(self.talks) >= MOST_TALKS
-                if many or not self._pace(self._paces, other):
-                    if not self._pace(self._refusals, other):
+                if many or not self._entries.take(other, self._report.now):
+                    if not self._refusals.take(other, self._report.now):
                         raise Busy  # each refusal is a message of ours, and one piece can hold hundreds of these
                     self._pairs.say(other, pairing.Out(message.conversation))
                     return
@@ -357,10 +357,6 @@ class Private:
         talk.since = self._report.now
 
     # --- inside ---
-
-    def _pace(self, paces: Recent[bytes, Allowance], other: bytes) -> bool:
-        pace = paces[other] = paces.get(other) or Allowance(OPEN_TALKS, PAIR_SECONDS)
-        return pace.take(self._report.now)
 
     def _check(self, others: set[bytes], already: int = 1) -> None:
         if self._own in others or not others:

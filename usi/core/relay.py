@@ -11,16 +11,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from usi.core import wire
-from usi.core.allowance import Allowance
+from usi.core.allowance import Allowances
 from usi.core.errors import BadMessage
 from usi.core.numbering import Logs, Numbering
-from usi.core.recent import Recent
 from usi.core.session import HELLO_SIZE, TAG_PAIR
 
 NEW_PAIRS, PAIR_SECONDS = 6, 60.0  # pair links that a member may open in so many seconds: each costs two others work
 OPEN_PAIRS = 64  # and have open at once
 OPEN_TALKS = 32  # private conversations that a member may have open
-_PACES_KEPT = 10_000
+_CALLERS_KEPT = 10_000  # members for whom it is remembered how many they opened
 
 _FIRST = wire.MAGIC + TAG_PAIR
 
@@ -59,7 +58,8 @@ class Relay:
         """By conversation."""
         self._logs = logs
         self._ways: dict[bytes, _Way] = {}
-        self._pace: Recent[bytes, Allowance] = Recent(_PACES_KEPT)
+        self._opened: Allowances[bytes] = Allowances(NEW_PAIRS, PAIR_SECONDS, _CALLERS_KEPT)
+        """By members."""
 
     def carry(self, link: int, member: bytes, message: wire.Pass, where: Where) -> list[Letter]:
         """Pass on a piece of a pair link."""
@@ -68,9 +68,8 @@ class Relay:
         if way is None:
             if len(message.data) != HELLO_SIZE or not message.data.startswith(_FIRST):
                 return []  # the rest of one that has ended
-            pace = self._pace[member] = self._pace.get(member) or Allowance(NEW_PAIRS, PAIR_SECONDS)
-            opened = sum(way.opener == link for way in self._ways.values())
-            if far is None or far == link or opened >= OPEN_PAIRS or not pace.take(self.now):
+            open_now = sum(way.opener == link for way in self._ways.values())
+            if far is None or far == link or open_now >= OPEN_PAIRS or not self._opened.take(member, self.now):
                 return [((link,), wire.Passed(message.member, message.pair, b""))]
             way = self._ways[message.pair] = _Way(link, far)
         elif link not in (way.opener, way.other) or far != way.far(link):
