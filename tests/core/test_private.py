@@ -102,8 +102,8 @@ class Town:
 
     def __init__(self, keys: dict[str, PrivateKey]) -> None:
         self.keys = keys
-        self.hub = Hub([(ROOM, digest("usi3 key id", ROOM.key))])
         self.now = NOW
+        self.hub = Hub([(ROOM, digest("usi3 key id", ROOM.key))], clock=lambda: self.now)
         self.seats: list[Seat] = []
         self.touch: Touch = lambda seat, message: [message]
         self.intercept: Touch = lambda seat, message: [message]
@@ -131,7 +131,6 @@ class Town:
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
-        self.hub.tick(self.now)
         for seat in self.seats:
             if seat.here:
                 seat.member.tick(self.now)

@@ -1,12 +1,12 @@
-"""What members say to each other passes here: posts, what was said before, private
-conversations, and proofs of passwords.
+"""What members say to each other passes here: posts, what was said before, private conversations, and proofs of
+passwords.
 
 Everything is sealed and stays so. A post gets its number, and one that comes twice is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from msgspec.structs import astuple
 
@@ -24,10 +24,17 @@ from usi.core.trace import Trace, Tracer, Value
 
 class Delivery:
     """`keeps`: the host keeps a history. `tracer` is told of what passes of private conversations: all that can be
-    known here."""
+    known here. `clock` gives seconds that only rise."""
 
     def __init__(
-        self, seats: Seats, rooms: Rooms, moderation: Moderation, *, keeps: bool, tracer: Tracer | None
+        self,
+        seats: Seats,
+        rooms: Rooms,
+        moderation: Moderation,
+        clock: Callable[[], float],
+        *,
+        keeps: bool,
+        tracer: Tracer | None,
     ) -> None:
         self._seats = seats
         self._rooms = rooms
@@ -35,7 +42,7 @@ class Delivery:
         self._keeps = keeps
         self._trace = tracer
         self.logs = Logs()
-        self.relay = Relay(self.logs)
+        self.relay = Relay(self.logs, clock)
 
     # --- posts ---
 

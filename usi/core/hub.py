@@ -123,7 +123,7 @@ class Hub:
         self.keeps_decided = decided is not None
         self.moderation.restore(decided or Decided())
         self.seats = Seats(self.rooms, accounts)
-        self._delivery = Delivery(self.seats, self.rooms, self.moderation, keeps=keeps, tracer=tracer)
+        self._delivery = Delivery(self.seats, self.rooms, self.moderation, clock, keeps=keeps, tracer=tracer)
         self._fetches = Fetches(self.seats, transfers_per_address, clock)
         self._orders = Orders(self)
         self._lasting = lasting
@@ -184,10 +184,6 @@ class Hub:
     def undo(self, kept: Iterable[Keep]) -> None:
         """These posts, the newest of all, could not be kept: they get no number. Nobody was told of them."""
         self._delivery.undo(kept)
-
-    def tick(self, now: float) -> None:
-        """Let time pass: called about once a second, with the seconds of a clock that does not go back."""
-        self._delivery.relay.now = now
 
     def _heard(self, seat: Seat, message: wire.Message) -> list[Effect]:
         if (seat.name == "") != isinstance(message, wire.Join) and not isinstance(message, wire.Bye):

@@ -1,8 +1,7 @@
 """The hub's part in private conversations: it carries what it cannot open.
 
 Of a pair link it knows who the two are; of a conversation it knows who opened it, who is in, and the id of the key.
-Keys, names and texts pass sealed. Times are seconds of any clock that does not go back (PROTOCOL.md, "Private
-conversations").
+Keys, names and texts pass sealed (PROTOCOL.md, "Private conversations").
 """
 
 from __future__ import annotations
@@ -50,13 +49,15 @@ class Talk(Numbering):
 
 
 class Relay:
-    """Pair links and private conversations. A sender's breach raises `BadMessage`."""
+    """Pair links and private conversations. A sender's breach raises `BadMessage`.
 
-    def __init__(self, logs: Logs) -> None:
-        self.now = 0.0
+    `clock` gives seconds that only rise."""
+
+    def __init__(self, logs: Logs, clock: Callable[[], float]) -> None:
         self.talks: dict[bytes, Talk] = {}
         """By conversation."""
         self._logs = logs
+        self._clock = clock
         self._ways: dict[bytes, _Way] = {}
         self._opened: Allowances[bytes] = Allowances(NEW_PAIRS, PAIR_SECONDS, _CALLERS_KEPT)
         """By members."""
@@ -69,7 +70,7 @@ class Relay:
             if len(message.data) != HELLO_SIZE or not message.data.startswith(_FIRST):
                 return []  # the rest of one that has ended
             open_now = sum(way.opener == link for way in self._ways.values())
-            if far is None or far == link or open_now >= OPEN_PAIRS or not self._opened.take(member, self.now):
+            if far is None or far == link or open_now >= OPEN_PAIRS or not self._opened.take(member, self._clock()):
                 return [((link,), wire.Passed(message.member, message.pair, b""))]
             way = self._ways[message.pair] = _Way(link, far)
         elif link not in (way.opener, way.other) or far != way.far(link):

@@ -472,7 +472,6 @@ class Host:
 
     def tick(self, slept: float) -> None:
         now = self._loop.time()
-        self.hub.tick(now)
         self.relay.tick(now)
         self._gate.tick(now)
         self._door.tick(now)
