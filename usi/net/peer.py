@@ -49,8 +49,9 @@ from usi.store.peers import KnownPeers
 
 __all__ = ["Memory", "Peer", "connect", "host", "probe"]
 
-_TICK = 1.0
-_SLEPT = 5.0
+_TICK = 1.0  # seconds between looks at what time changes
+_SLEPT = 5.0  # seconds without one after which this machine was asleep or stopped
+
 
 class Peer:
     """A running host or guest. Use as `async with Peer(settings) as peer`, read `peer.events()`, call `peer.do`.
@@ -73,7 +74,7 @@ class Peer:
         self._files: Files
         self._proof: Proof | None = None
         """What can be compared with the host; on the host itself nothing."""
-        self._away = False
+        self._cut = False
         """The way to the hub is cut, and is tried to be restored."""
         self._started = time.monotonic()
         self._ticker: asyncio.TimerHandle | None = None
@@ -223,7 +224,7 @@ class Peer:
         if isinstance(intent, commands.ForRoom):
             intent = replace(intent, room=intent.room or self._member.room)  # not where it may be going meanwhile
         match intent:
-            case commands.Say() | commands.Act():
+            case commands.Say() | commands.Act() | commands.Tell():
                 while self._member.outbox_full and self._ended_by is None:
                     await self._movement()
                 self._act(intent)
@@ -233,10 +234,6 @@ class Peer:
                 if self._ended_by is not None or not self._connected:
                     raise NotConnected
                 self._side.invite()
-            case commands.Tell():
-                while self._member.outbox_full and self._ended_by is None:
-                    await self._movement()
-                self._act(intent)
             case commands.Nick() | commands.Users() | commands.Verify() | commands.Private() | commands.Add():
                 self._act(intent)
             case commands.Away() | commands.Block() | commands.Go() | commands.Leave() | commands.Password():
@@ -358,7 +355,7 @@ class Peer:
 
     def reconnecting(self, error: PeerError, attempt: int) -> None:
         """The connection is cut; what the person says meanwhile waits."""
-        self._away = True
+        self._cut = True
         seconds = self.settings.limits.resume_seconds
         text = tr("The connection is lost; reconnecting for up to {seconds:g} s. What you write goes out then.",
                   seconds=seconds)  # fmt: skip
@@ -366,7 +363,7 @@ class Peer:
 
     def resumed(self, attempt: int, missed: int) -> None:
         """It is restored."""
-        self._away = False
+        self._cut = False
         self._member.resumed(time.time())
         text = tr("The connection is restored. Messages that came meanwhile: {count}.", count=missed)
         self._emit(ev.Resumed(time=_now(), code="resumed", text=text, attempt=attempt, missed=missed))
@@ -374,7 +371,7 @@ class Peer:
 
     def anew(self, session: Session) -> None:
         """The host is there again and knows nothing of us: join it as somebody new."""
-        self._away = False
+        self._cut = False
         error, before = NotResumed(), self._member
         self._emit(ev.Notice(time=_now(), code=error.code, text=str(error)))
         before.disconnected(error, time.time())
@@ -392,7 +389,7 @@ class Peer:
 
     def ended(self, error: PeerError) -> None:
         """The connection is gone."""
-        self._away = False
+        self._cut = False
         if self._ended_by is None:
             self.exit_status = error.exit_status or self.exit_status
             self._member.disconnected(error, time.time())
@@ -469,7 +466,7 @@ class Peer:
         slept = self._slept()
         self._refusals.tick()
         self._side.tick(slept)
-        if self._ended_by is None and not self._away:
+        if self._ended_by is None and not self._cut:
             try:
                 self._member.tick(time.time())
             except PeerError as error:
