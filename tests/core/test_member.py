@@ -990,6 +990,20 @@ def test_the_command_again_says_that_one_is_back(desk: Desk) -> None:
     assert (told.away, told.away_text, told.mine) == (True, "at lunch", True)
 
 
+@pytest.mark.parametrize("before", [None, "at lunch"])
+def test_an_absence_that_the_host_refuses_is_none(desk: Desk, before: str | None) -> None:
+    desk.open()
+    if before is not None:
+        be_away(desk, before)
+        desk.tell(wire.Absent(desk.member.id, before))
+    be_away(desk, "asleep")
+    desk.tell(wire.Notice("too-many-changes", "away"))
+    assert desk.member.away == before
+    desk.sent.clear()
+    be_away(desk)
+    assert desk.sent == [wire.Away("" if before is None else None)], "the command is no coming back of who was here"
+
+
 @pytest.mark.parametrize("what", [commands.Say("hello"), commands.Act("waves"), commands.Tell("alice", "hello")])
 def test_who_says_something_is_back_before_it_is_heard(desk: Desk, what: commands.ForMember) -> None:
     desk.open("alice")

@@ -647,6 +647,8 @@ class Member:
     # --- telling ---
 
     def _take_notice(self, message: wire.Notice) -> None:
+        if (message.code, message.about) == ("too-many-changes", "away") and self.away is not None:
+            self.away = self.roster.here[self.id].away  # as the others still see it
         if message.code == NameTaken.code:
             name = text.visible_line(message.about)
             self._emit(events.Notice(time=self._time(), code=message.code, text=str(NameTaken(name=name))))
