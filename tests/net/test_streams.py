@@ -27,7 +27,7 @@ from usi.core.errors import (
 )
 from usi.core.transfer import CHUNK, SALT_SIZE, Offered, Sealer, signed_end
 from usi.net import streams
-from usi.net.streams import GO, Pace, Progress, StreamHash
+from usi.net.streams import GO, Progress, Speed, StreamHash
 
 PATIENCE = 20.0
 SALT = bytes(range(SALT_SIZE))
@@ -425,11 +425,11 @@ def test_progress_counts_and_tells_its_speed(monkeypatch: pytest.MonkeyPatch) ->
     assert (progress.done, progress.rate()) == (0, 0)
 
 
-def test_a_pace_is_that_of_the_last_whole_span() -> None:
-    pace = Pace(60.0, 100.0, 5_000)
+def test_a_speed_is_that_of_the_last_whole_span() -> None:
+    speed = Speed(60.0, 100.0, 5_000)
     for now, done, rate in (
         (101.0, 9_000, float("inf")), (159.9, 9_000, float("inf")), (160.0, 11_000, 100.0), (200.0, 99_000, 100.0),
         (220.0, 131_000, 2_000.0), (300.0, 131_000, 0.0),
     ):  # fmt: skip
-        pace.measure(now, done)
-        assert pace.rate == rate
+        speed.measure(now, done)
+        assert speed.rate == rate

@@ -20,7 +20,7 @@ from usi.config import Limits
 from usi.core import events
 from usi.core.facts import Expect
 from usi.core.fetches import TRANSFERS
-from usi.net.streams import GO, Pace
+from usi.net.streams import GO, Speed
 
 if sys.platform != "win32":
     import fcntl
@@ -34,7 +34,7 @@ class _Passage:
 
     expect: Expect
     started: float
-    pace: Pace
+    speed: Speed
     timer: asyncio.TimerHandle | None = None
     source: socket.socket | None = None
     sink: socket.socket | None = None
@@ -79,7 +79,7 @@ class Relay:
         if self._closed:
             return
         now = self._loop.time()
-        passage = _Passage(expect, now, Pace(self._limits.slow_transfer_seconds, now))
+        passage = _Passage(expect, now, Speed(self._limits.slow_transfer_seconds, now))
         self._passages[expect.request] = passage
         self._tickets[expect.from_sender] = passage, True
         self._tickets[expect.to_receiver] = passage, False
@@ -105,13 +105,13 @@ class Relay:
     def tick(self, now: float) -> None:
         """Measure how fast they go; `now` is the loop's time."""
         for passage in self._passages.values():
-            passage.pace.measure(now, passage.moved)
+            passage.speed.measure(now, passage.moved)
 
     def free_place(self) -> None:
         """Somebody waits: end the slowest, if it is slower than it may be then."""
         here = [passage for passage in self._passages.values() if not passage.dropped]
-        slowest = min(here, key=lambda passage: passage.pace.rate, default=None)
-        if slowest is not None and slowest.pace.rate < self._limits.slow_transfer_rate:
+        slowest = min(here, key=lambda passage: passage.speed.rate, default=None)
+        if slowest is not None and slowest.speed.rate < self._limits.slow_transfer_rate:
             self.drop(slowest.expect.request)
 
     def drop(self, request: bytes) -> None:

@@ -31,7 +31,7 @@ from usi.core.offers import Offer
 from usi.core.transfer import CHUNK, SALT_SIZE, Offered
 from usi.net import streams
 from usi.net.side import Side
-from usi.net.streams import Pace, StreamHash
+from usi.net.streams import Speed, StreamHash
 from usi.net.transfers import Transfer, Transfers
 from usi.store.source import Source
 
@@ -218,7 +218,7 @@ class Sending:
             transfer.sock = sock = await self._side.open_data(wanted.ticket)
             sock.settimeout(self._limits.idle_transfer_seconds)
             transfer.progress.restart(wanted.first * CHUNK)
-            transfer.pace = Pace(self._limits.slow_transfer_seconds, time.monotonic(), transfer.progress.done)
+            transfer.speed = Speed(self._limits.slow_transfer_seconds, time.monotonic(), transfer.progress.done)
             transfer.state = "running"
             await self._transfers.on_thread(
                 partial(streams.stop_sending, sock, transfer.progress),
@@ -237,14 +237,14 @@ class Sending:
         except LocalError as error:
             self.withdraw(own.offer, error, ChangedThere if isinstance(error, FileChanged) else UnreadableThere)
         finally:
-            transfer.sock = transfer.pace = None
+            transfer.sock = transfer.speed = None
             transfer.since = time.monotonic()
             if sock is not None:
                 sock.close()
 
 
 def _rate(transfer: Transfer) -> float:
-    return transfer.pace.rate if transfer.pace is not None else float("inf")
+    return transfer.speed.rate if transfer.speed is not None else float("inf")
 
 
 def _open_first(line: str, given_up: Callable[[], bool]) -> tuple[Source, str | None]:

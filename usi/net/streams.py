@@ -51,7 +51,7 @@ class Progress:
         return round((self.done - done) / (now - since)) if now > since else 0
 
 
-class Pace:
+class Speed:
     """How fast something has moved over the last whole span of `seconds`."""
 
     def __init__(self, seconds: float, now: float, done: int = 0) -> None:

@@ -32,7 +32,7 @@ from usi.core.errors import (
 )
 from usi.core.offers import Offer
 from usi.net.side import Side
-from usi.net.streams import Pace, Progress
+from usi.net.streams import Progress, Speed
 from usi.store.landing import Landing
 
 _WISHED = TransferCancelled | TakenBack | CancelledThere | Declined | Withdrawn
@@ -53,7 +53,7 @@ class Transfer:
     member: bytes
     peer: str
     progress: Progress = field(default_factory=Progress)
-    pace: Pace | None = None
+    speed: Speed | None = None
     """Of what is being sent."""
     state: Literal["waiting", "running", "done", "failed"] = "waiting"
     started: float = field(default_factory=time.monotonic)
@@ -257,8 +257,8 @@ class Transfers:
         now = time.monotonic()
         under_way = self.under_way
         for transfer in under_way:
-            if transfer.pace is not None:
-                transfer.pace.measure(now, transfer.progress.done)
+            if transfer.speed is not None:
+                transfer.speed.measure(now, transfer.progress.done)
             idle = transfer.direction == "out" and not transfer.at_work
             if idle and now - transfer.since > _PATIENCE:
                 self._fail(transfer, ReceiverLost())
