@@ -16,7 +16,8 @@ KNOWN_KEYS = 10_000  # moduli kept for members who left: their posts are still b
 
 @dataclass(eq=False)
 class Seat:
-    """One link to the host, and the member at its other end."""
+    """One link to the host, and the member at its other end. That another connection takes the place of one that was
+    cut is no business of the hub's: `usi.net.seats` keeps the number for it."""
 
     link: int
     facts: wire.LinkFacts
