@@ -128,6 +128,18 @@ def test_while_somebody_waits_the_slowest_is_to_yield_and_who_came_first_goes_fi
     assert floor.places_wanted == 5, "a free place that is somebody else's is none to be made"
 
 
+def test_who_has_all_that_one_may_have_has_nobody_yield(floor: Floor) -> None:
+    floor.join("alice")
+    bob = floor.join("bob")
+    for number in range(1, TRANSFERS_OF_ONE + 1):
+        floor.hear(bob, fetch("alice", number, transfer=number))
+    for number in range(TRANSFERS_OF_ONE + 1, TRANSFERS + 1):
+        floor.hear(floor.join(f"r{number}"), fetch("alice", number))
+    floor.hear(bob, fetch("alice", 999, transfer=999))
+    assert floor.all(bob, wire.NoTicket) == [wire.NoTicket(fetch("alice", 999).request, "too-many-transfers")]
+    assert floor.places_wanted == 0, "a place that became free would be no use to it"
+
+
 def test_one_address_has_so_many_transfers_and_no_more(floor: Floor) -> None:
     floor.join("alice")
     class_room = [floor.join(f"pupil{number}", network="192.0.2.7") for number in range(4)]

@@ -60,8 +60,9 @@ class Fetches:
             drops.append(Drop(earlier))
             self._free(earlier)
             self._given_up.add(earlier)
-        if not self._has_place(receiver):
-            drops += [FreePlace()] if len(self._under_way) >= TRANSFERS else []
+        crowded, free = self._is_crowded(receiver), TRANSFERS - len(self._under_way)
+        if crowded or not self._line.admit(receiver.link, free, self._clock()):
+            drops += [FreePlace()] if not crowded and free <= 0 else []
             return [*drops, Send((receiver.link,), wire.NoTicket(message.request, TooManyTransfers.code))]
         self._under_way[message.request] = sender, receiver, message.transfer
         receiver.fetches[place] = message.request
@@ -101,10 +102,10 @@ class Fetches:
         self._line.leave(seat.link)
         return [Drop(request) for request in [*seat.fetches.values(), *seat.sends]]
 
-    def _has_place(self, receiver: Seat) -> bool:
-        """Whether one more file may pass to somebody now; where all places are taken they wait in line."""
-        crowded = self.by_address[receiver.network] >= self._per_address
-        if crowded or len(receiver.fetches) >= TRANSFERS_OF_ONE:
+    def _is_crowded(self, receiver: Seat) -> bool:
+        """Whether somebody has, or those behind one address have, all that they may have: they wait for nobody's place
+        but their own."""
+        crowded = self.by_address[receiver.network] >= self._per_address or len(receiver.fetches) >= TRANSFERS_OF_ONE
+        if crowded:
             self._line.leave(receiver.link)
-            return False
-        return self._line.admit(receiver.link, TRANSFERS - len(self._under_way), self._clock())
+        return crowded
