@@ -36,3 +36,13 @@ def test_who_does_not_ask_again_is_not_waited_for() -> None:
     line.leave("carol")
     line.leave("carol")
     assert line.admit("bob", 1, PATIENCE)
+
+
+def test_who_comes_back_to_a_line_stands_at_its_end() -> None:
+    line = Line[str]()
+    line.admit("alice", 0, 0.0)
+    line.admit("bob", 0, 1.0)
+    line.admit("bob", 0, PATIENCE)
+    line.admit("alice", 0, PATIENCE + 0.1)
+    assert not line.admit("alice", 1, PATIENCE + 0.2)
+    assert line.admit("bob", 1, PATIENCE + 0.3)

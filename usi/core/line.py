@@ -22,6 +22,8 @@ class Line(Generic[K]):
 
     def admit(self, who: K, free: int, now: float) -> bool:
         """Whether one of so many free places is theirs now: they wait no more then, else they do."""
+        if now - self._waiting.get(who, now) > PATIENCE:
+            del self._waiting[who]
         ahead = 0
         for other, asked in list(self._waiting.items()) if free > 0 else ():
             if other == who or ahead >= free:
