@@ -147,6 +147,7 @@ def test_the_faces(started: Started) -> None:
         assert started.messages
     assert cli.main(["-s", "--json", "--no-messages"]) == 0
     assert not started.messages
+    assert cli.main(["-s", "--json", "--no-messages", "--dev"]) == 2  # its traces have the texts
 
 
 def test_the_screen_needs_a_terminal(started: Started, capsys: pytest.CaptureFixture[str]) -> None:

@@ -203,6 +203,8 @@ def _do(arguments: list[str], language: str) -> int:
         return _look_after(options)
     if options.doctor is not None:
         return _doctor(options)
+    if options.dev and options.no_messages:
+        raise errors.UsageError(why=tr("--dev shows what is said, and --no-messages does not: choose one."))
     settings = _settings(options)
     if settings.hosting:
         _use_fast_loop()

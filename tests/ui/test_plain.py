@@ -94,7 +94,15 @@ async def test_what_is_said_is_not_shown_to_whom_it_does_not_concern(
     monkeypatch: pytest.MonkeyPatch, as_json: bool
 ) -> None:
     """For the journal of a service, which others read, and which is not sealed."""
-    happens = connected("general"), message("general"), ev.Notice(time=NOW, code="x", text="a notice")
+    hit = ev.Hit(id="00", number=1, from_="alice", member=ID, text="hello", sent_at=NOW, signature="good")
+    happens = (
+        connected("general"),
+        message("general"),
+        ev.Found(time=NOW, room="general", text="hell", hits=[hit], more=False),
+        ev.Failed(time=NOW, id="00", code="cut", text="It was cut.", message="hello"),
+        ev.Error(time=NOW, code="empty", text="No.", message="hello"),
+        ev.Notice(time=NOW, code="x", text="a notice"),
+    )
     lines = await shown(monkeypatch, *happens, as_json=as_json, messages=False)
     assert not any("hello" in line for line in lines)
     assert "a notice" in lines[-1]

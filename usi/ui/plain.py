@@ -14,6 +14,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from usi.config import Settings
 from usi.core import commands
 from usi.core import events as ev
@@ -140,9 +142,10 @@ class _Plain:
                 self._room = event.room
             if isinstance(event, ev.FileProgress) and not self._is_time_for(event):
                 continue
-            if isinstance(event, ev.Message) and not self._messages:
+            shown = event if self._messages else _without_texts(event)
+            if shown is None:
                 continue
-            line = self._in_its_room(event, self._render(event))
+            line = self._in_its_room(shown, self._render(shown))
             if line is not None and not await writer.write(line):
                 break  # nobody reads any more
 
@@ -195,6 +198,21 @@ class _Plain:
         else:
             said = tr("Notifications of {room} are on again.", room=title_of(self._room))
         return ev.Notice(time=datetime.now(UTC), code="mute", text=said)
+
+
+def _without_texts(event: ev.Event) -> ev.Event | None:
+    """An event as it may stand in a log that is not to have what was said; None where nothing is left of it."""
+    match event:
+        case ev.Message():
+            return None
+        case ev.Found():
+            return msgspec.structs.replace(event, hits=[msgspec.structs.replace(hit, text="") for hit in event.hits])
+        case ev.Failed():
+            return msgspec.structs.replace(event, message="")
+        case ev.Error():
+            return msgspec.structs.replace(event, message=None)
+        case _:
+            return event
 
 
 def _parsed(line: str) -> commands.Intent | None:

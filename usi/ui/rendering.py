@@ -114,6 +114,8 @@ def to_plain(event: ev.Event) -> str | None:
             return _told([tr("What you type goes to {room}.", room=title_of(event.room))])
         case ev.Failed():
             said = _inline(event.message)
+            if not said:
+                return "! " + tr("Not delivered: {reason}", reason=event.text)
             return "! " + tr("Not delivered: {reason} Your text was: {text}", reason=event.text, text=said)
         case ev.Error():
             return f"! {_inline(event.text)}"
