@@ -105,6 +105,14 @@ def test_a_ban_of_a_name_holds_for_its_key_too_and_is_taken_back_whole(hall: Hal
     assert hall.come("eve", "bob") not in hall.closed
 
 
+def test_a_ban_too_many_is_refused_and_reaches_nobody(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usi.core.moderation.MOST_BANS", 1)
+    mod, bob = hall.come("mod"), hall.come("bob")
+    assert [m.code for m in hall.order(mod, "ban", "192.0.2.9")] == ["ban-set"]
+    assert [m.code for m in hall.order(mod, "ban", "bob")] == ["too-many-bans"]
+    assert bob not in hall.closed
+
+
 def test_what_moderators_decide_is_to_be_kept_where_it_is(hall: Hall) -> None:
     assert not hall.hub.keeps_decided
     keeping = Hall(*ACCOUNTS, decided=Decided(bans=(Term(("name eve",), None),)))

@@ -219,7 +219,7 @@ class TransferRow(msgspec.Struct, frozen=True, kw_only=True):
     peer: str | None
     """None: an own offer that nobody is fetching now."""
     name: str
-    state: Literal["offered", "waiting", "running", "done", "failed", "kept", "closed"]
+    state: Literal["offered", "waiting", "running", "done", "failed", "kept"]
     """`kept`: nobody offers it any more, and `done` bytes of it are still here."""
     done: int
     size: int

@@ -42,6 +42,7 @@ NOTICES = {
     "host-stays": "The host is in every room.",
     "too-many-changes": "Too many changes of names, topics, rooms and absences in a minute: wait, then try again.",
     "ban-set": "{about} is banned.",
+    "too-many-bans": "There are {about} bans already, which is the limit; /unban takes one back.",
     "ban-gone": "{about} is not banned any more.",
     "no-such-ban": "There is no ban of {about}.",
     "invited": "An invitation, to be given on: {about}",

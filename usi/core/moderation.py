@@ -89,13 +89,16 @@ class Moderation:
             return f"net {network}"
         return f"name {text.skeleton(about)}"
 
-    def ban(self, keys: Collection[str], seconds: float) -> None:
-        """Keep out what `key_of` has made of one person, for so long (0: until it is lifted)."""
+    def ban(self, keys: Collection[str], seconds: float) -> bool:
+        """Keep out what `key_of` has made of one person, for so long (0: until it is lifted); False where there are
+        too many bans for one more."""
         ban = _Ban(frozenset(keys), self._until(seconds))
         if len(self._bans) + len(ban.keys) > MOST_BANS:
             self._forget()
-        if len(self._bans.keys() | ban.keys) <= MOST_BANS:
-            self._bans.update(dict.fromkeys(ban.keys, ban))
+        if len(self._bans.keys() | ban.keys) > MOST_BANS:
+            return False
+        self._bans.update(dict.fromkeys(ban.keys, ban))
+        return True
 
     def unban(self, key: str) -> bool:
         """Lift the ban that this belongs to, with all that belongs to it; whether there was one."""

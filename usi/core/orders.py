@@ -11,7 +11,7 @@ from usi.core import text, wire
 from usi.core.accounts import Role, may_act_on
 from usi.core.errors import BadName, Banned, Kicked, PeerError
 from usi.core.facts import Effect, Invite, KeepDecided, KeepRoom, Note, Send, ShowLimits, ShowLog
-from usi.core.moderation import Moderation
+from usi.core.moderation import MOST_BANS, Moderation
 from usi.core.rooms import HostedRoom, Rooms
 from usi.core.seats import Seat, Seats
 
@@ -102,7 +102,8 @@ class Orders:
             reached = [seat for seat in same if may_act_on(actor.role, seat.role)]
             if kind == "key" and same and not reached:
                 raise _Refused("out-of-reach", order.about)
-        moderation.ban(keys, order.seconds)
+        if not moderation.ban(keys, order.seconds):
+            raise _Refused("too-many-bans", str(MOST_BANS))
         effects: list[Effect] = [Send((actor.link,), wire.Notice("ban-set", order.about))]
         effects.append(self._note("banned", actor, None, name=order.about, reason=order.text, seconds=order.seconds))
         for seat in reached:

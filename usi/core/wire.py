@@ -273,7 +273,7 @@ class Past(Message, frozen=True, tag="past"):
 
 
 class Order(Message, frozen=True, tag="order"):
-    """What moderators and the host may do; `word` is one of `usi.core.orders.ORDERS`. Answered with Notice."""
+    """What moderators and the host may do; `word` is one that `usi.core.orders` knows. Answered with Notice."""
 
     word: Code
     about: Annotated[str, Meta(max_length=128)]

@@ -22,7 +22,6 @@ STATES = {
     "done": mark("done"),
     "failed": mark("stopped"),
     "kept": mark("kept"),
-    "closed": mark("over"),
 }
 """State of a row of /files → in words."""
 
