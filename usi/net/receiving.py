@@ -122,9 +122,12 @@ class Receiving:
         return PartFacts(transfer.offer.offered, transfer.offer.sender, transfer.offer.sender_name)
 
     async def _throw_away(self, number: int, facts: PartFacts) -> None:
+        transfer = self._transfers.kept(number)
+        if transfer is not None and transfer.task is not None:
+            await asyncio.wait({transfer.task})  # it was told to be over, and may still write down how far it is
         await self._transfers.on_thread(None, forget, self._folder, facts)
         self._parts.pop(number, None)
-        if (transfer := self._transfers.kept(number)) is not None:
+        if transfer is not None:
             transfer.progress.restart(0)
         name = clean_file_name(facts.offered.name)
         self._transfers.notice("kept-gone", tr("{name}: what had come of it was thrown away.", name=name))
