@@ -40,6 +40,7 @@ def test_times(said: str, seconds: int | None) -> None:
 def test_what_a_ban_is_about(about: str, key: str) -> None:
     found = Moderation.key_of(about)
     assert found == key or (found.startswith("name ") and key.startswith("name "))
+    assert Moderation.as_kept(found) == found, "the host can read what it has written"
 
 
 def test_a_ban_ends_with_its_time_or_when_it_is_taken_back() -> None:

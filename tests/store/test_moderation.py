@@ -15,11 +15,11 @@ from usi.store.moderation import ModerationFile
 
 NOW = 1_764_156_254.0
 DECIDED = Decided(
-    (Term(("key 00", "name mallory"), None), Term(("net 192.0.2.7",), 3_600.0)),
+    (Term((f"key {'0a' * 32}", "name bob"), None), Term(("net 192.0.2.7",), 3_600.0)),
     (Term(("bob",), 60.0),),
     (
         RoomDecided("general", topic="Bonjour [/oops] é", instead_of="Welcome"),
-        RoomDecided("staff", private=True, granted=("alice", "bob"), denied=("eve",)),
+        RoomDecided("staff", private=True, granted=("ada", "bob"), denied=("eve",)),
         RoomDecided("club", private=True, made=True),
     ),
 )
@@ -63,7 +63,7 @@ def test_a_person_can_read_it(tmp_path: Path) -> None:
     assert written["bans"][1] == {"keys": ["net 192.0.2.7"], "until": "2025-11-26T12:24:14Z"}
     assert written["bans"][0]["until"] is None
     assert written["rooms"][1] == {
-        "name": "staff", "private": True, "granted": ["alice", "bob"], "denied": ["eve"]
+        "name": "staff", "private": True, "granted": ["ada", "bob"], "denied": ["eve"]
     }  # fmt: skip
 
 
@@ -93,6 +93,38 @@ def test_what_makes_no_sense_is_said_and_left_as_it_is(tmp_path: Path, content: 
     with pytest.raises(BadModeration, match=r"moderation\.json"):
         at(path)
     assert path.read_bytes() == content
+
+
+DIGITS = "0a" * 32
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("name Bob", "“name Bob” has to be written “name bob”"),
+        ("name alice", "“name alice” has to be written “name allce”"),
+        (f"key  {DIGITS.upper()}", f"has to be written “key {DIGITS}”"),
+        ("net 2001:DB8::7", "has to be written “net 2001:db8::/64”"),
+        ("net 192.0.2.7/64", "has to be written “net 192.0.2.7”"),
+        *[(wrong, "is none of") for wrong in ("", "bob", "Name bob", "key 0a", "net 192.0.2.0/24", "net host.example")],
+    ],
+)
+def test_a_ban_that_would_never_keep_anybody_out_is_refused(tmp_path: Path, key: str, why: str) -> None:
+    path = tmp_path / "moderation.json"
+    path.write_text(json.dumps({"bans": [{"keys": ["name bob", key], "until": None}], "silences": [], "rooms": []}))
+    with pytest.raises(BadModeration, match=why):
+        at(path)
+
+
+@pytest.mark.parametrize(("who", "right"), [("Bob", "bob"), ("café", "cafe"), (DIGITS.upper(), DIGITS)])
+@pytest.mark.parametrize("field", ["who", "granted", "denied"])
+def test_who_is_not_written_as_the_host_keeps_them_is_refused(tmp_path: Path, field: str, who: str, right: str) -> None:
+    path = tmp_path / "moderation.json"
+    silences = [{"who": who, "until": None}] if field == "who" else []
+    rooms = [] if field == "who" else [{"name": "staff", field: [who]}]
+    path.write_text(json.dumps({"bans": [], "silences": silences, "rooms": rooms}))
+    with pytest.raises(BadModeration, match=f"“{who}” has to be written “{right}”"):
+        at(path)
 
 
 def test_a_time_without_a_zone_is_utc(tmp_path: Path) -> None:

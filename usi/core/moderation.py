@@ -89,6 +89,27 @@ class Moderation:
             return f"net {network}"
         return f"name {text.skeleton(about)}"
 
+    @staticmethod
+    def as_kept(written: str) -> str | None:
+        """The key of a ban as `key_of` writes it, whoever wrote this one; None where it is none."""
+        kind, _, about = written.partition(" ")
+        plain = about.strip().lower()
+        match kind:
+            case "name":
+                return f"name {text.skeleton(about)}"
+            case "key" if _FINGERPRINT.fullmatch(plain):
+                return f"key {plain}"
+            case "net" if network := network_of(plain.removesuffix("/64")):
+                return f"net {network}"
+            case _:
+                return None
+
+    @staticmethod
+    def who_as_kept(written: str) -> str:
+        """Somebody as `Seat.who` writes them: a guest's id, or the skeleton of an account's name."""
+        plain = written.strip().lower()
+        return plain if _FINGERPRINT.fullmatch(plain) else text.skeleton(written)
+
     def ban(self, keys: Collection[str], seconds: float) -> bool:
         """Keep out what `key_of` has made of one person, for so long (0: until it is lifted); False where there are
         too many bans for one more."""

@@ -16,7 +16,7 @@ import msgspec
 from usi.core import text, wire
 from usi.core.errors import BadModeration, BadName, CannotKeep
 from usi.core.language import tr
-from usi.core.moderation import LONGEST, Decided, RoomDecided, Term
+from usi.core.moderation import LONGEST, Decided, Moderation, RoomDecided, Term
 from usi.store import private
 
 _LARGEST = 16 * 1024 * 1024  # bytes: all bans that there can be, and the rights of 200,000 in rooms
@@ -96,7 +96,26 @@ class ModerationFile:
                 fits = False
             if not fits:
                 raise BadModeration(path=self.path, why=text.visible_line(f"“{room.name}”"))
+        for key in (key for ban in document.bans for key in ban.keys):
+            self._check(key, Moderation.as_kept(key))
+        for room in document.rooms:
+            for who in (*room.granted, *room.denied):
+                self._check(who, Moderation.who_as_kept(who))
+        for silence in document.silences:
+            self._check(silence.who, Moderation.who_as_kept(silence.who))
         return document
+
+    def _check(self, written: str, right: str | None) -> None:
+        """Refuse what would be kept and never found. `right`: how it has to be written; None where it makes no sense.
+        """
+        if written == right:
+            return
+        shown = text.visible_line(written)
+        if right is None:
+            why = tr("“{key}” is none of “name …”, “key …” and “net …”", key=shown)
+        else:
+            why = tr("“{key}” has to be written “{right}”", key=shown, right=text.visible_line(right))
+        raise BadModeration(path=self.path, why=why)
 
     def _decided(self) -> Decided:
         read = self._read
