@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from usi.core import events as ev
 from usi.core.accounts import Login, stored_of
 from usi.core.errors import Busy, NotConnected, PeerError, TooSlow
 from usi.net import knock
+from usi.net.client import Client
+from usi.net.link import Link
 from usi.store.house import House as StoreHouse
 
 pytestmark = pytest.mark.usefixtures("quick_ticks")
@@ -321,6 +323,32 @@ async def test_leaving_while_the_wire_is_cut_waits_for_nothing(house: House) -> 
     await alice.leave()
     assert alice.told[-1].code == "left"  # type: ignore[attr-defined]
     await host.hears(ev.MemberLeft, name="alice")
+
+
+async def test_leaving_in_the_moment_in_which_the_seat_is_taken_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
+    host = await house.host(seat_seconds=0.1)
+    line = await wire_to(house, host)
+    alice = await house.guest("alice", line.port, **TRIES)
+    listen, answered = Client.link_messages, asyncio.Event()
+
+    def give_up(client: Client, link: Link, messages: Sequence[wire.Message]) -> None:
+        if any(isinstance(message, wire.Resumed) for message in messages) and client._reconnecting is not None:
+            client._reconnecting.cancel()
+            answered.set()
+        listen(client, link, messages)
+
+    monkeypatch.setattr(Client, "link_messages", give_up)
+    line.cut()
+    await answered.wait()
+    await alice.leave()
+    assert alice.told[-1].code == "left"  # type: ignore[attr-defined]
+    await host.hears(ev.MemberLeft, name="alice")
+    assert not alice.all(ev.Resumed)
+    assert not wrong
 
 
 # --- who may come back ---

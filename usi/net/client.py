@@ -204,14 +204,19 @@ class Client:
         return True
 
     def link_ready(self, link: Link) -> None:
-        if link is not self._link or self._exchanged.cancelled():  # it was given up in this very moment
-            link.close(Left())
+        if self._gave_up(link):
             return
         self._address = link.peer_address
         if self._seat is not None:
             link.send(wire.Resume(self._seat, self._channel.taken))
             return
         self._go_in(link, None if self._anew else self._settings.code)
+
+    def _gave_up(self, link: Link) -> bool:
+        """Whether nobody wants this link any more, perhaps since this very moment; then it is said goodbye to."""
+        if unwanted := link is not self._link or self._exchanged.cancelled():
+            link.close(Left())
+        return unwanted
 
     def _go_in(self, link: Link, code: str | None) -> None:
         """Show the code and the password, where there are any, and enter."""
@@ -233,7 +238,7 @@ class Client:
         return self._knock is not None and not self._knock.is_over
 
     def link_messages(self, link: Link, messages: Sequence[wire.Message]) -> None:
-        if link is not self._link:
+        if self._gave_up(link):
             return
         try:
             while self._cut or self._knocks:
@@ -265,7 +270,7 @@ class Client:
             link.send(word)
 
     def link_ended(self, link: Link, error: PeerError | None) -> None:
-        if link is not self._link:
+        if link is not self._link or self._exchanged.cancelled():  # whoever gave it up says so
             return
         error = error or link.goodbye
         if not self._exchanged.done():
