@@ -1158,6 +1158,29 @@ def test_what_the_hub_does_to_private_posts_is_noticed(
     assert bob.here
 
 
+def test_what_waits_behind_a_hole_is_read_before_the_conversation_closes(town: Town) -> None:
+    alice, bob = people(town, "alice", "bob")
+    town.do(alice, "/private bob")
+    first = bob.member._private.talks[0].number + 1
+
+    def hold_back(seat: Seat, message: Any) -> list[Any]:
+        """The first post, and the host's answer to who asks for it."""
+        held = isinstance(message, wire.Posted) and message.number == first
+        return [] if held or isinstance(message, wire.Found | wire.Caught) else [message]
+
+    town.touch = hold_back
+    town.do(alice, "one")
+    town.do(alice, "two")
+    assert not bob.heard(), "it waits for the first"
+    town.do(alice, "/leave")
+    assert [text for _, text in bob.heard()] == ["two"]
+    told = [event for event in bob.told if isinstance(event, events.Message | events.Conversation)]
+    assert isinstance(told[-1], events.Conversation), "first what was said, then that it is closed"
+    assert told[-1].state == "closed"
+    town.pass_time(11)
+    assert bob.notices() == ["withheld", "withheld-from"]
+
+
 def test_a_post_cannot_be_moved_or_given_to_another_author(town: Town) -> None:
     alice, bob, carol = trio(town)
     town.do(alice, "/private bob")

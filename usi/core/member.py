@@ -103,6 +103,7 @@ class Member:
             fail=self._fail,
             show=self._show_proof,
             is_room=lambda conversation: conversation in self._rooms,
+            settle=self._hearing.gaps.settle,
             ask=ask_private,
             tracer=pair_tracer,
         )
@@ -544,8 +545,6 @@ class Member:
             case wire.Caught():
                 self._hearing.take_caught(message)
             case wire.Gathered():
-                if (talk := self._private.talk(message.conversation)) is not None:
-                    self._hearing.gaps.settle(talk)  # what is older was sealed with another key
                 self._private.take_gathered(message)
             case _ if not self._lobby.take(message):
                 raise OutOfTurn(what="a message for the host")

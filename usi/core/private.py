@@ -55,7 +55,8 @@ _OPENERS_KEPT = 1_000  # members for whom it is remembered how many they opened
 
 class Private:
     """`send` takes messages for the hub. `fail` is given what cannot be delivered, `show` a member whose fingerprint
-    was asked for and is there now; `is_room` knows the host's rooms by their ids. `ask`: the person is asked first."""
+    was asked for and is there now; `is_room` knows the host's rooms by their ids; `settle` reads what waits in a
+    conversation whose key is about to go. `ask`: the person is asked first."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Private:
         fail: Callable[[str, Body, PeerError], None],
         show: Callable[[bytes], None],
         is_room: Callable[[bytes], bool] = lambda conversation: False,
+        settle: Callable[[Talk], None] = lambda talk: None,
         ask: bool = False,
         tracer: Callable[[str], Tracer | None] = lambda name: None,
     ) -> None:
@@ -79,6 +81,7 @@ class Private:
         self._fail = fail
         self._show = show
         self._is_room = is_room
+        self._read_waiting = settle
         self._pairs = Pairs(key, self, send, ask=ask, tracer=lambda other: tracer(roster.name_of(other)))
         self._talks = Talks(roster, report)
         self._to_show: set[bytes] = set()
@@ -190,6 +193,7 @@ class Private:
         talk = self.talk(message.conversation)
         if talk is None:
             return
+        self._read_waiting(talk)  # it was sealed with another key
         late = message.number > 0 and talk.key is None and talk.first
         if talk.next is None or talk.next[0].key_id != message.key_id or late:
             self._close(talk, Withheld())  # `late`: nobody can have said anything before us
@@ -432,6 +436,7 @@ class Private:
         """It can only be read from now on."""
         if talk.closed is not None:
             return
+        self._read_waiting(talk)
         others = talk.everybody if talk.opener == self._own else {talk.opener}
         talk.closed = error
         talk.key = talk.next = talk.since = None
