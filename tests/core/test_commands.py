@@ -173,7 +173,7 @@ def test_an_argument_keeps_its_case_and_its_inner_space() -> None:
 def test_an_argument_too_many_is_answered_with_the_usage(mark: str, name: str) -> None:
     with pytest.raises(BadCommand) as caught:
         parse(f"{mark}{name} now")
-    assert str(caught.value) == f"Usage: {commands.find(name).usage}"
+    assert str(caught.value) == f"Usage: {commands.find(name).usage_as(mark + name)}"
 
 
 @pytest.mark.parametrize(
@@ -243,11 +243,17 @@ def test_why_one_is_away_is_a_line_beside_a_name() -> None:
     assert "101 characters, at most 100" in str(caught.value)
 
 
-@pytest.mark.parametrize("line", ["/me", "!moi", "/nick", "!pseudo", "/me ", "/nick    "])
-def test_an_argument_that_is_missing_is_answered_with_the_usage(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "usage"),
+    [
+        ("/me", "/me TEXT"), ("!moi", "!moi TEXT"), ("/NICK    ", "/nick NAME"), ("!pseudo", "!pseudo NAME"),
+        ("/prive carol", "/prive NAME TEXT"), ("/privé carol", "/privé NAME TEXT"),
+    ],
+)  # fmt: skip
+def test_an_argument_that_is_missing_is_answered_with_the_usage_in_that_spelling(line: str, usage: str) -> None:
     with pytest.raises(BadCommand) as caught:
         parse(line)
-    assert str(caught.value) in {"Usage: /me TEXT", "Usage: /nick NAME"}
+    assert str(caught.value) == f"Usage: {usage}"
 
 
 @pytest.mark.parametrize("line", ["/nothing", "!rien du tout", "/", "!", "/ ", "/ help", "/helps", "/!", "!/me", "/\n"])

@@ -668,7 +668,7 @@ def test_a_conversation_in_french() -> None:
         "* /verify [NOM] [oui|non] — afficher l’empreinte à comparer ; puis dire si elle concorde (aussi /vérifier, ",
         "*   host (vous, hôte)\n",
         "! La commande /quoi n’existe pas. /aide les affiche toutes ; ",
-        "! Utilisation : /me TEXTE\n",
+        "! Utilisation : /moi TEXTE\n",
         "* Vous vous appelez maintenant Zoé\n",
         "* Chiffrement AES-256-OCB (par ",
         "* Vous avez quitté la conversation.\n",

@@ -235,7 +235,7 @@ class Command:
 
     @property
     def usage(self) -> str:
-        return self._with_what_it_takes(self._english)
+        return self.usage_as(self._english)
 
     @property
     def spelling(self) -> str:
@@ -246,13 +246,14 @@ class Command:
     def listed(self) -> str:
         """The usage with the spelling of the person's language first."""
         spelling = self.spelling
-        return self.usage if spelling == self._english else self._with_what_it_takes(f"{spelling}, {self._english}")
+        return self.usage if spelling == self._english else self.usage_as(f"{spelling}, {self._english}")
 
     @property
     def _english(self) -> str:
         return f"/{self.names[0]}"
 
-    def _with_what_it_takes(self, name: str) -> str:
+    def usage_as(self, name: str) -> str:
+        """The usage with this spelling, behind its mark."""
         return f"{name} {tr(self.takes)}" if self.takes else name
 
 
@@ -522,7 +523,7 @@ def parse(line: str) -> Intent:
     try:
         intent = command.build(rest)
     except ValueError:
-        raise BadCommand(usage=command.usage) from None
+        raise BadCommand(usage=command.usage_as(f"{line[0]}{name.lower()}")) from None
     return Act(checked(intent.text)) if isinstance(intent, Act) else intent
 
 
