@@ -22,7 +22,7 @@ from translations.collect import SYSTEM, collect, search
 from usi import cli
 from usi.core import commands, errors, language, text
 from usi.core import events as ev
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.ui import community, i18n
 from usi.ui.rendering import to_json, to_plain
 
@@ -319,6 +319,25 @@ def test_speaking_french_and_english_again(french: None) -> None:
     assert tr("no such text") == "no such text"
     i18n.speak("en")
     assert tr("You left.") == "You left."
+
+
+def test_what_is_said_of_something_stands_behind_a_colon_of_the_language(french: None) -> None:
+    assert labelled("a: {b}", "{c}") == f"a: {{b}}{NBSP}: {{c}}"
+
+
+_BEHIND_A_COLON = re.compile(r"""f["'][^"']*}: {|f["']: {""")
+_DATA = {"usi/ui/tui/inspection.py", "usi/ui/tui/widgets/records.py"}  # names of fields, for who reads the protocol
+
+
+def test_no_colon_is_set_but_by_the_language() -> None:
+    sources = (ROOT / "usi").rglob("*.py")
+    found = [
+        f"{source.relative_to(ROOT)}: {line.strip()}"
+        for source in sources
+        for line in source.read_text(encoding="utf-8").splitlines()
+        if _BEHIND_A_COLON.search(line) and source.relative_to(ROOT).as_posix() not in _DATA
+    ]
+    assert found == [], "use labelled"
 
 
 def test_without_a_catalogue_it_is_english(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

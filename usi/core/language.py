@@ -37,6 +37,11 @@ def tr(sentence: str, /, **fields: object) -> str:
     return _translate(sentence).format(**phrases) if fields else _translate(sentence)
 
 
+def labelled(label: str, said: str) -> str:
+    """What is said of something, behind it and a colon, as the person's language sets one."""
+    return tr("{label}: {said}", label=label, said=said)
+
+
 def counted(number: int) -> str:
     """A number with its digits in groups of three, as the person's language writes it."""
     return f"{number:,}".replace(",", tr(","))

@@ -26,7 +26,7 @@ from usi.core.errors import (
     TooManyTransfers,
     TransferCancelled,
 )
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.core.member import Member
 from usi.core.offers import Offer
 from usi.core.text import clean_file_name
@@ -259,7 +259,8 @@ class Receiving:
                     raise error if isinstance(error, PeerError) else FileCut from error
                 if busy and not transfer.told_busy:
                     transfer.told_busy = True
-                    self._transfers.notice(TooManyTransfers.code, f"{transfer.offer.name}: {TooManyTransfers()}")
+                    said = labelled(transfer.offer.name, str(TooManyTransfers()))
+                    self._transfers.notice(TooManyTransfers.code, said)
                 elif not busy:
                     self._transfers.notice("file-reconnecting", _reconnecting(transfer.offer.name, error))
                 transfer.state = "waiting"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from usi.core import events as ev
 from usi.core import text
 from usi.core.errors import REFUSED_BECAUSE
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.core.thread import title_of
 from usi.ui.i18n import mark
 
@@ -58,8 +58,8 @@ def rooms(event: ev.Rooms) -> list[str]:
     for row in event.rooms:
         marks = [word for word, so in ((tr("you are in it"), row.entered), (tr("private"), row.restricted)) if so]
         about = f" ({', '.join(marks)})" if marks else ""
-        topic = f": {row.topic}" if row.topic else ""
-        lines.append("  " + tr("{room}, {count} here", room=title_of(row.room), count=row.members) + about + topic)
+        here = tr("{room}, {count} here", room=title_of(row.room), count=row.members) + about
+        lines.append("  " + (labelled(here, row.topic) if row.topic else here))
     return lines
 
 

@@ -22,7 +22,7 @@ from importlib import import_module
 
 from usi.core import events as ev
 from usi.core import text
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 
 PAUSE = 5.0
 """Seconds between two notifications of one conversation; what comes meanwhile is summed up in the next."""
@@ -229,7 +229,7 @@ def _title(message: ev.Message, count: int, *, proven: bool) -> str:
 def _content(message: ev.Message) -> str:
     said = _brief(message.text, LONGEST_TEXT)
     name = _brief(message.from_, LONGEST_NAME)
-    return f"{name} {said}" if message.kind == "me" else f"{name}: {said}"
+    return f"{name} {said}" if message.kind == "me" else labelled(name, said)
 
 
 def _brief(value: str, longest: int) -> str:

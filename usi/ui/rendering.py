@@ -11,7 +11,7 @@ from usi.core import events as ev
 from usi.core import text
 from usi.core.addresses import place
 from usi.core.crypto import grouped
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.core.thread import title_of
 from usi.core.trace import Trace, one_line
 from usi.ui import amounts, community, trust
@@ -57,7 +57,7 @@ def to_plain(event: ev.Event) -> str | None:
         case ev.FileDone():
             return _told([_done(event)])
         case ev.FileFailed() | ev.FileClosed():
-            return _told([f"{_inline(event.name)}: {_inline(event.text)}"])
+            return _told([labelled(_inline(event.name), _inline(event.text))])
         case ev.Files():
             return _told(_files(event))
         case ev.MemberJoined():

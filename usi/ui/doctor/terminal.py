@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.ui.doctor.finding import Facts, Finding
 
 _SECONDS = 0.8  # for a terminal to answer; one behind a slow connection needs a few tenths
@@ -103,7 +103,9 @@ def _abilities(facts: Facts) -> Finding:
         "unicode": tr("wide characters"),
     }
     yes, no, silent = tr("yes"), tr("no"), tr("does not say")
-    listed = ", ".join(f"{names[name]}: {silent if so is None else yes if so else no}" for name, so in facts.items())
+    listed = ", ".join(
+        labelled(names[name], silent if so is None else yes if so else no) for name, so in facts.items()
+    )
     said = tr("By its own word: {listed}.", listed=listed)
     if facts["unicode"] is False:
         advice = tr("Characters will not stand where they should: choose a terminal and a locale with UTF-8.")

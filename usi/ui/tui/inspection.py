@@ -19,7 +19,7 @@ import msgspec
 
 from usi.core import events as ev
 from usi.core import explain
-from usi.core.language import counted, tr
+from usi.core.language import counted, labelled, tr
 from usi.core.session import ANSWER_SIZE, HELLO_SIZE, OFFER_SIZE
 from usi.core.trace import Plain, Secret
 from usi.ui.tui.texts import inline, shown
@@ -283,7 +283,7 @@ def _about(event: ev.TraceEvent, name: str, value: Plain, whole: bool, revealed:
         parts.append(Part("quiet", meaning))
     if name == "messages":
         meanings = {tag: explain.message(tag) for tag in str(value).split()}
-        parts += (Part("quiet", f"{tag}: {meaning}") for tag, meaning in meanings.items() if meaning)
+        parts += (Part("quiet", labelled(tag, meaning)) for tag, meaning in meanings.items() if meaning)
     return parts
 
 

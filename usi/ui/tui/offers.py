@@ -9,7 +9,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from usi.core import events as ev
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.ui import amounts
 from usi.ui.i18n import mark
 from usi.ui.tui.entry import Entry, Role
@@ -143,7 +143,7 @@ def _receivers(deal: Deal) -> list[_Row]:
     if more := len(deal.under_way) - len(rows):
         rows.append(_row("quiet", tr("and {count} more are taking it", count=more)))
     failed = [fetch for fetch in fetches if fetch.state == "failed" and fetch.why != deal.closed]
-    rows += [_row("alarm", f"✗ {inline(fetch.peer)}: {shown(fetch.why)}") for fetch in failed[-_ROWS:]]
+    rows += [_row("alarm", f"✗ {labelled(inline(fetch.peer), shown(fetch.why))}") for fetch in failed[-_ROWS:]]
     if done := [inline(fetch.peer) for fetch in fetches if fetch.state == "done"]:
         names = ", ".join(done[:_NAMES])
         if len(done) > _NAMES:

@@ -14,7 +14,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from usi.core import commands
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.ui import amounts
 from usi.ui.tui.dialogs import Dialogs
 from usi.ui.tui.offers import label_of
@@ -92,7 +92,7 @@ class Offers(Provider):
         """What can be done about an offer of a file."""
         name, whose = short(deal.offer.name, _NAME), tr("you") if deal.offer.mine else inline(deal.offer.from_)
         for deed in deal.deeds:
-            text = f"{label_of(deed)[:1].upper()}{label_of(deed)[1:]}: {name}"
+            text = labelled(f"{label_of(deed)[:1].upper()}{label_of(deed)[1:]}", name)
             told = f"#{deal.number}, {whose}, {amounts.size(deal.offer.size)}"
             yield _Found(text, told, partial(self.performer.deal_with, deal.number, deed))
 

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from usi.core import commands
 from usi.core import events as ev
 from usi.core.errors import LocalError
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.net.peer import Peer
 from usi.ui import amounts
 from usi.ui.i18n import mark
@@ -124,13 +124,12 @@ class DealingScreen(Screen[None]):
         _, place = self._entries.get(deal, (None, None))
         if place is self.transcript:
             return
-        said = f"{short(event.name, _NAME)}: "
         if isinstance(event, ev.FileFailed):
-            said += inline(event.text)
+            said = inline(event.text)
         else:
             time = amounts.duration(event.seconds)
-            said += tr("received in {time}: {path}", time=time, path=inline(event.path))
-        self.notify(said, markup=False)
+            said = tr("received in {time}: {path}", time=time, path=inline(event.path))
+        self.notify(labelled(short(event.name, _NAME), said), markup=False)
 
     def _dress(self, deal: Deal) -> None:
         entry, place = self._entries.get(deal, (None, None))

@@ -17,7 +17,7 @@ from textual.widgets.directory_tree import DirEntry
 from textual.widgets.tree import TreeNode
 from textual.worker import get_current_worker
 
-from usi.core.language import tr
+from usi.core.language import labelled, tr
 from usi.ui.i18n import mark
 from usi.ui.tui.completion import Candidate, Completion, paths
 from usi.ui.tui.looking import Found, as_line, meant, measure
@@ -201,7 +201,7 @@ class SendDialog(Dialog[str]):
         if self.is_attached and path == self.path:
             name = inline(os.path.basename(path.rstrip("/\\")) or path)
             unfit = tr("This is neither a file nor a folder, or cannot be seen.")
-            self._tell(found, f"{name}: {found}" if found is not None else unfit)
+            self._tell(found, labelled(name, str(found)) if found is not None else unfit)
             if self._chose and found is not None:
                 self._chose = False
                 self.query_one("#send").focus()
