@@ -299,6 +299,18 @@ async def test_a_dropped_file_is_sent_when_that_is_meant(open_stage: Open, file:
         assert stage.composer.text == ""
 
 
+async def test_who_comes_while_it_is_asked_is_counted(
+    open_stage: Open, cast: SimpleNamespace, file: Path
+) -> None:
+    async with open_stage() as stage:
+        stage.app.post_message(keys.Paste(str(file)))
+        await stage.until(lambda: isinstance(stage.app.screen, Question))
+        await stage.tell(ev.MemberJoined(time=cast.NOW, name="dora", member="d0" * 32))
+        asked = stage.app.screen.query_one(Static)
+        await stage.until(lambda: "To all in #general: 4 here, you included" in str(asked.render()))
+        assert "two words.txt  (1.0 KB)" in str(asked.render())
+
+
 async def test_a_key_that_was_meant_for_the_input_answers_nothing(open_stage: Open, file: Path) -> None:
     async with open_stage() as stage:
         stage.app.post_message(keys.Paste(str(file)))

@@ -233,7 +233,7 @@ class DealingScreen(Screen[None]):
     def show_whom(self) -> None:
         """Keep true what an open dialog says of who is offered a file."""
         dialog = self.app.screen
-        if isinstance(dialog, SendDialog) and dialog.room == self.situation.status.room:
+        if isinstance(dialog, SendDialog | DropQuestion) and dialog.room == self.situation.status.room:
             dialog.tell_whom(self._whom())
 
     def _whom(self) -> str:
@@ -253,9 +253,9 @@ class DealingScreen(Screen[None]):
     @work(name="dropped", group="dropped", exclusive=True)
     async def _question(self, dropped: Composer.Dropped) -> None:
         """Ask what is meant by a path that was dropped or pasted: the file, or the text."""
-        room = self.situation.status.room
+        room, whom = self.situation.status.room, self._whom()
         found = await asyncio.to_thread(lambda: [measure(path) for path in dropped.paths])
-        answer = await self.app.push_screen_wait(drop_question(dropped.paths, found, self._whom()))
+        answer = await self.app.push_screen_wait(DropQuestion(dropped.paths, found, whom, room))
         if answer == "send":
             for path in dropped.paths:
                 self.ask(commands.Send(as_line(path)), room)
@@ -273,14 +273,25 @@ def _doubt(deal: Deal, deed: str) -> str | None:
     return None
 
 
-def drop_question(paths: Sequence[str], found: Sequence[Found | None], whom: str) -> Question:
+class DropQuestion(Question):
     """What to ask about paths that were dropped into the input, or pasted."""
-    lines = []
-    for path, what in zip(paths[:_LISTED], found, strict=False):
-        name = short(os.path.basename(path.rstrip("/\\")) or path, _NAME)
-        lines.append(f"{name}  ({what})" if what is not None else name)
-    if len(paths) > _LISTED:
-        lines.append(tr("and {count} more", count=len(paths) - _LISTED))
-    title = tr("Send this?") if len(paths) == 1 else tr("Send these {count}?", count=len(paths))
-    answers = (("send", tr("Send")), ("text", tr("Insert as text")))
-    return Question(title, "\n".join((*lines, "", whom)), answers, patience=_PATIENCE)
+
+    def __init__(self, paths: Sequence[str], found: Sequence[Found | None], whom: str, room: str) -> None:
+        """`found`: what each path leads to; `whom`: who will be offered it in `room`, as a sentence."""
+        self.room = room
+        self._listed = []
+        for path, what in zip(paths[:_LISTED], found, strict=False):
+            name = short(os.path.basename(path.rstrip("/\\")) or path, _NAME)
+            self._listed.append(f"{name}  ({what})" if what is not None else name)
+        if len(paths) > _LISTED:
+            self._listed.append(tr("and {count} more", count=len(paths) - _LISTED))
+        title = tr("Send this?") if len(paths) == 1 else tr("Send these {count}?", count=len(paths))
+        answers = (("send", tr("Send")), ("text", tr("Insert as text")))
+        super().__init__(title, self._about(whom), answers, patience=_PATIENCE)
+
+    def tell_whom(self, whom: str) -> None:
+        """Somebody came or left: this is who will be offered it now."""
+        self.ask(self._about(whom))
+
+    def _about(self, whom: str) -> str:
+        return "\n".join((*self._listed, "", whom))

@@ -23,7 +23,13 @@ class Question(Dialog[str]):
         self._title, self._text, self._answers, self._patience = title, text, answers, patience
 
     def says(self) -> Iterable[Widget]:
-        yield Static(Content(shown(self._text)))
+        yield Static(Content(shown(self._text)), id="asked")
+
+    def ask(self, text: str) -> None:
+        """Ask this instead: what it was about has changed."""
+        self._text = text
+        for asked in self.query("#asked").results(Static):
+            asked.update(Content(shown(text)))
 
     def offers(self) -> Iterable[Button]:
         for id, label in self._answers:
