@@ -48,11 +48,18 @@ class Dialogs:
                 dialog = PasswordDialog(event.name, answering=self._hosting)
                 _ = self._app.push_screen(dialog, lambda typed: self._chat.ask(commands.Secret(typed or "")))
             case ev.Invitation() | ev.Password(state="asked" | "differs"):
-                self._say(*toast_of(event))
+                self._echo(*toast_of(event))
             case ev.Conversation(state="asked"):
-                self._say(inline(event.text), "warning")
+                self._echo(inline(event.text), "warning")
             case _:
                 pass
+
+    def _echo(self, sentence: str, severity: SeverityLevel) -> None:
+        """Say for a moment what stands in the transcript, too: not where that is in sight and there is room for little
+        else."""
+        chat = self._chat
+        if not (self._app.screen is chat and chat.has_class("-low") and chat.transcript.following):
+            self._say(sentence, severity)
 
     # --- comparing ---
 
@@ -91,9 +98,9 @@ class Dialogs:
     def _show_verification(self, event: ev.Verification) -> None:
         """What is to be compared is shown; what came of it is told."""
         if event.state == "differs":
-            self._say(trust.differs(event), "error")
+            self._echo(trust.differs(event), "error")
         elif event.state == "verified" and not event.asked:
-            self._say(trust.verified(event), "information")
+            self._echo(trust.verified(event), "information")
         elif not any(isinstance(screen, VerifyDialog) for screen in self._app.screen_stack):
             dialog = VerifyDialog(event, self._hosting)
             _ = self._app.push_screen(dialog, lambda answer: self._answered(event, answer))

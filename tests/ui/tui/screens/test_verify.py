@@ -57,6 +57,10 @@ async def test_everything_to_compare_is_in_sight(open_stage: Open, cast: SimpleN
             await opened(stage, verification(cast, name))
             shown = seen(stage)
             assert all(word in shown for word in cast.WORDS)
+            if size == (40, 12):
+                assert "same, nobody does." in shown, "what to do with the words, before all digits"
+                await stage.pilot.press("pagedown")
+                shown = seen(stage)
             digits = "".join(shown.split())
             assert digits.count("0123456789abcdef") >= 4
             for label in ("They match", "They differ (leave at once)", "Later"):
@@ -102,6 +106,19 @@ async def test_what_came_of_it_is_told(open_stage: Open, cast: SimpleNamespace) 
         await stage.pilot.press("escape")
         await stage.tell(verification(cast, state="differs"))
         assert "host is not who you think: the connection is ended." in toasts(stage)
+
+
+async def test_where_room_is_short_nothing_covers_what_the_transcript_says(
+    open_stage: Open, cast: SimpleNamespace
+) -> None:
+    async with open_stage() as stage:
+        await stage.pilot.resize_terminal(40, 12)
+        await stage.tell(verification(cast, "bob", cast.BOB, state="verified"))
+        assert "bob is verified." in stage.all()
+        assert toasts(stage) == []
+        await opened(stage, verification(cast))
+        await stage.tell(verification(cast, "bob", cast.BOB, state="verified"))
+        assert toasts(stage) == ["bob is verified."], "a dialog covers the transcript"
 
 
 async def test_another_key_than_the_one_compared_is_shown_anew(open_stage: Open, cast: SimpleNamespace) -> None:

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from usi.core import events as ev
 from usi.core.language import tr
-from usi.ui.tui.screens.dialog import Body, Dialog, button
+from usi.ui.tui.screens.dialog import Dialog, button
 from usi.ui.tui.texts import fingerprint_lines, inline
 
 Answer = Literal["match", "differ", "later"]
@@ -79,9 +79,6 @@ class VerifyDialog(Dialog[Answer]):
             said = "\n".join("  ".join(words[at : at + 2]) for at in range(0, len(words), 2))
         self.query_one("#words", Static).update(Content(inline(said) if wide else said))
         self.query_one("#fingerprint", Static).update(Content(("\n\n" if wide and high else "\n").join(lines)))
-        # Where room is short, what is compared comes first.
-        before = self.query_one("#words" if high else "#fingerprint")
-        self.query_one(Body).move_child(self.query_one("#how"), after=before)
         super().on_resize()
 
     @on(Button.Pressed)

@@ -85,6 +85,11 @@ class Lines(ScrollView, Generic[B], can_focus=True):
         self._pointed: B | None = None
         """The block under the mouse when its button went down."""
 
+    @property
+    def following(self) -> bool:
+        """Whether the end is in sight, and what comes with it."""
+        return self._following
+
     @abstractmethod
     def lay_out(self, block: B, width: int) -> list[Line]:
         """The lines of a block, exactly as many as its `height`."""
