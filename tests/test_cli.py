@@ -422,5 +422,15 @@ def test_version(capsys: pytest.CaptureFixture[str], option: str) -> None:
     assert capsys.readouterr().out == f"usi {__version__}\n"
 
 
+def test_a_folder_for_files_that_is_none_is_said_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert cli.main(["-s", "-p", "0", "--plain", "--accept-files", "--downloads", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr().err
+    assert "Nothing is received into" in said
+    assert "--downloads" in said
+
+
 def test_a_home_that_nobody_has_is_a_folder_like_any_other(settings_of: Any) -> None:
     assert settings_of("-s", "--downloads", "~nobody-of-this-name").downloads == Path("~nobody-of-this-name").absolute()

@@ -274,6 +274,16 @@ def _downloads(options: argparse.Namespace) -> Path:
     return Path(os.path.expanduser(options.downloads or DEFAULT_DOWNLOADS)).absolute()  # Path's own raises for ~NOBODY
 
 
+def _checked_downloads(options: argparse.Namespace) -> Path:
+    """Where received files go; a folder that the person named is tried now, not when the first file comes."""
+    folder = _downloads(options)
+    if options.downloads:
+        from usi.store.landing import check_folder
+
+        check_folder(folder)
+    return folder
+
+
 def _checked_port(port: int, lowest: int = 1) -> int:
     if not lowest <= port <= _MAX_PORT:
         raise errors.UsageError(why=tr("{port} is not a port: it must be 1 to {limit}.", port=port, limit=_MAX_PORT))
@@ -332,7 +342,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         code=code,
         expect=expect,
         dev=options.dev,
-        downloads=_downloads(options),
+        downloads=_checked_downloads(options),
         accept_files=options.accept_files,
         notifications=options.notifications,
         notify_content=options.notify_content,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -17,11 +17,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.store.helpers import CHUNK, facts_for, facts_of, listing, pour, tree_of
-from usi.core.errors import CannotWrite, DiskFull, FileCut, FileLonger, NotAFolder, NotAllowed, PartGone
+from usi.core.errors import CannotWrite, DiskFull, FileCut, FileLonger, NoDownloads, NotAFolder, NotAllowed, PartGone
 from usi.core.text import clean_file_name
 from usi.store import folder as folders
 from usi.store import landing as module
-from usi.store.landing import RESERVE, Landing, PartFacts, forget, unfinished
+from usi.store.landing import RESERVE, Landing, PartFacts, check_folder, forget, unfinished
 from usi.store.source import Source
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
@@ -291,13 +291,13 @@ def test_a_folder_swapped_for_a_link_meanwhile(tmp_path: Path) -> None:
     [
         (errno.EACCES, NotAllowed, "You may not write in"),
         (errno.EROFS, NotAllowed, "You may not write in"),
-        (errno.EIO, CannotWrite, "failed: input/output error"),
+        (errno.EIO, (CannotWrite, NoDownloads), ": input/output error"),
         (errno.ENOSPC, DiskFull, "There is not enough room"),
     ],
 )
 @pytest.mark.parametrize("function", ["mkdir", "open", "write"])
 def test_failures_have_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, number: int, error: type[Exception], sentence: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, number: int, error: Any, sentence: str
 ) -> None:
     def failing(*args: object, **keywords: object) -> None:
         raise OSError(number, os.strerror(number).replace("I/O", "Input/output"))
@@ -307,6 +307,45 @@ def test_failures_have_a_sentence(
         with pytest.raises(error, match=sentence):
             Landing.begin(tmp_path / "in", facts_of("a", 3))
     assert tree_of(tmp_path) in ({}, {"in": None})
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(errno.EACCES, NotAllowed), (errno.EROFS, NotAllowed), (errno.ENOENT, NoDownloads), (errno.ENOSPC, None)],
+)
+def test_a_folder_is_tried_before_anything_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[Exception] | None
+) -> None:
+    def failing(*args: object, **keywords: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for place in (tmp_path, tmp_path / "in", tmp_path / "deep" / "er"):
+        check_folder(place)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "mkdir", failing)
+            if error is None:
+                check_folder(place)  # a disk that is full now may have room later
+                continue
+            with pytest.raises(error) as caught:
+                check_folder(place)
+            assert "arrived" not in str(caught.value)
+            assert caught.value.exit_status == 2  # type: ignore[attr-defined]
+    assert os.listdir(tmp_path) == []
+
+
+@posix
+def test_a_link_or_a_file_is_no_folder_from_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    for place in (tmp_path / "file", tmp_path / "file" / "in", tmp_path / "link"):
+        with pytest.raises(NotAFolder):
+            check_folder(place)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux alone has a folder that nobody can write into")
+def test_a_folder_that_cannot_be_made_where_one_may_write() -> None:
+    with pytest.raises((NoDownloads, NotAllowed), match="--downloads"):
+        check_folder(Path("/proc/usi-files"))
 
 
 # --- a full disk --------------------------------------------------------------------------------------------

@@ -287,23 +287,32 @@ class NotAFolder(LocalError):
     """Nothing is received into {folder}, because it is a link or not a folder. Choose another one with --downloads."""
 
     code = "not-a-folder"
+    exit_status = 2
 
 
 class NotAllowed(LocalError):
     """You may not write in {folder}. Choose another folder with --downloads."""
 
     code = "not-allowed"
+    exit_status = 2
+
+
+class NoDownloads(LocalError):
+    """Nothing can be received into {folder}: {why}. Choose another folder with --downloads."""
+
+    code = "no-downloads"
+    exit_status = 2
 
 
 class DiskFull(LocalError):
-    """There is not enough room in {folder}: {missing} MB more are needed. What has arrived is kept: make room and
-    /accept again."""
+    """There is not enough room in {folder}: {missing} MB more are needed. Make room and /accept again: nothing
+    that has arrived is lost."""
 
     code = "disk-full"
 
 
 class CannotWrite(LocalError):
-    """Writing in {folder} failed: {why}. What has arrived is kept."""
+    """Writing in {folder} failed: {why}. Nothing that has arrived is lost."""
 
     code = "cannot-write"
 

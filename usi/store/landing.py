@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, count
@@ -27,6 +28,7 @@ from usi.core.errors import (
     FileCut,
     FileLonger,
     LocalError,
+    NoDownloads,
     NotAFolder,
     NotAllowed,
     PartGone,
@@ -114,6 +116,19 @@ def forget(folder: Path, facts: PartFacts) -> None:
         landing.discard()
 
 
+def check_folder(folder: Path) -> None:
+    """See, by trying, whether something can be received into `folder`, also where it is still to be made; nothing of it
+    stays. `NotAFolder`, `NotAllowed`, `NoDownloads`."""
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path) or path == path.parent)
+    try:
+        if existing == folder:
+            Folder(folder).close()
+        os.rmdir(tempfile.mkdtemp(prefix=".usi-", dir=existing))
+    except OSError as error:
+        if error.errno not in _FULL:  # there may be room by the time that something comes
+            raise _unfit(folder, error) from error
+
+
 class Landing:
     """One transfer that is being received. Every method can raise `CannotWrite` and its kin: `DiskFull`, `NotAllowed`,
     `PartGone`. What was written stays until `finish` or `discard`."""
@@ -131,8 +146,8 @@ class Landing:
     def begin(cls, folder: Path, facts: PartFacts, chunk: int = CHUNK) -> Landing:
         """Receive into `folder`, made if it is missing; take up the part of this very transfer if there is one.
 
-        `NotAFolder` where the folder is a link, `DiskFull` before anything is written, `BadManifest` where the offer
-        itself cannot be right.
+        `NotAFolder`, `NotAllowed` or `NoDownloads` where the folder is not fit for it, `DiskFull` before anything is
+        written, `BadManifest` where the offer itself cannot be right.
         """
         offered = facts.offered
         if (offered.files is None) != (offered.manifest == 0) or offered.manifest > offered.size:
@@ -140,10 +155,9 @@ class Landing:
         try:
             folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             home = Folder(folder)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise NotAFolder(folder=folder) from error
         except OSError as error:
-            raise _failure(folder, error, offered.size) from error
+            full = error.errno in _FULL
+            raise (_failure(folder, error, offered.size) if full else _unfit(folder, error)) from error
         landing = None
         try:
             with _saying(folder, offered.size):
@@ -345,6 +359,15 @@ def _saying(folder: Path, missing: int) -> Iterator[None]:
         yield
     except OSError as error:
         raise _failure(folder, error, missing) from error
+
+
+def _unfit(folder: Path, error: OSError) -> LocalError:
+    """Why the folder itself cannot be made or opened."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return NotAFolder(folder=folder)
+    if error.errno in _FORBIDDEN:
+        return NotAllowed(folder=folder)
+    return NoDownloads(folder=folder, why=(error.strerror or "error").lower())
 
 
 def _failure(folder: Path, error: OSError, missing: int) -> LocalError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -98,6 +99,10 @@ def test_the_speed_of_the_cryptography(keys: dict[str, PrivateKey]) -> None:
 Usage = namedtuple("Usage", "total used free")
 
 
+def forbidden(*args: object, **keywords: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
 def test_the_folder_of_received_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     room = 2_000_000_000
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, room))
@@ -105,7 +110,7 @@ def test_the_folder_of_received_files(tmp_path: Path, monkeypatch: pytest.Monkey
     assert only(machine.downloads(inside)).state == "good"
     room = 100
     assert only(machine.downloads(inside)).state == "attention"
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "mkdir", forbidden)
     assert only(machine.downloads(inside)).state == "bad"
 
 

@@ -14,9 +14,10 @@ from importlib import metadata
 from pathlib import Path
 
 from usi.core import crypto
-from usi.core.errors import UsiError
+from usi.core.errors import LocalError, UsiError
 from usi.core.language import tr
 from usi.net.peer import probe
+from usi.store.landing import check_folder
 from usi.ui import amounts
 from usi.ui.doctor.finding import Facts, Finding
 
@@ -200,7 +201,9 @@ def downloads(folder: Path) -> Iterator[Finding]:
         said = tr("Received files cannot go to {folder}: it is a link, or not a folder.", folder=folder)
         yield Finding("downloads", "bad", said, tr("Choose another folder with --downloads."), facts)
         return
-    if not os.access(existing, os.W_OK | os.X_OK):
+    try:
+        check_folder(folder)
+    except LocalError:
         said = tr("You may not write in {folder}.", folder=folder)
         yield Finding("downloads", "bad", said, tr("Choose another folder with --downloads."), facts)
         return
