@@ -208,6 +208,22 @@ def test_a_link_is_answered_with_a_join_and_nothing_is_told(desk: Desk) -> None:
     assert not desk.member.joined
 
 
+@pytest.mark.parametrize(
+    ("standing", "code", "said"),
+    [([], "name-numbered", "is taken"), ([wire.Standing(1)], "account-here", "Your account bob is here already")],
+)
+def test_another_name_than_the_one_that_was_asked_for_is_told(
+    desk: Desk, standing: list[wire.Standing], code: str, said: str
+) -> None:
+    desk.start()
+    desk.tell(desk.welcome(me=desk.info("bob", "bob-2")), *standing)
+    desk.tell(wire.Present(ROOM.conversation, [desk.info("host")], True))
+    (notice,) = desk.all(events.Notice)
+    assert notice.code == code
+    assert said in notice.text
+    assert ("--password" in notice.text) == (not standing), "it has just used that"
+
+
 def test_a_welcome_and_the_list_of_members_make_one_joined(desk: Desk) -> None:
     desk.start()
     desk.tell(desk.welcome(me=desk.info("bob", "bob-2")))

@@ -16,6 +16,7 @@ from typing import Literal
 from msgspec.structs import astuple
 
 from usi.core import commands, events, text, wire
+from usi.core.accounts import Role
 from usi.core.choice import Choice
 from usi.core.comparing import Comparing
 from usi.core.content import Body, Kind
@@ -583,7 +584,9 @@ class Member:
             self._emit(self.users(asked=False))
             self._lobby.tell_all()
             if self._wish.name is not None:
-                self._report.notify("name-numbered", wanted=self._wish.name, name=self.name)
+                # Nobody else may be called as an account is: its name is taken by another link of the same.
+                code = "name-numbered" if self._lobby.role is Role.GUEST else "account-here"
+                self._report.notify(code, wanted=self._wish.name, name=self.name)
             self._comparing.tell_vouched(self.roster.host)
 
     def _take_left(self, message: wire.Left) -> None:

@@ -20,6 +20,8 @@ NOTICES = {
     "same person without --identity.",
     "name-numbered": "The name {wanted} is taken: you are {name} here. If it is that of your account, join with "
     "--password; if a cut connection has left it behind, you will have it again within a minute.",
+    "account-here": "Your account {wanted} is here already: you are {name} now. If a cut connection has left it "
+    "behind, you will have its name within a minute; otherwise say /nick {wanted} when the other one has left.",
     "pair-asking": "{name} is asked first whether to talk privately.",
     "pair-ended": "The private connection with {name} has ended. {why}",
     "not-in": "{name} is not in {room}. {why}",
