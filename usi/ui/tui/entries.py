@@ -53,8 +53,6 @@ def entry_of(event: ev.Event) -> Entry | None:
             return Entry("notice", event.time, [("quiet", "\n".join(map(amounts.limit, event.rows)))])
         case ev.Info():
             return _info(event)
-        case ev.Conversation() if event.state == "asked":
-            return Entry("notice", event.time, [("strong", f"⚠ {event.text}")])
         case ev.Conversation():
             lock = event.verified and event.state in ("open", "changed")
             sign = "⚿" if lock else "✗" if event.state == "closed" else "…" if event.state == "opening" else "⚠"

@@ -30,6 +30,7 @@ _LABELS = {
     "away": mark("throw away"),
     "stop": mark("stop"),
     "back": mark("take back"),
+    "block": mark("block"),
 }
 """What stands on the button of each deed."""
 
@@ -39,6 +40,11 @@ class OfferEntry(Entry):
     """The entry of an offer. Its buttons are spans whose `url` is the deed."""
 
     deal: Deal
+
+    @property
+    def deeds(self) -> tuple[str, ...]:
+        """What can be done about it now."""
+        return self.deal.deeds
 
     def dress(self) -> None:
         """Bring it up to date with its deal."""
@@ -71,12 +77,19 @@ def _row(role: Role, said: str, deeds: Sequence[str] = (), dressed: Sequence[tup
     for part, look in dressed:
         at = said.rindex(part)
         spans.append(Span(at, at + len(part), look))
+    said, buttons = with_deeds(said, deeds)
+    return role, said, (*spans, *buttons)
+
+
+def with_deeds(said: str, deeds: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
+    """The text with buttons behind it, and where they are."""
+    spans = []
     for deed in deeds:
         said += ("  " if deed == deeds[0] else _whole("  ")) if said else ""
         label = _whole(f"[{label_of(deed)}]")
         spans.append(Span(len(said), len(said) + len(label), "button", deed))
         said += label
-    return role, said, tuple(spans)
+    return said, tuple(spans)
 
 
 def _whole(said: str) -> str:

@@ -558,6 +558,49 @@ async def test_who_is_asked_for_a_private_conversation_is_told_where_one_is(
         assert talks(stage, cast) == [["▸#", "general"]]
 
 
+@pytest.mark.parametrize("keys", [("f7", "enter"), ("f7", "right", "enter")])
+async def test_who_asks_is_answered_with_a_button(
+    open_stage: Open, cast: SimpleNamespace, keys: tuple[str, ...]
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("[/oops]", state="asked"))
+        assert "⚠ [/oops] is asked.  [accept]  [block]" in stage.all().replace("\u00a0", " ")
+        await stage.pilot.press(*keys)
+        wanted = commands.Block("bob") if "right" in keys else commands.Private(("bob",))
+        await stage.until(lambda: stage.peer.wanted == [wanted])
+        assert "[accept]" not in stage.all()
+        await stage.pilot.press("f7", "enter")
+        assert stage.peer.wanted == [wanted], "it is answered"
+
+
+async def test_a_request_is_answered_with_the_mouse(open_stage: Open, cast: SimpleNamespace) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("@bob", state="asked"))
+        [place] = [(line.index("[accept]") + 1, y) for y, line in enumerate(stage.lines()) if "[accept]" in line]
+        await stage.pilot.click(type(stage.transcript), place)
+        await stage.until(lambda: stage.peer.wanted == [commands.Private(("bob",))])
+
+
+@pytest.mark.parametrize("end", ["open", "left", "again", "typed", "over"])
+async def test_a_request_that_is_settled_has_no_buttons_any_more(
+    open_stage: Open, cast: SimpleNamespace, end: str
+) -> None:
+    async with open_stage((120, 35)) as stage:
+        await stage.tell(cast.CONNECTED, cast.THERE, cast.talk("@bob", state="asked"))
+        match end:
+            case "open":
+                await stage.tell(cast.talk("@bob"))
+            case "left":
+                await stage.tell(ev.MemberLeft(time=cast.NOW, name="bob", member=cast.BOB, reason="cut"))
+            case "again":
+                await stage.tell(cast.talk("@bob", state="asked"))
+            case "typed":
+                await stage.type("/block BOB")
+            case "over":
+                await stage.tell(ev.Disconnected(time=cast.NOW, code="left", text="over"))
+        await stage.until(lambda: stage.all().count("[accept]") == (end == "again"))
+
+
 async def test_what_was_not_delivered_in_private_is_never_sent_again_in_the_room(
     open_stage: Open, cast: SimpleNamespace
 ) -> None:

@@ -297,7 +297,7 @@ class ChatScreen(DealingScreen):
         situation = self._situation
         elsewhere = sum(situation.unread.values()) - situation.unread.get(situation.status.room, 0)
         badges = {"activity": self._refusals, "latest": self.transcript.unseen, "unread": elsewhere}
-        badges["offer"] = len(self.deals.unanswered)
+        badges["offer"] = self.unanswered
         self.query_one(KeyBar).badges = badges
 
     def show_deals(self) -> None:
@@ -569,7 +569,7 @@ class ChatScreen(DealingScreen):
             case "fold", ("activity",):
                 return self._settings.hosting
             case "offer", ():
-                return bool(self.deals.open)
+                return self.has_offers
             case "file", ():
                 return self._situation.status.phase == "open"
             case "retry", ():

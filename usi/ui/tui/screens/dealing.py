@@ -16,9 +16,11 @@ from usi.core import commands
 from usi.core import events as ev
 from usi.core.errors import LocalError
 from usi.core.language import labelled, tr
+from usi.core.text import skeleton
 from usi.net.peer import Peer
 from usi.ui import amounts
 from usi.ui.i18n import mark
+from usi.ui.tui.asking import AskingEntry, answer_of, asking_entry
 from usi.ui.tui.completion import Candidate
 from usi.ui.tui.entry import Entry
 from usi.ui.tui.looking import Found, as_line, measure
@@ -32,14 +34,18 @@ from usi.ui.tui.widgets.activity import Activity
 from usi.ui.tui.widgets.composer import Composer
 from usi.ui.tui.widgets.header import HeaderBar
 from usi.ui.tui.widgets.transcript import Transcript
+from usi.ui.tui.widgets.transcripts import Transcripts
 from usi.ui.tui.widgets.transfers import Passing, Transfers, Ways
 
 _NAME = 40  # cells of a name in a question
 _LISTED = 5  # dropped files that are named
 _PATIENCE = 0.5  # seconds before a key answers a question that came up while somebody was typing
 _PASSING_SECONDS = 1.0  # between two looks at what passes through a host
-_TELLS = ev.FileOffer | ev.FileProgress | ev.FileDone | ev.FileFailed | ev.FileClosed | ev.Failed | ev.Disconnected
-"""The events that change what is known of files."""
+_TELLS = (
+    ev.FileOffer | ev.FileProgress | ev.FileDone | ev.FileFailed | ev.FileClosed | ev.Failed | ev.Disconnected
+    | ev.Conversation | ev.MemberLeft
+)  # fmt: skip
+"""The events that change what is known of files, or who asks for something."""
 
 
 class DealingScreen(Screen[None]):
@@ -48,7 +54,7 @@ class DealingScreen(Screen[None]):
     BINDINGS = [
         Binding(
             "f7", "offer", mark("Offer"), key_display="F7", id="offer",
-            tooltip=mark("To the newest file that is offered or under way, and on to the next older one"),
+            tooltip=mark("To the newest offer, request or transfer, and on to the next older one"),
             priority=True,
         ),
         Binding(
@@ -63,6 +69,8 @@ class DealingScreen(Screen[None]):
         self._entries: dict[Deal, tuple[OfferEntry, Transcript]] = {}
         self._accepted: set[Deal] = set()
         """What the person has asked for here, and not yet received."""
+        self._asks: dict[AskingEntry, Transcript] = {}
+        """Requests for private conversations that wait for an answer."""
         self._looking = False
         """A listing was asked for only to see what passes."""
 
@@ -91,6 +99,7 @@ class DealingScreen(Screen[None]):
         self.deals = Deals()
         self._entries.clear()
         self._accepted.clear()
+        self._asks.clear()
         self._looking = False
         self.show_deals()
 
@@ -107,6 +116,11 @@ class DealingScreen(Screen[None]):
                 return listing(event)
             self._looking = False
             self.query_one(Passing).show(event.passing)
+        self._settle_asks(event)
+        if isinstance(event, ev.Conversation) and event.state == "asked":
+            asking = asking_entry(event)
+            self._asks[asking] = place
+            return asking
         for deal in self.deals.apply(event):
             if isinstance(event, ev.FileOffer):
                 entry = offer_entry(deal)
@@ -115,6 +129,24 @@ class DealingScreen(Screen[None]):
             self._dress(deal)
             self._tell_elsewhere(deal, event)
         return None
+
+    def _settle_asks(self, event: ev.Event) -> None:
+        """Take the buttons from requests that this event answers, or that nobody waits for any more."""
+        match event:
+            case ev.Conversation():
+                gone = {partner.member for partner in event.members}
+            case ev.MemberLeft() if not event.here:
+                gone = {event.member}
+            case ev.Disconnected():
+                gone = {asking.member for asking in self._asks}
+            case _:
+                return
+        for asking in [asking for asking in self._asks if asking.member in gone]:
+            self._settle_ask(asking)
+
+    def _settle_ask(self, asking: AskingEntry) -> None:
+        asking.settle()
+        self._asks.pop(asking).changed(asking)
 
     def _tell_elsewhere(self, deal: Deal, event: ev.Event) -> None:
         """Say for a moment what has become of a file that was asked for, where its offer is not on the screen."""
@@ -142,6 +174,16 @@ class DealingScreen(Screen[None]):
         if any(isinstance(event, _TELLS) for event in happened):
             self.show_deals()
 
+    @property
+    def unanswered(self) -> int:
+        """How many offers and requests wait for an answer."""
+        return len(self.deals.unanswered) + len(self._asks)
+
+    @property
+    def has_offers(self) -> bool:
+        """Whether F7 leads anywhere."""
+        return bool(self.deals.open or self._asks)
+
     def show_deals(self) -> None:
         """Bring the list beside the transcript up to date, and the header where that list is folded away."""
         for deal in [deal for deal in self._entries if self.deals.find(deal.number) is not deal]:
@@ -159,8 +201,17 @@ class DealingScreen(Screen[None]):
         for deal in self.deals.wanted(intent):
             self._accepted.add(deal)
             self._dress(deal)
-        if isinstance(intent, commands.Accept):
+        names = intent.names if isinstance(intent, commands.Private) else ()
+        names = (intent.name,) if isinstance(intent, commands.Block) else names
+        for asking in [each for each in self._asks if skeleton(self._name_of(each)) in map(skeleton, names)]:
+            self._settle_ask(asking)
+        if isinstance(intent, commands.Accept | commands.Private | commands.Block):
             self.show_deals()
+
+    def _name_of(self, asking: AskingEntry) -> str:
+        """What who asks is called by now."""
+        member = self.situation.members.get(asking.member)
+        return member.name if member is not None else ""
 
     async def _look(self) -> None:
         """See what passes through this host, while that is shown; nothing is said in the transcript."""
@@ -181,6 +232,16 @@ class DealingScreen(Screen[None]):
         self.transcript.leave_spot()
         self.query_one(Composer).focus()
         self.do(message.number, message.deed)
+
+    @on(Transcript.AnswerWanted)
+    def _answered(self, message: Transcript.AnswerWanted) -> None:
+        """A button of a request for a private conversation was pressed."""
+        self.transcript.leave_spot()
+        self.query_one(Composer).focus()
+        if message.entry in self._asks:
+            self._settle_ask(message.entry)
+            self.ask(answer_of(message.deed, self._name_of(message.entry)))
+            self.show_deals()
 
     @on(Transfers.StopWanted)
     def _stop(self, message: Transfers.StopWanted) -> None:
@@ -213,11 +274,17 @@ class DealingScreen(Screen[None]):
         """Go to the newest offer that waits for an answer, or else that is under way; in another conversation, if there
         is none in this one."""
         here = self.situation.status.room
+        if self.transcript in self._asks.values() and self.transcript.go_to_offer():
+            return
         waiting = self.deals.unanswered or self.deals.open
         if any(deal.offer.room == here for deal in waiting) and self.transcript.go_to_offer():
             return
         if waiting:
             self._go_to_offer(waiting[-1].number)
+        elif self._asks:
+            place = next(reversed(self._asks.values()))
+            self.go_to(self.query_one(Transcripts).room_of(place))
+            self.call_after_refresh(place.go_to_offer)
 
     def _go_to_offer(self, number: int) -> None:
         deal = self.deals.find(number)

@@ -15,6 +15,7 @@ from textual.style import Style
 
 from usi.core.language import tr
 from usi.ui.i18n import mark
+from usi.ui.tui.asking import AskingEntry
 from usi.ui.tui.colours import colour_of
 from usi.ui.tui.entry import Entry, Row, day_line, rule
 from usi.ui.tui.offers import OfferEntry
@@ -146,10 +147,10 @@ class Transcript(Entries):
 
 Scroll with the arrows, Page Up, Page Down, Home and End, or the wheel. Mark text with the mouse, copy it with Ctrl+C.
 
-Left and Right go to the links, to the buttons of files that are offered, and to the messages that were not delivered;
-Enter or a click opens a link, presses a button or sends a message again, R sends the last one again. F7 goes to the
-newest offer. Your own messages have … while they are on their way, ✓ when the host has them, ✗ when they were not
-delivered.
+Left and Right go to the links, to the buttons of offered files and of requests to talk privately, and to the messages
+that were not delivered; Enter or a click opens a link, presses a button or sends a message again, R sends the last one
+again. F7 goes to the newest offer or request. Your own messages have … while they are on their way, ✓ when the host has
+them, ✗ when they were not delivered.
 """)
 
     @dataclass
@@ -163,6 +164,13 @@ delivered.
         """Somebody has pressed a button of an offer."""
 
         number: int
+        deed: str
+
+    @dataclass
+    class AnswerWanted(Message):
+        """Somebody has pressed a button of a request for a private conversation."""
+
+        entry: AskingEntry
         deed: str
 
     @dataclass
@@ -345,23 +353,27 @@ delivered.
         if isinstance(entry, OfferEntry):
             if url in entry.deal.deeds:  # what was pressed is still there
                 self.post_message(self.DeedWanted(entry.deal.number, url))
+        elif isinstance(entry, AskingEntry):
+            if url in entry.deeds:
+                self.post_message(self.AnswerWanted(entry, url))
         elif not url:
             self.post_message(self.RetryWanted(self, entry))
         elif may_open(url):
             self.post_message(self.LinkChosen(url))
 
     def go_to_offer(self, number: int | None = None) -> bool:
-        """Go to the first button of this offer; or of the newest that waits for an answer, or else that has any button,
-        and from there to the next older one. False where there is none."""
-        offers = [entry for entry in self._blocks if isinstance(entry, OfferEntry) and entry.deal.deeds]
+        """Go to the first button of this offer; or of the newest offer or request that waits for an answer, or else of
+        one that has any button, and from there to the next older one. False where there is none."""
+        offers = [entry for entry in self._blocks if isinstance(entry, OfferEntry | AskingEntry) and entry.deeds]
         if number is not None:
-            offers = [entry for entry in offers if entry.deal.number == number]
+            offers = [entry for entry in offers if isinstance(entry, OfferEntry) and entry.deal.number == number]
         else:
-            offers = [entry for entry in offers if entry.deal.unanswered] or offers
+            waiting = [entry for entry in offers if isinstance(entry, AskingEntry) or entry.deal.unanswered]
+            offers = waiting or offers
         if offers:
             here = offers.index(self._spot.entry) if self._spot is not None and self._spot.entry in offers else 0
             self.focus()
-            self._go_to(Spot(offers[here - 1], offers[here - 1].deal.deeds[0]))
+            self._go_to(Spot(offers[here - 1], offers[here - 1].deeds[0]))
         return bool(offers)
 
     def action_spot(self, direction: int) -> None:
