@@ -24,7 +24,7 @@ class Desk:
         self.keeper = Keeper(self.file, self.decided, self.hear)
 
     def decided(self) -> Decided:
-        return Decided(tuple(Term((f"name {number}",), None) for number in range(self.bans)))
+        return Decided(tuple(Term((f"key {number:064x}",), None) for number in range(self.bans)))
 
     def hear(self, error: LocalError) -> None:
         self.troubles.append(error.code)
