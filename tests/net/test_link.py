@@ -186,6 +186,20 @@ async def turns(count: int = 6) -> None:
         await asyncio.sleep(0)
 
 
+async def test_a_connection_that_is_reset_before_its_address_is_known_is_told_like_any_other(
+    keys: dict[str, PrivateKey],
+) -> None:
+    bench = Bench(keys)
+    bench.owner.said.clear()
+    session, loop = Session(Role.CLIENT, keys["alice"]), asyncio.get_running_loop()
+    link = Link(session, bench.owner, Flusher(loop), bench.executor, LIMITS)
+    transport = Transport(link)
+    transport._extra["peername"] = None  # asyncio's word for it
+    link.connection_made(transport)
+    link.connection_lost(ConnectionResetError())
+    assert bench.owner.said == ["made", ("ended", "cut"), "closed"]
+
+
 async def test_the_story_of_a_link(keys: dict[str, PrivateKey]) -> None:
     bench = Bench(keys)
     await bench.greet()

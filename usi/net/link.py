@@ -157,7 +157,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
-        self.peer_address = address_of(transport.get_extra_info("peername", ("", 0)))
+        self.peer_address = address_of(transport.get_extra_info("peername") or ("", 0))  # None where it is reset by now
         if (sock := transport.get_extra_info("socket")) is not None:
             with suppress(OSError):  # two who write in turn must not wait for each other's delayed ACK
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
